@@ -1,0 +1,18 @@
+"""The near side of the trust boundary: references, cases, comparison, verdict.
+
+A process of this side never imports, unpickles or evaluates anything a student wrote.
+
+draw        random inputs and gradients from (seed, exercise, callable, case)
+tape        one forward pass, statement by statement, with its vector-Jacobian products
+reference   the right answer at cut points, and the scale that errors are measured by
+situation   one case of one callable: what is injected, what is right
+student     the student process: load, call, deadlines, death
+compare     one answer against one reference
+diagnosis   which mistake explains a wrong answer
+verdict     all cases of one step -> its verdict
+steps       one callable of a student -> the results of its steps
+chain       the student's own chain, end to end
+training    the training run
+submission  all of it, for one submission
+serve       the judge as a process
+"""

@@ -1,0 +1,93 @@
+"""One answer against one reference: type, shape, finite, values, in this order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from grader.judge.situation import Situation
+
+TOLERANCE = 1e-12  # of the scale, in float64
+_FLOATS = (torch.float64, torch.float32)
+
+Outcome = Literal["right", "shape", "wrong"]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What an answer is, measured against the reference."""
+
+    outcome: Outcome
+    fact: str = ""  # for wrong and shape: what is off, without the numbers of hidden cases
+    proves: bool = False  # the right answer is not zero in exact arithmetic
+    got: Tensor | None = None  # in the reference's shape, where it has as many elements
+    scaled_error: float | None = None
+    differing: int = 0
+    note: str = ""
+
+
+def compare(
+    got: Tensor, situation: Situation, tensor: str, cuts: frozenset[str], masked: bool = False
+) -> Comparison:
+    """Judges `got` as the gradient of `tensor` in `situation`."""
+    reference = situation.reference(tensor, cuts, masked)
+    right, shape = reference.gradient, tuple(reference.gradient.shape)
+    if got.dtype not in _FLOATS:
+        kind = str(got.dtype).removeprefix("torch.")
+        return Comparison("wrong", f"it holds {kind} numbers; a gradient is float32 or float64")
+    if got.numel() != right.numel():
+        return Comparison("wrong", f"its shape is {_shape(got)}, which has {got.numel()} elements; expected {_tuple(shape)}")
+    if not bool(torch.isfinite(got).all()):
+        bad = int((~torch.isfinite(got)).sum())
+        return Comparison("wrong", f"{bad} of {got.numel()} elements are not finite (NaN or infinite)")
+    aligned = got.to(torch.float64).reshape(shape)
+    single = got.dtype == torch.float32
+    tolerance = situation.float32_tolerance(tensor, cuts) if single else TOLERANCE * reference.scale
+    error = (aligned - right).abs()
+    worst = float(error.max())
+    note = ""
+    fits = worst <= tolerance
+    if not fits and situation.case.ties:
+        fits, note = _fits_tied(aligned, situation, tensor, cuts, tolerance)
+    scaled = worst / reference.scale if reference.scale > 0 else None
+    differing = int((error > tolerance).sum())
+    if not fits:
+        fact = f"{differing} of {error.numel()} elements differ"
+        if tuple(got.shape) != shape:
+            fact = f"its shape is {_shape(got)}, expected {_tuple(shape)}, and {fact}"
+        return Comparison("wrong", fact, reference.proves, aligned, scaled, differing)
+    if tuple(got.shape) != shape:
+        fact = f"its shape is {_shape(got)}, expected {_tuple(shape)}; the values are right"
+        return Comparison("shape", fact, reference.proves, aligned, scaled, 0, note)
+    return Comparison("right", "", reference.proves, aligned, scaled, 0, note)
+
+
+def _fits_tied(
+    got: Tensor, situation: Situation, tensor: str, cuts: frozenset[str], tolerance: float
+) -> tuple[bool, str]:
+    """Whether `got` is right but for how it shares a maximum's gradient among tied entries."""
+    ties = situation.ties(tensor)
+    reference = situation.reference(tensor, cuts)
+    if ties is None or ties.maximum not in reference.contributions:
+        return False, ""
+    right = reference.gradient
+    untied = bool((((got - right).abs() <= tolerance) | ties.tied).all())
+    summed = float((ties.sums(got) - ties.sums(right)).abs().max())
+    if untied and summed <= tolerance * got.numel():
+        return True, ""
+    each = ties.whole_to_each(right, reference.contributions[ties.maximum])
+    if float((got - each).abs().max()) <= tolerance * got.numel():
+        return True, (f"where several entries tie for the maximum, each of them gets the whole gradient of {ties.maximum}; "
+                      "a subgradient shares it out among them")
+    return False, ""
+
+
+def _shape(tensor: Tensor) -> str:
+    return _tuple(tuple(tensor.shape))
+
+
+def _tuple(shape: tuple[int, ...]) -> str:
+    return f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"

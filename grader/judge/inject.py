@@ -1,0 +1,82 @@
+"""What a student's parameters ask for, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from grader.lesson import Lesson
+from grader.lesson.model import GRADIENT_PREFIX
+from grader.names import did_you_mean
+
+
+@dataclass(frozen=True)
+class Injection:
+    """The names to send, and which of them are gradients that the code reads: the cut points."""
+
+    names: tuple[str, ...]
+    cuts: frozenset[str]  # tensors whose gradients are drawn
+
+    @property
+    def gradients_asked(self) -> tuple[str, ...]:
+        return tuple(sorted(GRADIENT_PREFIX + tensor for tensor in self.cuts))
+
+
+@dataclass(frozen=True)
+class Impossible:
+    """A parameter that nothing can be injected for; the message is for the student."""
+
+    message: str
+
+
+def resolve(
+    lesson: Lesson, targets: Sequence[str], parameters: Iterable[str], optional: Iterable[str], unread: frozenset[str]
+) -> Injection | Impossible:
+    """What to inject into a callable that answers the gradients of `targets`."""
+    names: list[str] = []
+    cuts: set[str] = set()
+    for name in parameters:
+        tensor = _gradient_of(lesson, name)
+        if name in lesson.sizes or name in lesson.graph.tensors:
+            names.append(name)
+        elif tensor is not None:
+            problem = _why_not(lesson, targets, name, tensor)
+            if problem:
+                return Impossible(problem)
+            names.append(name)
+            if name not in unread and tensor != lesson.loss:
+                cuts.add(tensor)
+        elif name not in optional:
+            return Impossible(_unknown(lesson, targets, name))
+    return Injection(tuple(names), frozenset(cuts))
+
+
+def _gradient_of(lesson: Lesson, name: str) -> str | None:
+    """The tensor whose gradient `name` is; None for other names."""
+    tensor = name.removeprefix(GRADIENT_PREFIX)
+    return tensor if tensor != name and tensor in lesson.graph.tensors else None
+
+
+def _why_not(lesson: Lesson, targets: Sequence[str], name: str, tensor: str) -> str:
+    """Why the gradient `name` cannot be given; '' if it can."""
+    graph = lesson.graph
+    if tensor in targets:
+        return f"the parameter {name} is the very gradient this asks for; take what comes after {tensor} in forward.py" + (
+            f": {_gradients(graph.users[tensor])}" if graph.users[tensor] else "")
+    if not any(tensor in graph.downstream[target] for target in targets):
+        whose = targets[0] if len(targets) == 1 else "any of " + ", ".join(targets)
+        possible = sorted({user.tensor for target in targets for user in graph.users[target]})
+        return (f"the parameter {name} cannot be given: {tensor} does not lie between {whose} and the loss; "
+                f"backward, you come from {', '.join(GRADIENT_PREFIX + other for other in possible)}")
+    return ""
+
+
+def _gradients(users: Iterable[object]) -> str:
+    return ", ".join(GRADIENT_PREFIX + str(getattr(user, "tensor", "")) for user in users)
+
+
+def _unknown(lesson: Lesson, targets: Sequence[str], name: str) -> str:
+    between = {GRADIENT_PREFIX + tensor for target in targets for tensor in lesson.graph.downstream[target]}
+    known = between | lesson.graph.tensors | set(lesson.sizes)
+    return (f"the parameter {name} is no tensor of forward.py, no size and no gradient between this step and the loss"
+            f"{did_you_mean(name, known)}")

@@ -1,0 +1,69 @@
+"""The lecture's own comparison: float32, the lecture's sizes, gradients of the real loss by loss.backward()."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from grader.judge.draw import PUBLIC, draw_inputs, key_of
+from grader.judge.inject import Injection
+from grader.judge.situation import answer_key
+from grader.lesson import Lesson
+from grader.lesson.model import GRADIENT_PREFIX
+from grader.lesson.network import Network
+from grader.results.model import Float32Row
+from grader.wire import frames
+from grader.wire.messages import Call
+
+
+class RealChain:
+    """One float32 forward and backward pass of the whole network at the lecture's sizes."""
+
+    def __init__(self, lesson: Lesson, network: Network) -> None:
+        case = lesson.public_case
+        inputs = draw_inputs(case, key_of(PUBLIC, "", "", case.name))
+        single = {name: _leaf(value) for name, value in inputs.items()}
+        made = network.forward(single, case.sizes)
+        for value in made.values():
+            if value.requires_grad:
+                value.retain_grad()
+        made[lesson.loss].backward()  # type: ignore[no-untyped-call]
+        self._sizes = case.sizes
+        self._values = {name: value.detach() for name, value in made.items()}
+        self._gradients = {name: _gradient(value) for name, value in made.items() if value.is_floating_point()}
+        self._frames: dict[tuple[str, str, Injection], bytes] = {}
+
+    def frame(self, exercise: str, name: str, injection: Injection) -> bytes:
+        """The call message with the real values and gradients."""
+        place = (exercise, name, injection)
+        if place not in self._frames:
+            tensors: dict[str, Tensor] = {}
+            sizes: dict[str, int] = {}
+            for wanted in injection.names:
+                if wanted in self._sizes:
+                    sizes[wanted] = self._sizes[wanted]
+                elif wanted in self._values:
+                    tensors[wanted] = self._values[wanted]
+                else:
+                    tensors[wanted] = self._gradients[wanted.removeprefix(GRADIENT_PREFIX)]
+            self._frames[place] = frames.write(Call(answer_key(exercise, name), "float32", sizes, tensors))
+        return self._frames[place]
+
+    def compare(self, got: Tensor, tensor: str) -> Float32Row:
+        """Exact, approximate (torch.allclose's defaults), and the largest difference."""
+        right = self._gradients[tensor]
+        if got.shape == right.shape and got.is_floating_point():
+            single = got.to(right.dtype)
+            difference = float((single - right).abs().max())
+            return Float32Row(bool(torch.equal(got, right)), bool(torch.allclose(single, right)), difference)
+        if got.numel() == right.numel():
+            return Float32Row(False, False, float((got.reshape(right.shape).to(right.dtype) - right).abs().max()))
+        return Float32Row(False, False, None)
+
+
+def _leaf(value: Tensor) -> Tensor:
+    return value.to(torch.float32).requires_grad_() if value.is_floating_point() else value
+
+
+def _gradient(value: Tensor) -> Tensor:
+    return torch.zeros_like(value) if value.grad is None else value.grad

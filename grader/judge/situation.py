@@ -1,0 +1,122 @@
+"""One case of one callable: the values that are injected, and what is right for them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from grader.judge.draw import PUBLIC, draw_gradient, draw_inputs, key_of
+from grader.judge.inject import Injection
+from grader.judge.reference import Backward, Reference, reference
+from grader.judge.tape import Tape
+from grader.judge.ties import Ties, ties_of
+from grader.lesson import Case, Lesson
+from grader.lesson.model import GRADIENT_PREFIX
+from grader.lesson.network import Network
+from grader.wire import frames
+from grader.wire.messages import Call
+
+FLOAT32_FACTOR = 8  # an answer in float32 may be off by this many times autograd's own float32 error,
+FLOAT32_FLOOR = 3e-6  # and by at least this part of the scale
+
+
+class Situation:
+    """A case, drawn once for all submissions; frames and references are kept for each set of cuts."""
+
+    def __init__(self, network: Network, case: Case, key: str, answer_key: str) -> None:
+        self.case = case
+        self._network = network
+        self._key = key
+        self._answer_key = answer_key
+        self._inputs = draw_inputs(case, key)
+        self.tape = Tape(network, self._inputs, case.sizes)
+        self._references: dict[tuple[str, frozenset[str], bool], Reference] = {}
+        self._float32_errors: dict[tuple[str, frozenset[str]], float] = {}
+        self._frames: dict[tuple[Injection, bool], bytes] = {}
+
+    def frame(self, injection: Injection, masked: bool = False) -> bytes:
+        """The call message that injects what the callable asks for."""
+        if (injection, masked) not in self._frames:
+            cuts = self._cuts(injection.cuts, masked)
+            backward = Backward(self.tape, cuts)
+            tensors: dict[str, Tensor] = {}
+            sizes: dict[str, int] = {}
+            for name in injection.names:
+                if name in self.case.sizes:
+                    sizes[name] = self.case.sizes[name]
+                elif name in self.tape.values:
+                    tensors[name] = self.tape.values[name]
+                else:
+                    tensors[name] = backward.upstream(name.removeprefix(GRADIENT_PREFIX))
+            call = Call(self._answer_key, "float64", sizes, tensors)
+            self._frames[injection, masked] = frames.write(call)
+        return self._frames[injection, masked]
+
+    def reference(self, tensor: str, cuts: frozenset[str], masked: bool = False) -> Reference:
+        """What is right for `tensor` when the gradients of `cuts` are the drawn ones."""
+        used = cuts & self._network.graph.downstream[tensor]
+        if (tensor, used, masked) not in self._references:
+            self._references[tensor, used, masked] = reference(self.tape, tensor, self._cuts(used, masked))
+        return self._references[tensor, used, masked]
+
+    def float32_tolerance(self, tensor: str, cuts: frozenset[str]) -> float:
+        """How far a right answer in float32 may be off."""
+        exact = self.reference(tensor, cuts)
+        if (tensor, cuts) not in self._float32_errors:
+            single = {name: _single(value) for name, value in self._inputs.items()}
+            tape = Tape(self._network, single, self.case.sizes)
+            drawn = {name: value.float() for name, value in self._cuts(cuts, False).items()}
+            rounded = Backward(tape, drawn).gradient(tensor).double()
+            self._float32_errors[tensor, cuts] = float((rounded - exact.gradient).abs().max())
+        return max(FLOAT32_FACTOR * self._float32_errors[tensor, cuts], FLOAT32_FLOOR * exact.scale)
+
+    def drawn(self, tensor: str) -> Tensor:
+        """The drawn gradient of `tensor`."""
+        return draw_gradient(self.tape.values[tensor], self._key, tensor)
+
+    def ties(self, tensor: str) -> Ties | None:
+        """The entries of `tensor` that are tied at a maximum; None where no statement takes one of it."""
+        return ties_of(self.tape, tensor)
+
+    def _cuts(self, cuts: frozenset[str], masked: bool) -> Mapping[str, Tensor]:
+        drawn = {name: self.drawn(name) for name in cuts}
+        if not masked:
+            return drawn
+        real = Backward(self.tape, {})
+        return {name: value * (real.gradient(name) != 0) for name, value in drawn.items()}
+
+
+class Situations:
+    """All situations of a run, made when first needed."""
+
+    def __init__(self, lesson: Lesson, seed: int) -> None:
+        self.lesson = lesson
+        self.network = Network(lesson.graph)
+        self._seed = seed
+        self._made: dict[tuple[str, str, str], Situation] = {}
+
+    def hidden(self, exercise: str, name: str, case: Case) -> Situation:
+        """A case drawn from the seed."""
+        return self._situation(exercise, name, case, key_of(self._seed, exercise, name, case.name))
+
+    def public(self, exercise: str, name: str) -> Situation:
+        """The case at the lecture's sizes, whose numbers a student may see."""
+        case = self.lesson.public_case
+        return self._situation(exercise, name, case, key_of(PUBLIC, exercise, name, case.name))
+
+    def _situation(self, exercise: str, name: str, case: Case, key: str) -> Situation:
+        place = (exercise, name, key)
+        if place not in self._made:
+            self._made[place] = Situation(self.network, case, key, answer_key(exercise, name))
+        return self._made[place]
+
+
+def answer_key(exercise: str, name: str) -> str:
+    """How the student process knows one callable."""
+    return f"{exercise}.{name}"
+
+
+def _single(value: Tensor) -> Tensor:
+    return value.to(torch.float32) if value.is_floating_point() else value

@@ -1,0 +1,177 @@
+"""One callable of a student in all its cases -> the results of the steps it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from grader.judge.compare import Comparison, compare
+from grader.judge.diagnosis import Observation
+from grader.judge.inject import Impossible, Injection, resolve
+from grader.judge.real_chain import RealChain
+from grader.judge.situation import Situation, Situations
+from grader.judge.student import Lost, Student
+from grader.judge.verdict import LOST, CaseOutcome, Evidence, decide
+from grader.lesson import Exercise, Lesson, Step
+from grader.results.model import Float32Row, StepResult
+from grader.submission.answers import Answer as Written
+from grader.wire.messages import Answer, Failed, Loaded, Refused
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What the judge has on its desk during a run: the lesson, the cases, the real chain."""
+
+    lesson: Lesson
+    situations: Situations
+    real_chain: RealChain
+
+
+def judge_callable(
+    desk: Desk, student: Student, exercise: Exercise, steps: Sequence[Step], written: Written
+) -> list[StepResult]:
+    """Judges one answer for each of `steps` (several when one function answers them all)."""
+    if written.status != "ready":
+        return [_settled(step, written.status, written.message, written.line) for step in steps]
+    if student.out_of_time:
+        message = "not reached: the submission had used up its time"
+        return [_settled(step, "timeout", message, written.line) for step in steps]
+    seconds = desk.lesson.limits.step_seconds
+    deadline = student.deadline(seconds)
+    loaded = student.load(written, deadline)
+    if not isinstance(loaded, Loaded):
+        return [_not_loaded(step, loaded, written, seconds) for step in steps]
+    targets = [step.tensor for step in steps]
+    injection = resolve(desk.lesson, targets, loaded.parameters, loaded.optional, written.unread)
+    if isinstance(injection, Impossible):
+        return [_settled(step, "error", injection.message, written.line) for step in steps]
+    work = _Work(desk, student, exercise, tuple(steps), written, injection, deadline)
+    return [decide(evidence, desk.lesson) for evidence in work.evidence()]
+
+
+@dataclass(frozen=True)
+class _Work:
+    """One callable being judged."""
+
+    desk: Desk
+    student: Student
+    exercise: Exercise
+    steps: tuple[Step, ...]
+    written: Written
+    injection: Injection
+    deadline: float
+
+    def evidence(self) -> list[Evidence]:
+        """What each step showed, in all cases and, where these are not right, at the lecture's sizes."""
+        cases: dict[str, list[CaseOutcome]] = {step.name: [] for step in self.steps}
+        situations = self.desk.situations
+        for case in self.desk.lesson.cases:
+            situation = situations.hidden(self.exercise.name, self.written.name, case)
+            if case.ties and not any(situation.ties(step.tensor) for step in self.steps):
+                continue
+            outcomes = self._outcomes(situation)
+            for step, outcome in zip(self.steps, outcomes, strict=True):
+                cases[step.name].append(outcome)
+            if outcomes[0].kind in LOST:
+                break
+        lost = any(outcomes[-1].kind in LOST for outcomes in cases.values())
+        clean = all(outcome.kind == "right" for outcomes in cases.values() for outcome in outcomes)
+        float32 = [None] * len(self.steps) if lost else self._float32()
+        public, masked = (None, None) if clean or lost else self._second_look()
+        return [
+            Evidence(
+                step, self.exercise.is_chain, self.injection.cuts, self.written.line, tuple(cases[step.name]),
+                public[place] if public else None, masked[place] if masked else None, float32[place],
+            )
+            for place, step in enumerate(self.steps)
+        ]
+
+    def _second_look(self) -> tuple[list[CaseOutcome], list[CaseOutcome] | None]:
+        """At the lecture's sizes, and there with drawn gradients masked to the zeros of the real ones."""
+        situation = self.desk.situations.public(self.exercise.name, self.written.name)
+        public = self._outcomes(situation)
+        masked = self._outcomes(situation, masked=True) if self.injection.cuts else None
+        return public, masked
+
+    def _outcomes(self, situation: Situation, masked: bool = False) -> list[CaseOutcome]:
+        """One call, and what it shows of each step."""
+        reply = self.student.call(self.written, situation.frame(self.injection, masked), self.deadline)
+        if isinstance(reply, Lost):
+            fact = _lost_message(reply, self.desk.lesson.limits.step_seconds)
+            return [CaseOutcome(situation, reply.verdict, fact) for _ in self.steps]
+        if isinstance(reply, Failed):
+            kind, fact, line = ("memory" if reply.is_memory else "error"), _error_message(reply), reply.line
+            return [CaseOutcome(situation, kind, fact, line=line, output=reply.output) for _ in self.steps]  # type: ignore[arg-type]
+        if isinstance(reply, Loaded):
+            raise AssertionError("Student.call lets no Loaded through")
+        return self._compared(situation, reply, masked)
+
+    def _compared(self, situation: Situation, reply: Answer, masked: bool) -> list[CaseOutcome]:
+        wanted = len(self.steps) if self.exercise.function else None
+        problem = _wrong_form(reply, wanted, self.exercise)
+        if problem:
+            return [CaseOutcome(situation, "error", problem, output=reply.output) for _ in self.steps]
+        outcomes: list[CaseOutcome] = []
+        for step, item in zip(self.steps, reply.returned, strict=True):
+            if isinstance(item, Refused):
+                outcomes.append(CaseOutcome(situation, "error", f"it returned {item.what}; expected a tensor",
+                                            output=reply.output))
+                continue
+            comparison = compare(item, situation, step.tensor, self.injection.cuts, masked)
+            outcomes.append(CaseOutcome(
+                situation, comparison.outcome, comparison.fact, comparison,
+                Observation(situation, item) if comparison.outcome == "wrong" else None, reply.changed,
+                output=reply.output,
+            ))
+        return outcomes
+
+    def _float32(self) -> list[Float32Row | None]:
+        """The lecture's comparison, step by step; None where the call failed."""
+        frame = self.desk.real_chain.frame(self.exercise.name, self.written.name, self.injection)
+        reply = self.student.call(self.written, frame, self.deadline)
+        if not isinstance(reply, Answer) or len(reply.returned) != len(self.steps):
+            return [None] * len(self.steps)
+        return [
+            None if isinstance(item, Refused) else self.desk.real_chain.compare(item, step.tensor)
+            for step, item in zip(self.steps, reply.returned, strict=True)
+        ]
+
+
+def _wrong_form(reply: Answer, wanted: int | None, exercise: Exercise) -> str:
+    """Why the returned thing is not of the form asked for; '' if it is."""
+    if wanted is None:
+        return f"it returned a tuple or list of {len(reply.returned)}; expected one tensor" if reply.is_sequence else ""
+    names = ", ".join(step.name for step in exercise.gradient_steps)
+    if not reply.is_sequence:
+        what = reply.returned[0].what if isinstance(reply.returned[0], Refused) else "one tensor"
+        return f"it returned {what}; expected the tuple {names}"
+    if len(reply.returned) != wanted:
+        return f"it returned {len(reply.returned)} values; expected {wanted}: {names}"
+    return ""
+
+
+def _settled(step: Step, verdict: str, message: str, line: int | None) -> StepResult:
+    return StepResult(step.name, verdict, 0.0, step.points, message=message, line=line)
+
+
+def _not_loaded(step: Step, reply: Failed | Lost, written: Written, seconds: float) -> StepResult:
+    if isinstance(reply, Lost):
+        return _settled(step, reply.verdict, _lost_message(reply, seconds), written.line)
+    verdict = "memory" if reply.is_memory else "error"
+    result = _settled(step, verdict, _error_message(reply), reply.line or written.line)
+    return result
+
+
+def _error_message(reply: Failed) -> str:
+    if reply.is_memory:
+        return "it ran out of memory"
+    if reply.error.startswith("NotImplementedError"):
+        return f"line {reply.line} still raises NotImplementedError; take the stub's raise away"
+    place = f"line {reply.line}: " if reply.line else ""
+    return place + reply.error
+
+
+def _lost_message(lost: Lost, seconds: float) -> str:
+    if lost.verdict == "timeout":
+        return f"it did not end within {seconds:g} s, over all its cases; look for a loop that never ends"
+    return lost.message

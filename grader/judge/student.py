@@ -1,0 +1,120 @@
+"""The judge's hold on the student process: load, call, deadlines, death and replacement."""
+
+from __future__ import annotations
+
+import signal
+import time
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Literal
+
+from grader.judge.situation import answer_key
+from grader.lesson import Limits
+from grader.submission.answers import Answer as Written
+from grader.warm.client import Forked, Forker
+from grader.wire import frames
+from grader.wire.messages import Answer, Failed, Load, Loaded, Reply
+
+_SPARE_CPU_SECONDS = 5.0
+_LAST_BREATH = 0.5  # seconds that a process which hung up gets to end by itself, so that we learn how
+
+
+@dataclass(frozen=True)
+class Lost:
+    """The step ended without a message: the process is gone or its time is up."""
+
+    verdict: Literal["timeout", "memory", "crashed"]
+    message: str
+
+
+class Student:
+    """One submission's process. It is replaced when it dies; each replacement starts afresh."""
+
+    def __init__(self, forker: Forker, limits: Limits) -> None:
+        self._forker = forker
+        self._limits = limits
+        self._process: Forked | None = None
+        self._loaded: dict[str, Loaded] = {}
+        self._ends = time.monotonic() + limits.submission_seconds
+
+    def __enter__(self) -> Student:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._bury(0)
+
+    def deadline(self, seconds: float) -> float:
+        """When a step that starts now and may take `seconds` has to be done."""
+        return min(time.monotonic() + seconds, self._ends)
+
+    @property
+    def out_of_time(self) -> bool:
+        return time.monotonic() >= self._ends
+
+    def extend(self, seconds: float) -> None:
+        """Time on top of the submission's, for a part that has a limit of its own."""
+        self._ends += seconds
+
+    def load(self, written: Written, deadline: float) -> Loaded | Failed | Lost:
+        """Makes an answer ready in the current process, once."""
+        key = answer_key(written.exercise, written.name)
+        if key in self._loaded:
+            return self._loaded[key]
+        reply = self._ask(frames.write(Load(key, written.source, written.name, written.file)), deadline)
+        if isinstance(reply, Loaded):
+            self._loaded[key] = reply
+        if isinstance(reply, Answer):
+            return self._lost_to_junk("an answer came before its question")
+        return reply
+
+    def call(self, written: Written, frame: bytes, deadline: float) -> Answer | Failed | Lost:
+        """Calls an answer, loading it first where the process is new."""
+        ready = self.load(written, deadline)
+        if not isinstance(ready, Loaded):
+            return ready
+        reply = self._ask(frame, deadline)
+        if isinstance(reply, Loaded):
+            return self._lost_to_junk("an answer that is no answer")
+        return reply
+
+    def _ask(self, frame: bytes, deadline: float) -> Reply | Lost:
+        process = self._living()
+        try:
+            frames.send(process.channel, frame, deadline)
+            return frames.read_reply(frames.receive(process.channel, deadline))
+        except frames.WireTimeout:
+            self._bury(0)
+            return Lost("timeout", "it had no answer yet when its time was up")
+        except frames.WireClosed:
+            return self._autopsy()
+        except frames.WireError as error:
+            return self._lost_to_junk(str(error))
+
+    def _living(self) -> Forked:
+        if self._process is None:
+            seconds = self._limits.submission_seconds + self._limits.training_seconds + _SPARE_CPU_SECONDS
+            arguments = {"memory_mib": self._limits.memory_mib, "cpu_seconds": seconds}
+            self._process = self._forker.fork("student", arguments)
+        return self._process
+
+    def _bury(self, wait: float) -> object:
+        process, self._process, self._loaded = self._process, None, {}
+        return self._forker.bury(process, wait) if process else None
+
+    def _lost_to_junk(self, why: str) -> Lost:
+        self._bury(0)
+        return Lost("crashed", f"what came back was not one well-formed answer ({why})")
+
+    def _autopsy(self) -> Lost:
+        process, self._process, self._loaded = self._process, None, {}
+        assert process is not None
+        death = self._forker.bury(process, _LAST_BREATH)
+        if death.signal == signal.SIGXCPU:
+            return Lost("timeout", "it used up its processor time")
+        if death.signal == signal.SIGKILL:
+            return Lost("memory", "the system killed it, most likely for the memory it took")
+        if death.signal is not None:
+            return Lost("crashed", f"the process died of {signal.Signals(death.signal).name}")
+        if death.status is not None:
+            return Lost("crashed", f"the process ended itself with exit code {death.status}")
+        return Lost("crashed", "it closed its pipe to the judge")

@@ -1,0 +1,102 @@
+"""One submission -> its results. The whole way, in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from functools import cache
+
+from grader import __version__
+from grader.judge.chain import chain_reaches
+from grader.judge.real_chain import RealChain
+from grader.judge.situation import Situations
+from grader.judge.steps import Desk, judge_callable
+from grader.judge.student import Student
+from grader.judge.training import Course, judge_training, make_course
+from grader.lesson import Exercise, Lesson, Step, TrainingPlan
+from grader.results.model import ExerciseResult, StepResult, SubmissionResult
+from grader.submission.answers import Answers, callable_of, read_answers
+from grader.submission.find import Submission
+from grader.warm.client import Forker
+from grader.worker.limits import LAYERS
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked about one submission. No `steps` means all of them."""
+
+    submission: Submission
+    steps: frozenset[str] = frozenset()  # "exercise.step"
+    is_check: bool = False  # a self-check trains for longer than a class run
+
+
+class Judge:
+    """Judges submissions of one lesson under one seed; references are worked out once and kept."""
+
+    def __init__(self, lesson: Lesson, seed: int, forker: Forker) -> None:
+        self._lesson = lesson
+        self._seed = seed
+        self._forker = forker
+        situations = Situations(lesson, seed)
+        self._desk = Desk(lesson, situations, RealChain(lesson, situations.network))
+        self._course = cache(self._make_course)
+
+    def judge(self, request: Request) -> SubmissionResult:
+        """Never raises for what a student wrote; raises WorkerFault when the kit itself cannot go on."""
+        answers = read_answers(request.submission, self._lesson)
+        exercises: list[ExerciseResult] = []
+        reaches: str | None = None
+        with Student(self._forker, self._lesson.limits) as student:
+            for exercise in self._lesson.exercises:
+                wanted = [step for step in exercise.steps if not request.steps or step.path in request.steps]
+                if wanted:
+                    results = self._exercise(student, exercise, wanted, answers, request)
+                    exercises.append(ExerciseResult(exercise.name, tuple(results)))
+                if exercise.is_chain and len(wanted) == len(exercise.steps):
+                    own = {step.name: answers.by_name[exercise.name, step.name] for step in exercise.gradient_steps}
+                    reaches = chain_reaches(self._desk, student, exercise, own)
+        return SubmissionResult(
+            __version__, self._lesson.name, request.submission.name, self._seed, LAYERS, tuple(exercises), reaches,
+            answers.notes,
+        )
+
+    def _exercise(
+        self, student: Student, exercise: Exercise, wanted: Collection[Step], answers: Answers, request: Request
+    ) -> list[StepResult]:
+        """The results of the wanted steps, in the lesson's order."""
+        results: dict[str, StepResult] = {}
+        needed = self._needed(exercise, wanted)
+        for name in dict.fromkeys(callable_of(exercise, step) for step in needed):
+            steps = [step for step in needed if callable_of(exercise, step) == name]
+            for result in judge_callable(self._desk, student, exercise, steps, answers.by_name[exercise.name, name]):
+                results[result.step] = result
+        for step in wanted:
+            if step.is_training:
+                results[step.name] = self._training(student, exercise, step, answers, results, request)
+        return [results[step.name] for step in wanted]
+
+    def _needed(self, exercise: Exercise, wanted: Collection[Step]) -> list[Step]:
+        """The gradient steps to judge: one function is judged as a whole, and training needs its gradients."""
+        if exercise.function or any(step.is_training for step in wanted):
+            return list(exercise.gradient_steps)
+        return [step for step in wanted if not step.is_training]
+
+    def _training(
+        self, student: Student, exercise: Exercise, step: Step, answers: Answers, results: dict[str, StepResult],
+        request: Request,
+    ) -> StepResult:
+        assert self._lesson.training is not None and exercise.function is not None
+        plan = self._lesson.training.check if request.is_check else self._lesson.training.grade
+        gradients = [results[other.name] for other in exercise.gradient_steps]
+        written = answers.by_name[exercise.name, exercise.function]
+        course = self._course(exercise.name, request.is_check) if any(r.passes for r in gradients) else _no_course(plan)
+        return judge_training(self._desk, student, exercise, step, course, written, gradients)
+
+    def _make_course(self, exercise: str, is_check: bool) -> Course:
+        assert self._lesson.training is not None
+        plan = self._lesson.training.check if is_check else self._lesson.training.grade
+        return make_course(self._desk, self._lesson.exercise(exercise), plan, self._seed)
+
+
+def _no_course(plan: TrainingPlan) -> Course:
+    return Course(plan, {}, (), (), 0.0)

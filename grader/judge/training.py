@@ -1,0 +1,161 @@
+"""The training run: the judge does the forward pass and the update, the student's function only the backward.
+
+Beside it the same run is made by autograd; the student's loss has to follow its loss
+at every step. Gradients that were judged not right are replaced by autograd's, so
+that one mistake costs one step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from grader.judge.draw import draw_inputs, key_of
+from grader.judge.inject import Injection, resolve
+from grader.judge.situation import answer_key
+from grader.judge.steps import Desk
+from grader.judge.student import Lost, Student
+from grader.judge.verdict import credit_of
+from grader.lesson import Case, Exercise, Step, TrainingPlan
+from grader.lesson.model import GRADIENT_PREFIX
+from grader.results.model import StepResult
+from grader.submission.answers import Answer as Written
+from grader.wire import frames
+from grader.wire.messages import Answer, Call, Failed, Loaded
+
+FOLLOWS = 1e-9  # relative, in float64
+
+
+@dataclass(frozen=True)
+class Course:
+    """The run by autograd: what every student's run starts from and has to follow."""
+
+    plan: TrainingPlan
+    start: Mapping[str, Tensor]
+    batches: tuple[Mapping[str, Tensor], ...]
+    losses: tuple[float, ...]
+    learning_rate: float
+
+
+def make_course(desk: Desk, exercise: Exercise, plan: TrainingPlan, seed: int) -> Course:
+    """Draws start and batches, and trains with autograd."""
+    lesson = desk.lesson
+    assert lesson.training is not None
+    case = Case("training", plan.sizes, lesson.inputs)
+    start = draw_inputs(case, key_of(seed, exercise.name, "training", "start"))
+    batches = tuple(
+        {name: value for name, value in draw_inputs(case, key_of(seed, exercise.name, "training", str(number))).items()
+         if name in lesson.training.batch}
+        for number in range(plan.steps)
+    )
+    course = Course(plan, start, batches, (), lesson.training.learning_rate)
+    learned = [step.tensor for step in exercise.gradient_steps]
+    parameters = {name: value.clone() for name, value in start.items()}
+    losses: list[float] = []
+    for batch in batches:
+        loss, gradients = _by_autograd(desk, {**parameters, **batch}, plan.sizes, learned)
+        losses.append(loss)
+        for name, gradient in gradients.items():
+            parameters[name] = parameters[name] - course.learning_rate * gradient
+    return replace(course, losses=tuple(losses))
+
+
+def judge_training(
+    desk: Desk, student: Student, exercise: Exercise, step: Step, course: Course, written: Written,
+    gradients: Sequence[StepResult],
+) -> StepResult:
+    """Trains with the gradients that were judged right; the others are autograd's."""
+    usable = {result.step.removeprefix(GRADIENT_PREFIX) for result in gradients if result.passes}
+    replaced = [result.step for result in gradients if not result.passes]
+    if not usable:
+        first = gradients[0]
+        message = "none of its gradients can be used, so there is nothing to train with"
+        return StepResult(step.name, first.verdict, 0.0, step.points, message=message, line=first.line)
+    seconds = desk.lesson.limits.training_seconds
+    student.extend(seconds)
+    deadline = student.deadline(seconds)
+    result = StepResult(step.name, "right", 1.0, step.points, line=written.line)
+    problem = _run(desk, student, exercise, course, written, usable, deadline)
+    if problem:
+        verdict, message = problem
+        result = replace(result, verdict=verdict, message=message, credit=credit_of(verdict, desk.lesson))
+    if replaced:
+        result = replace(result, note=f"trained with autograd's {', '.join(replaced)} in place of its own")
+    return result
+
+
+def _run(
+    desk: Desk, student: Student, exercise: Exercise, course: Course, written: Written, usable: set[str], deadline: float
+) -> tuple[str, str] | None:
+    """The first problem of the run as (verdict, message); None if its loss followed to the end."""
+    targets = [step.tensor for step in exercise.gradient_steps]
+    loaded = student.load(written, deadline)
+    if not isinstance(loaded, Loaded):
+        return _failed(loaded, 1, desk)
+    injection = resolve(desk.lesson, targets, loaded.parameters, loaded.optional, written.unread)
+    if not isinstance(injection, Injection):
+        return "error", injection.message
+    key = answer_key(exercise.name, written.name)
+    parameters = {name: value.clone() for name, value in course.start.items()}
+    needs_autograd = [target for target in targets if target not in usable] + sorted(injection.cuts)
+    for number, (batch, expected) in enumerate(zip(course.batches, course.losses, strict=True), start=1):
+        inputs = {**parameters, **batch}
+        with torch.no_grad():
+            values = desk.situations.network.forward(inputs, course.plan.sizes)
+        loss = float(values[desk.lesson.loss])
+        if not abs(loss - expected) <= FOLLOWS * abs(expected):
+            return "wrong", (f"the loss leaves autograd's at step {number} of {course.plan.steps}: "
+                             f"{loss:.6f} where autograd has {expected:.6f}")
+        real = _by_autograd(desk, inputs, course.plan.sizes, needs_autograd)[1] if needs_autograd else {}
+        reply = student.call(written, _frame(injection, values, real, course.plan.sizes, key), deadline)
+        if not isinstance(reply, Answer):
+            return _failed(reply, number, desk)
+        for target, item in zip(targets, reply.returned, strict=False):
+            gradient = item if target in usable and isinstance(item, Tensor) else real.get(target)
+            if gradient is None or gradient.shape != parameters[target].shape:
+                return "wrong", f"at step {number} its {GRADIENT_PREFIX}{target} is no tensor of the right shape any more"
+            parameters[target] = parameters[target] - course.learning_rate * gradient.to(torch.float64)
+        if len(reply.returned) != len(targets):
+            return "wrong", f"at step {number} it returned {len(reply.returned)} values, not {len(targets)}"
+    return None
+
+
+def _frame(
+    injection: Injection, values: Mapping[str, Tensor], real: Mapping[str, Tensor], sizes: Mapping[str, int], key: str
+) -> bytes:
+    given: dict[str, Tensor] = {}
+    numbers: dict[str, int] = {}
+    for name in injection.names:
+        if name in sizes:
+            numbers[name] = sizes[name]
+        elif name in values:
+            given[name] = values[name]
+        else:
+            tensor = name.removeprefix(GRADIENT_PREFIX)
+            given[name] = real[tensor] if tensor in real else torch.ones(())
+    return frames.write(Call(key, "float64", numbers, given))
+
+
+def _by_autograd(
+    desk: Desk, inputs: Mapping[str, Tensor], sizes: Mapping[str, int], wanted: Sequence[str]
+) -> tuple[float, dict[str, Tensor]]:
+    """The loss, and the gradients of the wanted tensors."""
+    leaves = {name: value.detach().requires_grad_(value.is_floating_point()) for name, value in inputs.items()}
+    values = desk.situations.network.forward(leaves, sizes)
+    loss = values[desk.lesson.loss]
+    gradients = torch.autograd.grad(loss, [values[name] for name in wanted])
+    return float(loss.detach()), dict(zip(wanted, gradients, strict=True))
+
+
+def _failed(reply: Failed | Lost | Loaded, number: int, desk: Desk) -> tuple[str, str]:
+    if isinstance(reply, Lost):
+        if reply.verdict == "timeout":
+            return "timeout", (f"it was at step {number} when the {desk.lesson.limits.training_seconds:g} s "
+                               "for training were over; look for Python loops over the batch")
+        return reply.verdict, f"at step {number}: {reply.message}"
+    if isinstance(reply, Failed):
+        return ("memory" if reply.is_memory else "error"), f"at step {number}: {reply.error}"
+    return "error", f"at step {number}: no answer"

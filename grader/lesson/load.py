@@ -1,0 +1,225 @@
+"""lesson.toml + forward.py -> Lesson. Every complaint names the file and the line."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from grader.errors import KitError
+from grader.lesson.expression import evaluate, whole
+from grader.lesson.graph import read_graph
+from grader.lesson.model import Case, Exercise, Input, Lesson, Limits, Step, Training, TrainingPlan
+from grader.names import did_you_mean
+
+ROOT = Path(__file__).resolve().parents[2]  # where exercises/ and solutions/ lie
+LESSON_FILE = "lesson.toml"
+SCHEMA = 1
+
+# What each table of lesson.toml may hold, and of which type.
+_NUMBER: tuple[type, ...] = (int, float)
+_EXPRESSION: tuple[type, ...] = (int, float, str)
+_KEYS: dict[str, dict[str, tuple[type, ...]]] = {
+    "": {
+        "schema": (int,), "name": (str,), "title": (str,), "loss": (str,), "video": (str,), "sizes": (dict,),
+        "inputs": (dict,), "cases": (list,), "limits": (dict,), "credit": (dict,), "training": (dict,),
+        "exercises": (list,), "vocabulary": (dict,),
+    },
+    "inputs": {"shape": (list,), "below": _EXPRESSION, "scale": _EXPRESSION, "shift": _NUMBER, "values": (list,)},
+    "cases": {"name": (str,), "sizes": (dict,), "inputs": (dict,), "ties": (bool,)},
+    "limits": {
+        "step_seconds": _NUMBER, "submission_seconds": _NUMBER, "training_seconds": _NUMBER, "memory_mib": (int,),
+    },
+    "credit": {"shape": _NUMBER, "mutates": _NUMBER, "hard-coded": _NUMBER},
+    "training": {"batch": (list,), "learning_rate": _NUMBER, "check": (dict,), "grade": (dict,)},
+    "training plan": {"steps": (int,), "sizes": (dict,)},
+    "exercises": {
+        "name": (str,), "title": (str,), "about": (str,), "chain": (bool,), "function": (str,),
+        "unless_reads": (list,), "steps": (list,),
+    },
+    "steps": {"name": (str,), "points": _NUMBER, "watch": (str,), "hints": (list,), "kind": (str,)},
+    "vocabulary": {"names": (list,), "attributes": (list,), "modules": (list,)},
+}
+_TYPE_NAMES = {int: "a whole number", float: "a number", str: "a text", list: "a list", dict: "a table", bool: "true or false"}
+
+
+def find_lesson(lesson: str | None) -> Path:
+    """The folder of a lesson given by path or by name; `mlp` where none is given."""
+    wanted = lesson or "mlp"
+    for folder in (Path(wanted), ROOT / "exercises" / wanted):
+        if (folder / LESSON_FILE).is_file():
+            return folder
+    known = sorted(path.parent.name for path in (ROOT / "exercises").glob(f"*/{LESSON_FILE}"))
+    raise KitError(
+        f"there is no lesson {wanted}: no {LESSON_FILE} in {wanted}/ nor in {ROOT.name}/exercises/{wanted}/",
+        mend=f"lessons here: {', '.join(known) or 'none; run this in the kit folder'}",
+    )
+
+
+def load_lesson(folder: Path) -> Lesson:
+    """Reads and checks a lesson. Raises KitError with file and line."""
+    return _Reader(folder / LESSON_FILE).lesson()
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """One lesson.toml; keeps the text, so that complaints can name lines."""
+
+    file: Path
+
+    def lesson(self) -> Lesson:
+        raw = self._table("", self._parse())
+        for key in ("name", "loss", "sizes", "inputs", "cases", "exercises"):
+            if key not in raw:
+                raise self._error(f"the key {key} is missing", "")
+        if raw.get("schema", SCHEMA) != SCHEMA:
+            raise self._error(f"schema {raw['schema']} is not known; this kit reads schema {SCHEMA}", "schema")
+        sizes = self._sizes(raw["sizes"])
+        inputs = {name: self._input(name, value, sizes) for name, value in raw["inputs"].items()}
+        graph = read_graph(self.file.parent / "forward.py", tuple(inputs), tuple(sizes), raw["loss"])
+        known = graph.tensors
+        exercises = tuple(self._exercise(value, known) for value in raw["exercises"])
+        self._distinct(exercises)
+        return Lesson(
+            folder=self.file.parent, name=raw["name"], title=raw.get("title", raw["name"]), loss=raw["loss"],
+            video=raw.get("video", ""), sizes=sizes, inputs=inputs,
+            cases=tuple(self._case(value, sizes, inputs) for value in raw["cases"]),
+            exercises=exercises, limits=Limits(**self._table("limits", raw.get("limits", {}))),
+            credit={key: float(value) for key, value in self._table("credit", raw.get("credit", {})).items()},
+            training=self._training(raw["training"], sizes, inputs) if "training" in raw else None,
+            graph=graph,
+            vocabulary={key: tuple(words) for key, words in self._table("vocabulary", raw.get("vocabulary", {})).items()},
+        )
+
+    def _parse(self) -> dict[str, Any]:
+        try:
+            return tomllib.loads(self.file.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise KitError(f"cannot be read: {error.strerror}", where=str(self.file)) from None
+        except UnicodeDecodeError:
+            raise KitError("is not UTF-8 text", where=str(self.file)) from None
+        except tomllib.TOMLDecodeError as error:
+            line = re.search(r"at line (\d+)", str(error))
+            where = f"{self.file}:{line.group(1)}" if line else str(self.file)
+            raise KitError(f"is not TOML: {error}", where=where) from None
+
+    def _sizes(self, value: Mapping[str, Any]) -> dict[str, int]:
+        for name, size in value.items():
+            if not isinstance(size, int) or isinstance(size, bool) or size < 1:
+                raise self._error(f"the size {name} is {size!r}; a size is a whole number of at least 1", name)
+        return dict(value)
+
+    def _input(self, name: str, value: Any, sizes: Mapping[str, int], base: Input | None = None) -> Input:
+        if not isinstance(value, dict):
+            raise self._error(f"the input {name} is {value!r}; expected a table such as {{ shape = [\"n\"] }}", name)
+        table = self._table("inputs", value)
+        if base is None and "shape" not in table:
+            raise self._error(f"the input {name} has no shape", name)
+        for key in ("shape", "values"):
+            if key in table:
+                table[key] = tuple(table[key])
+        entry = replace(base, **table) if base else Input(name=name, **table)
+        try:
+            for length in entry.shape:
+                whole(length, sizes)
+            if entry.below is not None:
+                whole(entry.below, sizes)
+            evaluate(entry.scale, sizes)
+        except KitError as error:
+            raise self._error(f"the input {name}: {error.what}", name) from None
+        return entry
+
+    def _case(self, value: dict[str, Any], sizes: Mapping[str, int], inputs: Mapping[str, Input]) -> Case:
+        table = self._table("cases", value)
+        own = self._own_sizes(table.get("sizes", {}), sizes)
+        changed = dict(inputs)
+        for name, change in table.get("inputs", {}).items():
+            if name not in inputs:
+                raise self._error(f"the case changes the input {name}, which [inputs] does not list"
+                                  f"{did_you_mean(name, inputs)}", name)
+            changed[name] = self._input(name, change, own, inputs[name])
+        return Case(table.get("name", "case"), own, changed, table.get("ties", False))
+
+    def _own_sizes(self, value: Mapping[str, Any], sizes: Mapping[str, int]) -> dict[str, int]:
+        for name in value:
+            if name not in sizes:
+                raise self._error(f"the size {name} is not listed under [sizes]{did_you_mean(name, sizes)}", name)
+        return {**sizes, **self._sizes(value)}
+
+    def _exercise(self, value: dict[str, Any], tensors: frozenset[str]) -> Exercise:
+        table = self._table("exercises", value)
+        for key in ("name", "steps"):
+            if key not in table:
+                raise self._error(f"an exercise has no {key}", "exercises")
+        name = table["name"]
+        steps = tuple(self._step(name, step, tensors) for step in table["steps"])
+        return Exercise(
+            name=name, title=table.get("title", name), about=table.get("about", ""), steps=steps,
+            is_chain=table.get("chain", False), function=table.get("function"),
+            unless_reads=tuple(table.get("unless_reads", ())),
+        )
+
+    def _step(self, exercise: str, value: dict[str, Any], tensors: frozenset[str]) -> Step:
+        table = self._table("steps", value)
+        if "name" not in table:
+            raise self._error(f"a step of {exercise} has no name", "exercises")
+        kind = table.get("kind", "gradient")
+        if kind not in ("gradient", "training"):
+            raise self._error(f'the step {table["name"]} has kind "{kind}"; expected "gradient" or "training"', "kind")
+        step = Step(
+            name=table["name"], exercise=exercise, points=float(table.get("points", 1)), watch=table.get("watch", ""),
+            hints=tuple(table.get("hints", ())), is_training=kind == "training",
+        )
+        if not step.is_training and step.tensor not in tensors:
+            raise self._error(f"the step {step.name} asks for the gradient of {step.tensor}, which forward.py does not "
+                              f"make{did_you_mean(step.tensor, tensors)}", f'"{step.name}"')
+        return step
+
+    def _training(self, value: dict[str, Any], sizes: Mapping[str, int], inputs: Mapping[str, Input]) -> Training:
+        table = self._table("training", value)
+        for name in table.get("batch", ()):
+            if name not in inputs:
+                raise self._error(f"the batch holds {name}, which [inputs] does not list{did_you_mean(name, inputs)}", "batch")
+        plans: dict[str, TrainingPlan] = {}
+        for key in ("check", "grade"):
+            plan = self._table("training plan", table.get(key, {"steps": 25}))
+            plans[key] = TrainingPlan(plan["steps"], self._own_sizes(plan.get("sizes", {}), sizes))
+        return Training(tuple(table.get("batch", ())), float(table.get("learning_rate", 0.1)), plans["check"], plans["grade"])
+
+    def _distinct(self, exercises: tuple[Exercise, ...]) -> None:
+        for names in ([exercise.name for exercise in exercises],
+                      *([step.name for step in exercise.steps] for exercise in exercises)):
+            twice = sorted({name for name in names if names.count(name) > 1})
+            if twice:
+                raise self._error(f"{twice[0]} stands there twice", f'"{twice[0]}"')
+
+    def _table(self, kind: str, value: Mapping[str, Any]) -> dict[str, Any]:
+        """`value`, when it is a table that holds known keys of the right types alone."""
+        allowed = _KEYS[kind]
+        if not isinstance(value, dict):
+            raise self._error(f"{kind} is {value!r}; expected a table", kind)
+        for key, entry in value.items():
+            if key not in allowed:
+                place = f" in {kind}" if kind else ""
+                raise self._error(f'unknown key "{key}"{place}{did_you_mean(key, allowed)}', key)
+            if not isinstance(entry, allowed[key]) or (isinstance(entry, bool) and bool not in allowed[key]):
+                expected = " or ".join(_TYPE_NAMES[kind] for kind in allowed[key])
+                raise self._error(f'"{key}" is {entry!r}; expected {expected}', key)
+        return dict(value)
+
+    def _error(self, problem: str, word: str) -> KitError:
+        return KitError(problem, where=f"{self.file}:{self._line(word)}" if word else str(self.file))
+
+    def _line(self, word: str) -> int:
+        """The first line that sets or mentions `word` outside a comment; 1 where none does."""
+        bare = re.escape(word.strip('"'))
+        patterns = (rf"(?:^|[\s{{,.\[]){bare}\s*[=\]]", rf"\b{bare}\b")
+        lines = [line.split("#", 1)[0] for line in self.file.read_text(encoding="utf-8").splitlines()]
+        for pattern in patterns:
+            for number, line in enumerate(lines, start=1):
+                if re.search(pattern, line):
+                    return number
+        return 1

@@ -1,0 +1,17 @@
+"""Names that were meant: near ones, for messages."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+def near(word: str, known: Iterable[str], most: int = 3) -> list[str]:
+    """The known names closest to `word`, best first; may be empty."""
+    return difflib.get_close_matches(word, sorted(set(known)), n=most, cutoff=0.6)
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """'; did you mean X or Y?' or ''."""
+    names = near(word, known)
+    return f"; did you mean {' or '.join(names)}?" if names else ""

@@ -1,0 +1,1 @@
+"""Verdicts as data: what results.json and grades.csv hold."""

@@ -1,0 +1,155 @@
+"""The results of one submission, as results.json writes them. Fields are added, never renamed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+SCHEMA = 1
+
+VERDICTS = (
+    "missing", "forbidden", "timeout", "memory", "crashed", "error", "wrong", "shape", "mutates", "hard-coded",
+    "right", "exact",
+)
+PASSING = frozenset({"right", "exact"})
+
+
+@dataclass(frozen=True)
+class Float32Row:
+    """The lecture's own comparison: float32, the lecture's sizes, the real chain."""
+
+    exact: bool
+    approximate: bool
+    max_diff: float | None
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """Which mistake it is: a tag of the closed list in judge/diagnosis.py, and what helps."""
+
+    tag: str
+    help: str
+
+
+@dataclass(frozen=True)
+class Instructor:
+    """What only the instructor sees."""
+
+    mend: str | None = None
+    suspected: str | None = None
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """One step of one submission. Absent is None, never NaN."""
+
+    step: str
+    verdict: str
+    credit: float
+    points: float
+    message: str = ""
+    float32: Float32Row | None = None
+    scaled_error: float | None = None
+    worst_index: tuple[int, ...] | None = None
+    got: float | None = None
+    expected: float | None = None
+    mistake: Mistake | None = None
+    line: int | None = None
+    output: str = ""
+    note: str | None = None
+    instructor: Instructor = Instructor()
+
+    @property
+    def passes(self) -> bool:
+        return self.verdict in PASSING
+
+    @property
+    def score(self) -> float:
+        return self.credit * self.points
+
+
+@dataclass(frozen=True)
+class ExerciseResult:
+    """The steps of one exercise."""
+
+    exercise: str
+    steps: tuple[StepResult, ...]
+
+    @property
+    def score(self) -> float:
+        return sum(step.score for step in self.steps)
+
+    @property
+    def max_score(self) -> float:
+        return sum(step.points for step in self.steps)
+
+
+@dataclass(frozen=True)
+class SubmissionResult:
+    """Everything about one submission."""
+
+    kit: str
+    lesson: str
+    submission: str
+    seed: int
+    isolation: tuple[str, ...]
+    exercises: tuple[ExerciseResult, ...]
+    chain_reaches: str | None
+    notes: tuple[str, ...]
+
+    @property
+    def score(self) -> float:
+        return sum(exercise.score for exercise in self.exercises)
+
+    @property
+    def max_score(self) -> float:
+        return sum(exercise.max_score for exercise in self.exercises)
+
+    def as_json(self) -> dict[str, Any]:
+        """The object of results.json."""
+        return {
+            "schema": SCHEMA, "kit": self.kit, "lesson": self.lesson, "submission": self.submission,
+            "seed": self.seed, "isolation": list(self.isolation), "score": round(self.score, 6),
+            "max_score": round(self.max_score, 6), "chain": {"reaches": self.chain_reaches},
+            "notes": list(self.notes),
+            "exercises": [
+                {"exercise": exercise.exercise, "score": round(exercise.score, 6),
+                 "max_score": round(exercise.max_score, 6),
+                 "steps": [_finite(asdict(step)) for step in exercise.steps]}
+                for exercise in self.exercises
+            ],
+        }
+
+
+def result_from_json(raw: Mapping[str, Any]) -> SubmissionResult:
+    """The inverse of as_json. Raises KeyError, TypeError for what is no such object."""
+    return SubmissionResult(
+        kit=raw["kit"], lesson=raw["lesson"], submission=raw["submission"], seed=raw["seed"],
+        isolation=tuple(raw["isolation"]), chain_reaches=raw["chain"]["reaches"], notes=tuple(raw["notes"]),
+        exercises=tuple(
+            ExerciseResult(exercise["exercise"], tuple(_step_from_json(step) for step in exercise["steps"]))
+            for exercise in raw["exercises"]
+        ),
+    )
+
+
+def _step_from_json(raw: Mapping[str, Any]) -> StepResult:
+    fields = dict(raw)
+    fields["float32"] = Float32Row(**raw["float32"]) if raw["float32"] else None
+    fields["mistake"] = Mistake(**raw["mistake"]) if raw["mistake"] else None
+    fields["instructor"] = Instructor(**raw["instructor"])
+    fields["worst_index"] = tuple(raw["worst_index"]) if raw["worst_index"] is not None else None
+    return StepResult(**fields)
+
+
+def _finite(value: Any) -> Any:
+    """`value` with NaN and infinities as None, tuples as lists."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _finite(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(inner) for inner in value]
+    return value

@@ -1,0 +1,8 @@
+"""A student's files -> one answer a step, as source text. Nothing here runs it.
+
+find        paths -> submissions (folders and lone files)
+program     one file -> its top-level statements; a broken part costs only itself
+slicing     the part of a program that one answer reaches
+vocabulary  what that part may use
+answers     submission -> one Answer for each function the lesson asks for
+"""

@@ -1,0 +1,151 @@
+"""What a step may use: an allow-list of names, attributes, imports and statements.
+
+The list is data (vocabulary.toml, with a reason for each group); a lesson can extend
+it. A name the student's own code defines is always allowed: `grad` may be a variable.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from grader.names import did_you_mean
+
+_FILE = Path(__file__).with_name("vocabulary.toml")
+_BUILTINS = frozenset(dir(builtins))
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """Allowed words, and reasons for some that are refused."""
+
+    names: frozenset[str]  # of Python's builtins
+    attributes: frozenset[str]  # behind a dot: of torch, of tensors, of containers
+    modules: frozenset[str]
+    methods: frozenset[str]  # double-underscore methods that a student's class may define
+    reasons: Mapping[str, str]
+
+    def extended(self, extra: Mapping[str, tuple[str, ...]]) -> Vocabulary:
+        """This vocabulary and what a lesson adds."""
+        return Vocabulary(
+            self.names.union(extra.get("names", ())), self.attributes.union(extra.get("attributes", ())),
+            self.modules.union(extra.get("modules", ())), self.methods, self.reasons,
+        )
+
+
+@dataclass(frozen=True)
+class Breach:
+    """The first word of a slice that is outside the vocabulary."""
+
+    line: int
+    word: str
+    reason: str
+
+    def message(self) -> str:
+        return f"line {self.line} uses {self.word}: {self.reason}"
+
+
+@cache
+def kit_vocabulary() -> Vocabulary:
+    """The kit's own list."""
+    raw = tomllib.loads(_FILE.read_text(encoding="utf-8"))
+    def words(kind: str) -> frozenset[str]:
+        return frozenset(word for group in raw[kind].values() for word in group["words"].split())
+    reasons = {word: group["reason"] for group in raw["refused"].values() for word in group["words"].split()}
+    return Vocabulary(words("names"), words("attributes"), words("modules"), words("methods"), reasons)
+
+
+def first_breach(statements: Iterable[ast.stmt], vocabulary: Vocabulary) -> Breach | None:
+    """The first word, in reading order, that these statements may not use; None if all are allowed."""
+    nodes = [node for statement in statements for node in ast.walk(statement)]
+    checker = _Checker(vocabulary, frozenset(_defined(nodes)), frozenset(_own_attributes(nodes)))
+    breaches = [breach for node in nodes for breach in checker.breaches(node)]
+    return min(breaches, key=lambda breach: breach.line, default=None)
+
+
+@dataclass(frozen=True)
+class _Checker:
+    vocabulary: Vocabulary
+    defined: frozenset[str]  # names that the slice binds somewhere
+    own: frozenset[str]  # attributes and methods of the student's own classes
+
+    def breaches(self, node: ast.AST) -> Iterator[Breach]:
+        match node:
+            case ast.Import(names=aliases):
+                for alias in aliases:
+                    yield from self._module(node, alias.name)
+            case ast.ImportFrom(module=module, names=aliases, level=level):
+                yield from self._module(node, "." * level + (module or ""))
+                for alias in aliases:
+                    if f"{module}.{alias.name}" not in self.vocabulary.modules:
+                        yield from self._imported(node, module or "", alias.name)
+            case ast.Attribute(attr=attr):
+                yield from self._attribute(node, attr)
+            case ast.Name(id=name):
+                yield from self._name(node, name)
+            case ast.FunctionDef(name=name):
+                if name.startswith("__") and name not in self.vocabulary.methods:
+                    yield self._breach(node, name, "methods with double underscores change how Python itself works")
+            case ast.Constant(value=complex()):
+                yield self._breach(node, "a complex number", self.vocabulary.reasons.get("complex", ""))
+            case ast.AsyncFunctionDef() | ast.Await() | ast.AsyncFor() | ast.AsyncWith():
+                yield self._breach(node, "async", "a step is one plain function call")
+
+    def _module(self, node: ast.AST, name: str) -> Iterator[Breach]:
+        if name not in self.vocabulary.modules:
+            allowed = ", ".join(sorted(self.vocabulary.modules - {"__future__"}))
+            yield self._breach(node, f"import {name}", f"a step needs no more than {allowed}")
+
+    def _imported(self, node: ast.AST, module: str, name: str) -> Iterator[Breach]:
+        free = module in ("math", "typing", "__future__")
+        if (name != "*" and not free and name not in self.vocabulary.attributes) or name.startswith("_"):
+            yield self._breach(node, name, self._reason(name))
+
+    def _attribute(self, node: ast.AST, attr: str) -> Iterator[Breach]:
+        allowed = attr in self.vocabulary.attributes or (attr in self.own and not attr.startswith("__"))
+        if not allowed and attr not in self.vocabulary.methods:
+            yield self._breach(node, f".{attr}", self._reason(attr))
+
+    def _name(self, node: ast.AST, name: str) -> Iterator[Breach]:
+        if name.startswith("__") and name != "__name__":
+            yield self._breach(node, name, "names with double underscores reach into Python itself")
+        elif name in _BUILTINS and name not in self.vocabulary.names and name not in self.defined:
+            yield self._breach(node, name, self._reason(name))
+
+    def _reason(self, word: str) -> str:
+        if word in self.vocabulary.reasons:
+            return self.vocabulary.reasons[word]
+        if word.startswith("_"):
+            return "private names are not part of torch's interface"
+        return "it is not among the words a step may use" + did_you_mean(word, self.vocabulary.attributes)
+
+    def _breach(self, node: ast.AST, word: str, reason: str) -> Breach:
+        return Breach(getattr(node, "lineno", 0), word, reason)
+
+
+def _defined(nodes: Iterable[ast.AST]) -> Iterator[str]:
+    for node in nodes:
+        match node:
+            case ast.Name(id=name, ctx=ast.Store()) | ast.arg(arg=name) | ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+                yield name
+            case ast.alias(name=name, asname=asname):
+                yield (asname or name).split(".")[0]
+
+
+def _own_attributes(nodes: Iterable[ast.AST]) -> Iterator[str]:
+    for node in nodes:
+        if not isinstance(node, ast.ClassDef):
+            continue
+        for inner in ast.walk(node):
+            match inner:
+                case ast.FunctionDef(name=name) | ast.AnnAssign(target=ast.Name(id=name)):
+                    yield name
+                case ast.Attribute(value=ast.Name(id="self"), attr=name, ctx=ast.Store()):
+                    yield name
+                case ast.Assign(targets=targets):
+                    yield from (target.id for target in targets if isinstance(target, ast.Name))

@@ -1,0 +1,101 @@
+"""How other processes use the warm one: start it, fork a judge or a student process, bury it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from grader.errors import WorkerFault
+
+_PACKAGE_PARENT = Path(__file__).resolve().parents[2]
+_START = "import sys; sys.path.append(sys.argv[2]); from grader.warm.process import main; main(int(sys.argv[1]))"
+
+
+@dataclass(frozen=True)
+class Forked:
+    """A process forked from the warm one, and our end of its channel."""
+
+    pid: int
+    channel: socket.socket
+
+
+@dataclass(frozen=True)
+class Death:
+    """How a process ended: by itself with `status`, by `signal`, or by our own hand."""
+
+    status: int | None = None
+    signal: int | None = None
+
+
+class Forker:
+    """A control socket to the warm process. One request at a time."""
+
+    def __init__(self, control: socket.socket) -> None:
+        self._control = control
+
+    def fork(self, role: str, arguments: dict[str, Any]) -> Forked:
+        """Forks a process in that role. Raises WorkerFault when the warm process cannot."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            reply = self._ask({"do": "fork", "role": role, "arguments": arguments}, [theirs.fileno()])
+        return Forked(reply["pid"], ours)
+
+    def bury(self, process: Forked, wait: float = 0.0) -> Death:
+        """Ends the process and its group, after `wait` seconds at most, and says how it ended."""
+        process.channel.close()
+        status = self._ask({"do": "bury", "pid": process.pid, "wait": wait}, [])["status"]
+        if status is None:
+            return Death()
+        if os.WIFSIGNALED(status):
+            return Death(signal=os.WTERMSIG(status))
+        return Death(status=os.waitstatus_to_exitcode(status))
+
+    def close(self) -> None:
+        self._control.close()
+
+    def _ask(self, request: dict[str, Any], fds: list[int]) -> dict[str, Any]:
+        try:
+            socket.send_fds(self._control, [json.dumps(request).encode()], fds)
+            answer = self._control.recv(1 << 16)
+        except OSError as error:
+            raise WorkerFault(f"the warm process is gone: {error}") from None
+        if not answer:
+            raise WorkerFault("the warm process is gone")
+        reply: dict[str, Any] = json.loads(answer)
+        if "problem" in reply:
+            raise WorkerFault(f"the warm process cannot start: {reply['problem']}")
+        return reply
+
+
+class Warm(Forker):
+    """The warm process, started and owned by this one. A context manager."""
+
+    def __init__(self) -> None:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", "-c", _START, str(theirs.fileno()), str(_PACKAGE_PARENT)],
+                pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                env={"PATH": os.environ.get("PATH", ""), "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"},
+                start_new_session=True,  # Ctrl-C is for the command, which then ends this one
+            )
+        super().__init__(ours)
+
+    def __enter__(self) -> Warm:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+        try:
+            self._process.wait(timeout=1)
+        except subprocess.TimeoutExpired:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()

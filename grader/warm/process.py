@@ -1,0 +1,149 @@
+"""The warm process itself: imports torch, then forks on request and buries the dead.
+
+Requests are JSON lines on control sockets; a fork request carries one file
+descriptor, the new process's channel:
+
+    {"do": "fork", "role": "judge" | "student", "arguments": {...}}  + fd   -> {"pid": 123}
+    {"do": "bury", "pid": 123, "wait": 0.5}                                 -> {"status": wait status | null}
+
+Burying kills the process and its group; `wait` gives it that many seconds to end by
+itself first, and its status is null when it had to be killed.
+
+A judge gets a control socket of its own, to fork its students with. When a control
+socket closes, what was forked through it is killed; when the first one closes, the
+process ends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import json
+import os
+import selectors
+import signal
+import socket
+import time
+import traceback
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+_ROLES = {"judge": "grader.judge.serve", "student": "grader.worker.serve"}
+
+
+@dataclass
+class Control:
+    """A control socket and the processes forked through it."""
+
+    socket: socket.socket
+    children: set[int] = field(default_factory=set)
+
+
+def main(control_fd: int) -> None:
+    """Serves control sockets until the first one closes."""
+    first = Control(socket.socket(fileno=control_fd))
+    problem = _warm_up()
+    with selectors.DefaultSelector() as selector:
+        selector.register(first.socket, selectors.EVENT_READ, first)
+        while True:
+            for key, _ in selector.select():
+                control: Control = key.data
+                data, fds, _, _ = socket.recv_fds(control.socket, 1 << 16, 1)
+                if data:
+                    _answer(control, json.loads(data), fds, selector, problem)
+                    continue
+                selector.unregister(control.socket)
+                control.socket.close()
+                for pid in list(control.children):
+                    _bury(control, pid, 0)
+                if control is first:
+                    os._exit(0)  # nothing to clean up, and torch takes long to unload
+
+
+def _warm_up() -> str:
+    """Imports what every fork needs. Returns what went wrong, or ''."""
+    try:
+        import torch
+
+        torch.set_num_threads(1)  # a forked process cannot use a thread pool of its parent
+        importlib.import_module(_ROLES["student"])
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+    return ""
+
+
+def _answer(
+    control: Control, request: dict[str, Any], fds: list[int], selector: selectors.BaseSelector, problem: str
+) -> None:
+    reply: dict[str, Any]
+    if problem:
+        reply = {"problem": problem}
+    elif request["do"] == "fork":
+        try:
+            reply = {"pid": _fork(control, request, fds.pop(), selector)}
+        except OSError as error:
+            reply = {"problem": f"fork failed: {error.strerror}"}
+    else:
+        reply = {"status": _bury(control, int(request["pid"]), float(request["wait"]))}
+    for fd in fds:
+        os.close(fd)
+    with contextlib.suppress(OSError):  # the asker is gone; its socket's end comes next
+        control.socket.sendall(json.dumps(reply).encode())
+
+
+def _fork(control: Control, request: dict[str, Any], channel_fd: int, selector: selectors.BaseSelector) -> int:
+    ours, theirs = socket.socketpair() if request["role"] == "judge" else (None, None)
+    pid = os.fork()
+    if pid == 0:
+        keep = {channel_fd} | ({theirs.fileno()} if theirs else set())
+        _become(request["role"], request["arguments"], channel_fd, theirs, keep)
+    os.close(channel_fd)
+    control.children.add(pid)
+    if ours and theirs:
+        theirs.close()
+        selector.register(ours, selectors.EVENT_READ, Control(ours))
+    return pid
+
+
+def _become(
+    role: str, arguments: dict[str, Any], channel_fd: int, control: socket.socket | None, keep: set[int]
+) -> NoReturn:
+    """In the forked process: forget the parent's descriptors, run the role, leave without clean-up."""
+    status = 1
+    try:
+        for fd in map(int, os.listdir("/proc/self/fd" if os.path.isdir("/proc/self/fd") else "/dev/fd")):
+            if fd > 2 and fd not in keep:
+                with contextlib.suppress(OSError):
+                    os.close(fd)
+        channel = socket.socket(fileno=channel_fd)
+        module = importlib.import_module(_ROLES[role])
+        if control:
+            module.main(channel, control, arguments)
+        else:
+            module.main(channel, arguments)
+        status = 0
+    except BaseException:
+        if role == "judge":
+            traceback.print_exc()
+    finally:
+        os._exit(status)
+
+
+def _bury(control: Control, pid: int, wait: float) -> int | None:
+    """Ends `pid` and its group. Its wait status if it ended by itself within `wait` seconds, else None."""
+    if pid not in control.children:
+        return None
+    control.children.discard(pid)
+    found, status = os.waitpid(pid, os.WNOHANG)
+    give_up = time.monotonic() + wait
+    while not found and time.monotonic() < give_up:
+        time.sleep(0.002)
+        found, status = os.waitpid(pid, os.WNOHANG)
+    for kill in (os.killpg, os.kill):  # what it started may live on, also when it ended by itself
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            if kill is os.killpg or not found:
+                kill(pid, signal.SIGKILL)
+    if found:
+        return status
+    os.waitpid(pid, 0)
+    return None

@@ -1,0 +1,208 @@
+"""Messages as bytes, and bytes as messages.
+
+A frame is two lengths (unsigned 32 bit, little endian), a JSON text and a
+safetensors block:
+
+    [length of text][length of block][text: {"kind": ..., fields}][block: tensors by name]
+
+Whatever a reader is given, it returns a message or raises WireError; lengths are
+checked before anything is allocated.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import struct
+import time
+from typing import Any
+
+import safetensors
+import torch
+from torch import Tensor
+
+from grader.wire.messages import Answer, Call, Failed, Load, Loaded, Refused, Reply, Request
+
+MAX_TEXT = 1 << 20
+MAX_BLOCK = 64 << 20
+MAX_TENSORS = 256
+_LENGTHS = struct.Struct("<II")
+
+_DTYPES: dict[str, torch.dtype] = {
+    "F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16,
+    "I64": torch.int64, "I32": torch.int32, "I16": torch.int16, "I8": torch.int8, "U8": torch.uint8,
+    "BOOL": torch.bool,
+}
+_DTYPE_NAMES = {dtype: str(dtype).removeprefix("torch.") for dtype in _DTYPES.values()}
+
+
+class WireError(Exception):
+    """The other side sent something that is not one well-formed message."""
+
+
+class WireClosed(WireError):
+    """The other side is gone."""
+
+
+class WireTimeout(WireError):
+    """The deadline passed before a whole message was there."""
+
+
+def crosses(tensor: Tensor) -> bool:
+    """Whether a tensor of this dtype and size can be written to a frame."""
+    return tensor.dtype in _DTYPE_NAMES and tensor.numel() * tensor.element_size() <= MAX_BLOCK // 4
+
+
+def write(message: Request | Reply) -> bytes:
+    """The frame of a message."""
+    tensors: dict[str, Tensor] = {}
+    match message:
+        case Load(key, source, name, file):
+            fields: dict[str, Any] = {"kind": "load", "key": key, "source": source, "name": name, "file": file}
+        case Call(key, dtype, sizes, given):
+            fields = {"kind": "call", "key": key, "dtype": dtype, "sizes": dict(sizes)}
+            tensors = dict(given)
+        case Loaded(parameters, optional):
+            fields = {"kind": "loaded", "parameters": parameters, "optional": optional}
+        case Answer(returned, is_sequence, changed, output):
+            refused = {str(place): item.what for place, item in enumerate(returned) if isinstance(item, Refused)}
+            tensors = {str(place): item for place, item in enumerate(returned) if isinstance(item, Tensor)}
+            fields = {"kind": "answer", "count": len(returned), "refused": refused, "sequence": is_sequence,
+                      "changed": changed, "output": output}
+        case Failed(is_memory, error, line, output):
+            fields = {"kind": "failed", "memory": is_memory, "error": error, "line": line, "output": output}
+    text = json.dumps(fields).encode()
+    block = _block(tensors) if tensors else b""
+    if len(text) > MAX_TEXT or len(block) > MAX_BLOCK:
+        raise WireError(f"a message of {len(text)} + {len(block)} bytes is over the caps")
+    return _LENGTHS.pack(len(text), len(block)) + text + block
+
+
+def read_request(frame: bytes | bytearray) -> Request:
+    """The judge's message in `frame`."""
+    fields, tensors = _split(frame)
+    match fields:
+        case {"kind": "load", "key": str(key), "source": str(source), "name": str(name), "file": str(file)}:
+            return Load(key, source, name, file)
+        case {"kind": "call", "key": str(key), "dtype": str(dtype), "sizes": dict(sizes)}:
+            return Call(key, dtype, sizes, tensors)
+    raise WireError("not a request")
+
+
+def read_reply(frame: bytes | bytearray) -> Reply:
+    """The worker's message in `frame`: nothing in it is believed beyond its form."""
+    fields, tensors = _split(frame)
+    match fields:
+        case {"kind": "loaded", "parameters": list(parameters), "optional": list(optional)}:
+            return Loaded(_words(parameters), _words(optional))
+        case {"kind": "answer", "count": int(count), "refused": dict(refused), "sequence": bool(sequence),
+              "changed": list(changed), "output": str(output)}:
+            return Answer(_returned(count, refused, tensors), sequence, _words(changed), output)
+        case {"kind": "failed", "memory": bool(memory), "error": str(error), "line": int() | None as line,
+              "output": str(output)}:
+            return Failed(memory, error, line, output)
+    raise WireError("not a reply")
+
+
+def send(channel: socket.socket, frame: bytes, deadline: float) -> None:
+    """Writes a frame. Raises WireClosed or WireTimeout; `deadline` is in time.monotonic() seconds."""
+    channel.settimeout(max(deadline - time.monotonic(), 0.001))
+    try:
+        channel.sendall(frame)
+    except TimeoutError:
+        raise WireTimeout("no time left to send") from None
+    except OSError as error:
+        raise WireClosed(str(error)) from None
+
+
+def receive(channel: socket.socket, deadline: float) -> bytearray:
+    """Reads one frame. Raises WireError for oversized claims, WireClosed, WireTimeout."""
+    lengths = _read_exactly(channel, _LENGTHS.size, deadline)
+    text, block = _LENGTHS.unpack(lengths)
+    if text > MAX_TEXT or block > MAX_BLOCK:
+        raise WireError(f"a frame that claims {text} + {block} bytes is over the caps")
+    return lengths + _read_exactly(channel, text + block, deadline)
+
+
+def _read_exactly(channel: socket.socket, count: int, deadline: float) -> bytearray:
+    """`count` bytes; memory grows with what has arrived, not with what was claimed."""
+    data = bytearray()
+    while len(data) < count:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise WireTimeout("the deadline passed")
+        channel.settimeout(left)
+        try:
+            part = channel.recv(min(count - len(data), 1 << 18))
+        except TimeoutError:
+            raise WireTimeout("the deadline passed") from None
+        except OSError as error:
+            raise WireClosed(str(error)) from None
+        if not part:
+            raise WireClosed("the other side closed the pipe")
+        data += part
+    return data
+
+
+def _split(frame: bytes | bytearray) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    if len(frame) < _LENGTHS.size:
+        raise WireError("a frame shorter than its lengths")
+    text, block = _LENGTHS.unpack_from(frame)
+    if len(frame) != _LENGTHS.size + text + block or text > MAX_TEXT or block > MAX_BLOCK:
+        raise WireError("a frame of another length than it says")
+    start = _LENGTHS.size + text
+    try:
+        fields = json.loads(frame[_LENGTHS.size:start])
+        entries = safetensors.deserialize(bytes(frame[start:])) if block else []
+    except (ValueError, RecursionError, safetensors.SafetensorError) as error:
+        raise WireError(f"not a message: {type(error).__name__}") from None
+    if not isinstance(fields, dict) or len(entries) > MAX_TENSORS:
+        raise WireError("not a message")
+    return fields, {name: _tensor(entry) for name, entry in entries}
+
+
+def _block(tensors: dict[str, Tensor]) -> bytes:
+    dense = {name: tensor.detach().contiguous() for name, tensor in tensors.items()}  # alive until written
+    return safetensors.serialize({
+        name: safetensors.TensorSpec(
+            dtype=_DTYPE_NAMES[tensor.dtype], shape=list(tensor.shape), data_ptr=tensor.data_ptr(),
+            data_len=tensor.numel() * tensor.element_size(),
+        )
+        for name, tensor in dense.items()
+    })
+
+
+def _tensor(entry: dict[str, Any]) -> Tensor:
+    dtype = _DTYPES.get(entry["dtype"])
+    if dtype is None:
+        raise WireError(f"a tensor of dtype {entry['dtype']}")
+    shape = entry["shape"]
+    if len(shape) > 16:
+        raise WireError("a tensor of more than 16 axes")
+    data = bytearray(entry["data"])
+    if dtype is torch.bool and data.strip(b"\x00\x01"):
+        raise WireError("a bool tensor that holds other bytes than 0 and 1")
+    try:
+        return torch.frombuffer(data, dtype=dtype).reshape(shape) if data else torch.empty(shape, dtype=dtype)
+    except (RuntimeError, ValueError, OverflowError, TypeError) as error:
+        raise WireError(f"not a tensor: {type(error).__name__}") from None
+
+
+def _returned(count: int, refused: dict[str, Any], tensors: dict[str, Tensor]) -> tuple[Tensor | Refused, ...]:
+    if not 0 <= count <= MAX_TENSORS or len(refused) + len(tensors) != count:
+        raise WireError("an answer of another count than it says")
+    returned: list[Tensor | Refused] = []
+    for place in map(str, range(count)):
+        if place in tensors:
+            returned.append(tensors[place])
+        elif isinstance(refused.get(place), str):
+            returned.append(Refused(refused[place][:200]))
+        else:
+            raise WireError("an answer with a gap")
+    return tuple(returned)
+
+
+def _words(items: list[Any]) -> tuple[str, ...]:
+    if len(items) > MAX_TENSORS or not all(isinstance(item, str) and len(item) <= 200 for item in items):
+        raise WireError("not a list of names")
+    return tuple(items)

@@ -1,0 +1,69 @@
+"""What crosses the pipe. Judge to worker: Load, Call. Worker to judge: one of the others, once a request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Load:
+    """Make this answer ready: run its source, find the callable."""
+
+    key: str  # calls refer to it by this
+    source: str  # the part of the student's file that the answer reaches, at its own line numbers
+    name: str  # what the callable is bound to
+    file: str  # shown in messages
+
+
+@dataclass(frozen=True)
+class Call:
+    """Call a loaded answer once."""
+
+    key: str
+    dtype: str  # default dtype during the call: "float64" or "float32"
+    sizes: Mapping[str, int]
+    tensors: Mapping[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """The answer is a callable, and asks for these by name."""
+
+    parameters: tuple[str, ...]
+    optional: tuple[str, ...]  # those that have a default of their own
+
+
+@dataclass(frozen=True)
+class Refused:
+    """Stands for a returned thing that is not a plain dense real tensor."""
+
+    what: str  # "None", "a list", "a complex tensor"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the call returned. A step returns one thing; `gradients` returns several."""
+
+    returned: tuple[Tensor | Refused, ...]
+    is_sequence: bool
+    changed: tuple[str, ...]  # inputs that the call changed in place
+    output: str  # what it printed, capped
+
+
+@dataclass(frozen=True)
+class Failed:
+    """Loading or calling raised."""
+
+    is_memory: bool  # MemoryError or the allocator's error
+    error: str  # "RuntimeError: The size of tensor a (13) must match ..."
+    line: int | None  # in the student's file
+    output: str
+
+
+Request = Load | Call
+Reply = Loaded | Answer | Failed

@@ -1,0 +1,156 @@
+"""One answer of a student: its source made runnable, and called."""
+
+from __future__ import annotations
+
+import inspect
+import io
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from grader.wire.frames import crosses
+from grader.wire.messages import Answer, Call, Failed, Load, Loaded, Refused
+
+OUTPUT_CAP = 64 * 1024
+ERROR_CAP = 2000
+_SEED = 0
+
+
+class CappedText(io.TextIOBase):
+    """Keeps the first OUTPUT_CAP characters that are written, and swallows the rest."""
+
+    def __init__(self) -> None:
+        self._parts: list[str] = []
+        self._left = OUTPUT_CAP
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        if self._left > 0:
+            self._parts.append(text[: self._left])
+            self._left -= len(text)
+        return len(text)
+
+    def text(self) -> str:
+        cut = "\n[output cut here]" if self._left < 0 else ""
+        return "".join(self._parts) + cut
+
+
+@dataclass(frozen=True)
+class LoadedAnswer:
+    """A student's callable, with the parameters it can be given."""
+
+    function: Callable[..., Any]
+    positional: tuple[str, ...]  # positional-only ones, which cannot be given by name
+    file: str
+
+
+def load(request: Load) -> tuple[LoadedAnswer | None, Loaded | Failed]:
+    """Runs the answer's source in a namespace of its own and finds its callable."""
+    output = CappedText()
+    namespace: dict[str, Any] = {"__name__": "submission"}
+    try:
+        with _student_world(output, torch.float32):
+            exec(compile(request.source, request.file, "exec", dont_inherit=True), namespace)
+            function = namespace.get(request.name)
+            if not callable(function):
+                kind = "is not defined" if function is None else f"is {_describe(function)}"
+                return None, Failed(False, f"{request.name} {kind}; expected a function", None, output.text())
+            parameters = inspect.signature(function).parameters.values()
+    except BaseException as error:
+        return None, _failed(error, request.file, output)
+    named = [p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    positional = tuple(p.name for p in named if p.kind is p.POSITIONAL_ONLY)
+    optional = tuple(p.name for p in named if p.default is not p.empty)
+    return LoadedAnswer(function, positional, request.file), Loaded(tuple(p.name for p in named), optional)
+
+
+def call(answer: LoadedAnswer, request: Call) -> Answer | Failed:
+    """Calls the answer with copies of the inputs and describes what came back."""
+    output = CappedText()
+    given = {name: tensor.clone() for name, tensor in request.tensors.items()}
+    values: dict[str, Any] = {**given, **request.sizes}
+    dtype = torch.float64 if request.dtype == "float64" else torch.float32
+    try:
+        with _student_world(output, dtype):
+            positional = [values.pop(name) for name in answer.positional if name in values]
+            result = answer.function(*positional, **values)
+            is_sequence = type(result) in (tuple, list)
+            returned = tuple(_checked(item) for item in (result if is_sequence else [result]))
+            changed = tuple(name for name, tensor in given.items() if _changed(tensor, request.tensors[name]))
+    except BaseException as error:
+        return _failed(error, answer.file, output)
+    return Answer(returned, is_sequence, changed, output.text())
+
+
+@contextmanager
+def _student_world(output: CappedText, dtype: torch.dtype) -> Iterator[None]:
+    """Captured output; torch's global state as at the start, whatever an earlier call did to it."""
+    torch.set_default_dtype(dtype)
+    torch.set_num_threads(1)
+    torch.manual_seed(_SEED)
+    stdout, stderr = sys.stdout, sys.stderr
+    sys.stdout = sys.stderr = output
+    try:
+        with torch.inference_mode():
+            yield
+    finally:
+        sys.stdout, sys.stderr = stdout, stderr
+
+
+def _checked(item: Any) -> Tensor | Refused:
+    """`item` if it is a plain dense real tensor that the pipe carries, else what it is."""
+    if type(item) is not Tensor:
+        return Refused(_describe(item))
+    if item.layout is not torch.strided:
+        return Refused("a sparse tensor")
+    if item.device.type != "cpu":
+        return Refused(f"a tensor on the device {item.device.type}")
+    if item.is_complex():
+        return Refused("a complex tensor")
+    if not crosses(item):
+        return Refused(f"a tensor of {tuple(item.shape)} {item.dtype}".replace("torch.", ""))
+    return item.resolve_neg()
+
+
+def _describe(item: Any) -> str:
+    if item is None:
+        return "None"
+    kind = type(item)
+    if kind in (int, float, bool):
+        return f"the Python number {item}"[:60]
+    name = kind.__name__ if kind.__module__ in ("builtins", "submission") else f"{kind.__module__}.{kind.__name__}"
+    article = "an" if name[:1].lower() in "aeiou" else "a"
+    return f"{article} {name}"[:120]
+
+
+def _changed(now: Tensor, before: Tensor) -> bool:
+    return not (now.dtype == before.dtype and now.shape == before.shape and torch.equal(now, before))
+
+
+def _failed(error: BaseException, file: str, output: CappedText) -> Failed:
+    if isinstance(error, MemoryError) or "can't allocate memory" in _text(error):
+        return Failed(True, "ran out of memory", _line(error, file), output.text())
+    return Failed(False, f"{type(error).__name__}: {_text(error)}"[:ERROR_CAP], _line(error, file), output.text())
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except BaseException:  # a student's exception may have a broken __str__
+        return "(its message cannot be shown)"
+
+
+def _line(error: BaseException, file: str) -> int | None:
+    """The innermost line of the student's file on the way to the error."""
+    if isinstance(error, SyntaxError) and error.filename == file:
+        return error.lineno
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
+    return lines[-1] if lines else None

@@ -29,9 +29,7 @@ class Comparison:
     note: str = ""
 
 
-def compare(
-    got: Tensor, situation: Situation, tensor: str, cuts: frozenset[str], masked: bool = False
-) -> Comparison:
+def compare(got: Tensor, situation: Situation, tensor: str, cuts: frozenset[str], masked: bool = False) -> Comparison:
     """Judges `got` as the gradient of `tensor` in `situation`."""
     reference = situation.reference(tensor, cuts, masked)
     right, shape = reference.gradient, tuple(reference.gradient.shape)
@@ -39,7 +37,9 @@ def compare(
         kind = str(got.dtype).removeprefix("torch.")
         return Comparison("wrong", f"it holds {kind} numbers; a gradient is float32 or float64")
     if got.numel() != right.numel():
-        return Comparison("wrong", f"its shape is {_shape(got)}, which has {got.numel()} elements; expected {_tuple(shape)}")
+        return Comparison(
+            "wrong", f"its shape is {_shape(got)}, which has {got.numel()} elements; expected {_tuple(shape)}"
+        )
     if not bool(torch.isfinite(got).all()):
         bad = int((~torch.isfinite(got)).sum())
         return Comparison("wrong", f"{bad} of {got.numel()} elements are not finite (NaN or infinite)")
@@ -80,8 +80,10 @@ def _fits_tied(
         return True, ""
     each = ties.whole_to_each(right, reference.contributions[ties.maximum])
     if float((got - each).abs().max()) <= tolerance * got.numel():
-        return True, (f"where several entries tie for the maximum, each of them gets the whole gradient of {ties.maximum}; "
-                      "a subgradient shares it out among them")
+        return True, (
+            f"where several entries tie for the maximum, each of them gets the whole gradient of {ties.maximum}; "
+            "a subgradient shares it out among them"
+        )
     return False, ""
 
 

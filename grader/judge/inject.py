@@ -61,13 +61,17 @@ def _why_not(lesson: Lesson, targets: Sequence[str], name: str, tensor: str) -> 
     """Why the gradient `name` cannot be given; '' if it can."""
     graph = lesson.graph
     if tensor in targets:
-        return f"the parameter {name} is the very gradient this asks for; take what comes after {tensor} in forward.py" + (
-            f": {_gradients(graph.users[tensor])}" if graph.users[tensor] else "")
+        return (
+            f"the parameter {name} is the very gradient this asks for; take what comes after {tensor} in forward.py"
+            + (f": {_gradients(graph.users[tensor])}" if graph.users[tensor] else "")
+        )
     if not any(tensor in graph.downstream[target] for target in targets):
         whose = targets[0] if len(targets) == 1 else "any of " + ", ".join(targets)
         possible = sorted({user.tensor for target in targets for user in graph.users[target]})
-        return (f"the parameter {name} cannot be given: {tensor} does not lie between {whose} and the loss; "
-                f"backward, you come from {', '.join(GRADIENT_PREFIX + other for other in possible)}")
+        return (
+            f"the parameter {name} cannot be given: {tensor} does not lie between {whose} and the loss; "
+            f"backward, you come from {', '.join(GRADIENT_PREFIX + other for other in possible)}"
+        )
     return ""
 
 
@@ -78,5 +82,7 @@ def _gradients(users: Iterable[object]) -> str:
 def _unknown(lesson: Lesson, targets: Sequence[str], name: str) -> str:
     between = {GRADIENT_PREFIX + tensor for target in targets for tensor in lesson.graph.downstream[target]}
     known = between | lesson.graph.tensors | set(lesson.sizes)
-    return (f"the parameter {name} is no tensor of forward.py, no size and no gradient between this step and the loss"
-            f"{did_you_mean(name, known)}")
+    return (
+        f"the parameter {name} is no tensor of forward.py, no size and no gradient between this step and the loss"
+        f"{did_you_mean(name, known)}"
+    )

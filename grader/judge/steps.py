@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from grader.judge.compare import Comparison, compare
+from grader.judge.compare import compare
 from grader.judge.diagnosis import Observation
 from grader.judge.inject import Impossible, Injection, resolve
 from grader.judge.real_chain import RealChain
@@ -80,8 +80,14 @@ class _Work:
         public, masked = (None, None) if clean or lost else self._second_look()
         return [
             Evidence(
-                step, self.exercise.is_chain, self.injection.cuts, self.written.line, tuple(cases[step.name]),
-                public[place] if public else None, masked[place] if masked else None, float32[place],
+                step,
+                self.exercise.is_chain,
+                self.injection.cuts,
+                self.written.line,
+                tuple(cases[step.name]),
+                public[place] if public else None,
+                masked[place] if masked else None,
+                float32[place],
             )
             for place, step in enumerate(self.steps)
         ]
@@ -114,15 +120,22 @@ class _Work:
         outcomes: list[CaseOutcome] = []
         for step, item in zip(self.steps, reply.returned, strict=True):
             if isinstance(item, Refused):
-                outcomes.append(CaseOutcome(situation, "error", f"it returned {item.what}; expected a tensor",
-                                            output=reply.output))
+                outcomes.append(
+                    CaseOutcome(situation, "error", f"it returned {item.what}; expected a tensor", output=reply.output)
+                )
                 continue
             comparison = compare(item, situation, step.tensor, self.injection.cuts, masked)
-            outcomes.append(CaseOutcome(
-                situation, comparison.outcome, comparison.fact, comparison,
-                Observation(situation, item) if comparison.outcome == "wrong" else None, reply.changed,
-                output=reply.output,
-            ))
+            outcomes.append(
+                CaseOutcome(
+                    situation,
+                    comparison.outcome,
+                    comparison.fact,
+                    comparison,
+                    Observation(situation, item) if comparison.outcome == "wrong" else None,
+                    reply.changed,
+                    output=reply.output,
+                )
+            )
         return outcomes
 
     def _float32(self) -> list[Float32Row | None]:
@@ -158,8 +171,7 @@ def _not_loaded(step: Step, reply: Failed | Lost, written: Written, seconds: flo
     if isinstance(reply, Lost):
         return _settled(step, reply.verdict, _lost_message(reply, seconds), written.line)
     verdict = "memory" if reply.is_memory else "error"
-    result = _settled(step, verdict, _error_message(reply), reply.line or written.line)
-    return result
+    return _settled(step, verdict, _error_message(reply), reply.line or written.line)
 
 
 def _error_message(reply: Failed) -> str:

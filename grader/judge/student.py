@@ -40,7 +40,9 @@ class Student:
     def __enter__(self) -> Student:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._bury(0)
 
     def deadline(self, seconds: float) -> float:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from functools import cache
 
 from grader import __version__
 from grader.judge.chain import chain_reaches
+from grader.judge.job import Request
 from grader.judge.real_chain import RealChain
 from grader.judge.situation import Situations
 from grader.judge.steps import Desk, judge_callable
@@ -16,18 +16,8 @@ from grader.judge.training import Course, judge_training, make_course
 from grader.lesson import Exercise, Lesson, Step, TrainingPlan
 from grader.results.model import ExerciseResult, StepResult, SubmissionResult
 from grader.submission.answers import Answers, callable_of, read_answers
-from grader.submission.find import Submission
 from grader.warm.client import Forker
 from grader.worker.limits import LAYERS
-
-
-@dataclass(frozen=True)
-class Request:
-    """What is asked about one submission. No `steps` means all of them."""
-
-    submission: Submission
-    steps: frozenset[str] = frozenset()  # "exercise.step"
-    is_check: bool = False  # a self-check trains for longer than a class run
 
 
 class Judge:
@@ -56,7 +46,13 @@ class Judge:
                     own = {step.name: answers.by_name[exercise.name, step.name] for step in exercise.gradient_steps}
                     reaches = chain_reaches(self._desk, student, exercise, own)
         return SubmissionResult(
-            __version__, self._lesson.name, request.submission.name, self._seed, LAYERS, tuple(exercises), reaches,
+            __version__,
+            self._lesson.name,
+            request.submission.name,
+            self._seed,
+            LAYERS,
+            tuple(exercises),
+            reaches,
             answers.notes,
         )
 
@@ -82,10 +78,16 @@ class Judge:
         return [step for step in wanted if not step.is_training]
 
     def _training(
-        self, student: Student, exercise: Exercise, step: Step, answers: Answers, results: dict[str, StepResult],
+        self,
+        student: Student,
+        exercise: Exercise,
+        step: Step,
+        answers: Answers,
+        results: dict[str, StepResult],
         request: Request,
     ) -> StepResult:
-        assert self._lesson.training is not None and exercise.function is not None
+        assert self._lesson.training is not None
+        assert exercise.function is not None
         plan = self._lesson.training.check if request.is_check else self._lesson.training.grade
         gradients = [results[other.name] for other in exercise.gradient_steps]
         written = answers.by_name[exercise.name, exercise.function]

@@ -27,6 +27,7 @@ from grader.wire import frames
 from grader.wire.messages import Answer, Call, Failed, Loaded
 
 FOLLOWS = 1e-9  # relative, in float64
+FOLLOWS_FLOAT32 = 1e-6  # from the first step on that brought a float32 gradient
 
 
 @dataclass(frozen=True)
@@ -47,8 +48,11 @@ def make_course(desk: Desk, exercise: Exercise, plan: TrainingPlan, seed: int) -
     case = Case("training", plan.sizes, lesson.inputs)
     start = draw_inputs(case, key_of(seed, exercise.name, "training", "start"))
     batches = tuple(
-        {name: value for name, value in draw_inputs(case, key_of(seed, exercise.name, "training", str(number))).items()
-         if name in lesson.training.batch}
+        {
+            name: value
+            for name, value in draw_inputs(case, key_of(seed, exercise.name, "training", str(number))).items()
+            if name in lesson.training.batch
+        }
         for number in range(plan.steps)
     )
     course = Course(plan, start, batches, (), lesson.training.learning_rate)
@@ -64,7 +68,12 @@ def make_course(desk: Desk, exercise: Exercise, plan: TrainingPlan, seed: int) -
 
 
 def judge_training(
-    desk: Desk, student: Student, exercise: Exercise, step: Step, course: Course, written: Written,
+    desk: Desk,
+    student: Student,
+    exercise: Exercise,
+    step: Step,
+    course: Course,
+    written: Written,
     gradients: Sequence[StepResult],
 ) -> StepResult:
     """Trains with the gradients that were judged right; the others are autograd's."""
@@ -88,7 +97,13 @@ def judge_training(
 
 
 def _run(
-    desk: Desk, student: Student, exercise: Exercise, course: Course, written: Written, usable: set[str], deadline: float
+    desk: Desk,
+    student: Student,
+    exercise: Exercise,
+    course: Course,
+    written: Written,
+    usable: set[str],
+    deadline: float,
 ) -> tuple[str, str] | None:
     """The first problem of the run as (verdict, message); None if its loss followed to the end."""
     targets = [step.tensor for step in exercise.gradient_steps]
@@ -101,14 +116,17 @@ def _run(
     key = answer_key(exercise.name, written.name)
     parameters = {name: value.clone() for name, value in course.start.items()}
     needs_autograd = [target for target in targets if target not in usable] + sorted(injection.cuts)
+    follows = FOLLOWS
     for number, (batch, expected) in enumerate(zip(course.batches, course.losses, strict=True), start=1):
         inputs = {**parameters, **batch}
         with torch.no_grad():
             values = desk.situations.network.forward(inputs, course.plan.sizes)
         loss = float(values[desk.lesson.loss])
-        if not abs(loss - expected) <= FOLLOWS * abs(expected):
-            return "wrong", (f"the loss leaves autograd's at step {number} of {course.plan.steps}: "
-                             f"{loss:.6f} where autograd has {expected:.6f}")
+        if not abs(loss - expected) <= follows * abs(expected):
+            return "wrong", (
+                f"the loss leaves autograd's at step {number} of {course.plan.steps}: "
+                f"{loss:.6f} where autograd has {expected:.6f}"
+            )
         real = _by_autograd(desk, inputs, course.plan.sizes, needs_autograd)[1] if needs_autograd else {}
         reply = student.call(written, _frame(injection, values, real, course.plan.sizes, key), deadline)
         if not isinstance(reply, Answer):
@@ -116,7 +134,12 @@ def _run(
         for target, item in zip(targets, reply.returned, strict=False):
             gradient = item if target in usable and isinstance(item, Tensor) else real.get(target)
             if gradient is None or gradient.shape != parameters[target].shape:
-                return "wrong", f"at step {number} its {GRADIENT_PREFIX}{target} is no tensor of the right shape any more"
+                return (
+                    "wrong",
+                    f"at step {number} its {GRADIENT_PREFIX}{target} is no tensor of the right shape any more",
+                )
+            if gradient.dtype is not torch.float64:
+                follows = FOLLOWS_FLOAT32
             parameters[target] = parameters[target] - course.learning_rate * gradient.to(torch.float64)
         if len(reply.returned) != len(targets):
             return "wrong", f"at step {number} it returned {len(reply.returned)} values, not {len(targets)}"
@@ -153,8 +176,10 @@ def _by_autograd(
 def _failed(reply: Failed | Lost | Loaded, number: int, desk: Desk) -> tuple[str, str]:
     if isinstance(reply, Lost):
         if reply.verdict == "timeout":
-            return "timeout", (f"it was at step {number} when the {desk.lesson.limits.training_seconds:g} s "
-                               "for training were over; look for Python loops over the batch")
+            return "timeout", (
+                f"it was at step {number} when the {desk.lesson.limits.training_seconds:g} s "
+                "for training were over; look for Python loops over the batch"
+            )
         return reply.verdict, f"at step {number}: {reply.message}"
     if isinstance(reply, Failed):
         return ("memory" if reply.is_memory else "error"), f"at step {number}: {reply.error}"

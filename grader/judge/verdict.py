@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -48,8 +47,15 @@ def decide(evidence: Evidence, lesson: Lesson) -> StepResult:
     """The result of one step, by the order of design: lost, error, wrong, shape, mutates, hard-coded, right."""
     cases = evidence.cases
     output = next((case.output for case in cases if case.output), "")
-    base = StepResult(evidence.step.name, "right", 1.0, evidence.step.points, float32=evidence.float32,
-                      line=evidence.line, output=output)
+    base = StepResult(
+        evidence.step.name,
+        "right",
+        1.0,
+        evidence.step.points,
+        float32=evidence.float32,
+        line=evidence.line,
+        output=output,
+    )
     lost = next((case for case in cases if case.kind in LOST), None)
     bad = next((case for case in cases if case.kind in ("error", "wrong")), None)
     slipped = next((case for case in cases if case.kind == "shape"), None)
@@ -58,16 +64,27 @@ def decide(evidence: Evidence, lesson: Lesson) -> StepResult:
     if lost:
         result = replace(base, verdict=lost.kind, message=lost.fact, float32=None)
     elif bad:
-        result = _bad(base, evidence, lesson, bad)
+        result = _bad(base, evidence, bad)
     elif evidence.must_prove and not proved:
         result = _proves_nothing(base, evidence, lesson)
     elif slipped and slipped.comparison:
-        result = _with_numbers(replace(base, verdict="shape", message=slipped.comparison.fact,
-                               mistake=Mistake("keepdim", _shape_help(evidence))), evidence)
+        result = _with_numbers(
+            replace(
+                base,
+                verdict="shape",
+                message=slipped.comparison.fact,
+                mistake=Mistake("keepdim", _shape_help(evidence)),
+            ),
+            evidence,
+        )
     elif changed:
         names = ", ".join(changed.changed)
-        result = replace(base, verdict="mutates", message=f"the values are right, but it changed its input {names} in place",
-                         mistake=Mistake("in-place", f"work on a copy: {changed.changed[0]}.clone()"))
+        result = replace(
+            base,
+            verdict="mutates",
+            message=f"the values are right, but it changed its input {names} in place",
+            mistake=Mistake("in-place", f"work on a copy: {changed.changed[0]}.clone()"),
+        )
     else:
         exact = evidence.float32 is not None and evidence.float32.exact
         error = max((case.comparison.scaled_error or 0.0 for case in cases if case.comparison), default=0.0)
@@ -81,15 +98,16 @@ def credit_of(verdict: str, lesson: Lesson) -> float:
     return 1.0 if verdict in ("right", "exact") else lesson.credit.get(verdict, 0.0)
 
 
-def _bad(base: StepResult, evidence: Evidence, lesson: Lesson, bad: CaseOutcome) -> StepResult:
+def _bad(base: StepResult, evidence: Evidence, bad: CaseOutcome) -> StepResult:
     """Hard-coded, error or wrong."""
     public, masked = evidence.public, evidence.masked
     if public and public.kind in ("right", "shape"):
         sizes = ", ".join(f"{name} = {size}" for name, size in bad.situation.case.sizes.items())
         fact = f"right at the lecture's sizes, but not in the case “{bad.situation.case.name}” ({sizes}): {bad.fact}"
         help = "look for a number that should be a size, such as 32 for n, or a shape written out"
-        return replace(base, verdict="hard-coded", message=fact, mistake=Mistake("hard-coded", help),
-                       line=bad.line or base.line)
+        return replace(
+            base, verdict="hard-coded", message=fact, mistake=Mistake("hard-coded", help), line=bad.line or base.line
+        )
     if masked and masked.kind in ("right", "shape"):
         names = ", ".join(f"d{cut}" for cut in sorted(evidence.cuts))
         fact = f"right only where {names} is zero in the same places as in the real chain; in general {bad.fact}"
@@ -102,8 +120,7 @@ def _bad(base: StepResult, evidence: Evidence, lesson: Lesson, bad: CaseOutcome)
     mistake = diagnose(observations, step.tensor, evidence.cuts)
     shown = public.comparison if public and public.comparison else bad.comparison
     fact = shown.fact if shown else bad.fact
-    result = _with_numbers(replace(base, verdict="wrong", message=fact, mistake=mistake), evidence)
-    return result
+    return _with_numbers(replace(base, verdict="wrong", message=fact, mistake=mistake), evidence)
 
 
 def _with_numbers(result: StepResult, evidence: Evidence) -> StepResult:
@@ -123,23 +140,33 @@ def _with_numbers(result: StepResult, evidence: Evidence) -> StepResult:
     if result.verdict == "wrong":
         at = f" at {tuple(index)}" if index else ""
         message += f", worst{at}: got {_number(got)}, expected {_number(expected)}"
-    return replace(result, message=message, scaled_error=public.comparison.scaled_error, worst_index=tuple(index),
-                   got=got, expected=expected)
+    return replace(
+        result,
+        message=message,
+        scaled_error=public.comparison.scaled_error,
+        worst_index=tuple(index),
+        got=got,
+        expected=expected,
+    )
 
 
 def _proves_nothing(base: StepResult, evidence: Evidence, lesson: Lesson) -> StepResult:
     tensor = evidence.step.tensor
     users = lesson.graph.users[tensor]
     read = ", ".join(f"d{user.tensor}" for user in users)
-    fact = (f"d{tensor} is zero in exact arithmetic for this loss, so that an answer that reads no gradient proves nothing; "
-            f"write it from {read}")
+    fact = (
+        f"d{tensor} is zero in exact arithmetic for this loss, so that an answer that reads no gradient proves nothing; "
+        f"write it from {read}"
+    )
     return replace(base, verdict="wrong", message=fact, mistake=Mistake("zeros", lesson.graph.uses(tensor)))
 
 
 def _shape_help(evidence: Evidence) -> str:
     tensor = evidence.step.tensor
-    return (f"give it the shape of {tensor} itself (keepdim=True in a sum, or .view({tensor}.shape)): "
-            f"an update in place of {tensor} fails or broadcasts otherwise")
+    return (
+        f"give it the shape of {tensor} itself (keepdim=True in a sum, or .view({tensor}.shape)): "
+        f"an update in place of {tensor} fails or broadcasts otherwise"
+    )
 
 
 def _number(value: float) -> str:

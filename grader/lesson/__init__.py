@@ -5,6 +5,16 @@ from grader.lesson.load import find_lesson, load_lesson
 from grader.lesson.model import Case, Exercise, Input, Lesson, Limits, Step, Training, TrainingPlan
 
 __all__ = [
-    "Case", "Exercise", "Graph", "Input", "Lesson", "Limits", "Statement", "Step", "Training",
-    "TrainingPlan", "find_lesson", "load_lesson",
+    "Case",
+    "Exercise",
+    "Graph",
+    "Input",
+    "Lesson",
+    "Limits",
+    "Statement",
+    "Step",
+    "Training",
+    "TrainingPlan",
+    "find_lesson",
+    "load_lesson",
 ]

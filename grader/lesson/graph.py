@@ -89,8 +89,12 @@ def read_graph(file: Path, inputs: tuple[str, ...], sizes: tuple[str, ...], loss
     arguments = tuple(argument.arg for argument in function.args.args + function.args.kwonlyargs)
     for name in arguments:
         if name not in inputs and name not in sizes:
-            raise _error(file, function.lineno, f"forward() takes {name}, which lesson.toml lists neither under "
-                         f"[inputs] nor under [sizes]{did_you_mean(name, inputs + sizes)}")
+            raise _error(
+                file,
+                function.lineno,
+                f"forward() takes {name}, which lesson.toml lists neither under "
+                f"[inputs] nor under [sizes]{did_you_mean(name, inputs + sizes)}",
+            )
     for name in inputs:
         if name not in arguments:
             raise _error(file, function.lineno, f"lesson.toml draws the input {name}, which forward() does not take")
@@ -111,7 +115,12 @@ def _forward_function(file: Path, text: str) -> tuple[ast.Module, ast.FunctionDe
 
 
 def _statements(
-    file: Path, text: str, function: ast.FunctionDef, arguments: tuple[str, ...], inputs: tuple[str, ...], loss: str,
+    file: Path,
+    text: str,
+    function: ast.FunctionDef,
+    arguments: tuple[str, ...],
+    inputs: tuple[str, ...],
+    loss: str,
     elsewhere: set[str],
 ) -> tuple[Statement, ...]:
     body = [node for node in function.body if not _is_docstring(node)]
@@ -119,8 +128,11 @@ def _statements(
         raise _error(file, function.end_lineno or 0, f"forward() has to end with `return {loss}`")
     if body[-1].value.id != loss:
         raise _error(file, body[-1].lineno, f"forward() returns {body[-1].value.id}, but lesson.toml's loss is {loss}")
-    made_later = {node.targets[0].id: node.lineno for node in body[:-1]
-                  if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)}
+    made_later = {
+        node.targets[0].id: node.lineno
+        for node in body[:-1]
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
+    }
     found: list[Statement] = []
     known = list(arguments)
     for node in body[:-1]:
@@ -130,11 +142,19 @@ def _statements(
         read = _names_read(value)
         for other in read:
             if other not in known and other in made_later:
-                raise _error(file, node.lineno, f"{name} is made from {other}, which is made only in line "
-                             f"{made_later[other]}: the lines form a cycle or stand in the wrong order")
+                raise _error(
+                    file,
+                    node.lineno,
+                    f"{name} is made from {other}, which is made only in line "
+                    f"{made_later[other]}: the lines form a cycle or stand in the wrong order",
+                )
             if other not in known and other not in elsewhere:
-                raise _error(file, node.lineno, f"{name} is made from {other}, which is neither an argument of "
-                             f"forward() nor made by a line above{did_you_mean(other, known)}")
+                raise _error(
+                    file,
+                    node.lineno,
+                    f"{name} is made from {other}, which is neither an argument of "
+                    f"forward() nor made by a line above{did_you_mean(other, known)}",
+                )
         source = " ".join((ast.get_source_segment(text, node) or "").split())
         tensors = tuple(other for other in read if other in inputs or other in {s.tensor for s in found})
         found.append(Statement(name, tensors, node.lineno, source, ast.unparse(value), _picks(value)))

@@ -24,26 +24,51 @@ _NUMBER: tuple[type, ...] = (int, float)
 _EXPRESSION: tuple[type, ...] = (int, float, str)
 _KEYS: dict[str, dict[str, tuple[type, ...]]] = {
     "": {
-        "schema": (int,), "name": (str,), "title": (str,), "loss": (str,), "video": (str,), "sizes": (dict,),
-        "inputs": (dict,), "cases": (list,), "limits": (dict,), "credit": (dict,), "training": (dict,),
-        "exercises": (list,), "vocabulary": (dict,),
+        "schema": (int,),
+        "name": (str,),
+        "title": (str,),
+        "loss": (str,),
+        "video": (str,),
+        "sizes": (dict,),
+        "inputs": (dict,),
+        "cases": (list,),
+        "limits": (dict,),
+        "credit": (dict,),
+        "training": (dict,),
+        "exercises": (list,),
+        "vocabulary": (dict,),
     },
     "inputs": {"shape": (list,), "below": _EXPRESSION, "scale": _EXPRESSION, "shift": _NUMBER, "values": (list,)},
     "cases": {"name": (str,), "sizes": (dict,), "inputs": (dict,), "ties": (bool,)},
     "limits": {
-        "step_seconds": _NUMBER, "submission_seconds": _NUMBER, "training_seconds": _NUMBER, "memory_mib": (int,),
+        "step_seconds": _NUMBER,
+        "submission_seconds": _NUMBER,
+        "training_seconds": _NUMBER,
+        "memory_mib": (int,),
     },
     "credit": {"shape": _NUMBER, "mutates": _NUMBER, "hard-coded": _NUMBER},
     "training": {"batch": (list,), "learning_rate": _NUMBER, "check": (dict,), "grade": (dict,)},
     "training plan": {"steps": (int,), "sizes": (dict,)},
     "exercises": {
-        "name": (str,), "title": (str,), "about": (str,), "chain": (bool,), "function": (str,),
-        "unless_reads": (list,), "steps": (list,),
+        "name": (str,),
+        "title": (str,),
+        "about": (str,),
+        "chain": (bool,),
+        "function": (str,),
+        "unless_reads": (list,),
+        "steps": (list,),
     },
     "steps": {"name": (str,), "points": _NUMBER, "watch": (str,), "hints": (list,), "kind": (str,)},
     "vocabulary": {"names": (list,), "attributes": (list,), "modules": (list,)},
 }
-_TYPE_NAMES = {int: "a whole number", float: "a number", str: "a text", list: "a list", dict: "a table", bool: "true or false"}
+_TYPE_NAMES = {
+    int: "a whole number",
+    float: "a number",
+    str: "a text",
+    list: "a list",
+    dict: "a table",
+    bool: "true or false",
+}
 
 
 def find_lesson(lesson: str | None) -> Path:
@@ -84,14 +109,22 @@ class _Reader:
         exercises = tuple(self._exercise(value, known) for value in raw["exercises"])
         self._distinct(exercises)
         return Lesson(
-            folder=self.file.parent, name=raw["name"], title=raw.get("title", raw["name"]), loss=raw["loss"],
-            video=raw.get("video", ""), sizes=sizes, inputs=inputs,
+            folder=self.file.parent,
+            name=raw["name"],
+            title=raw.get("title", raw["name"]),
+            loss=raw["loss"],
+            video=raw.get("video", ""),
+            sizes=sizes,
+            inputs=inputs,
             cases=tuple(self._case(value, sizes, inputs) for value in raw["cases"]),
-            exercises=exercises, limits=Limits(**self._table("limits", raw.get("limits", {}))),
+            exercises=exercises,
+            limits=Limits(**self._table("limits", raw.get("limits", {}))),
             credit={key: float(value) for key, value in self._table("credit", raw.get("credit", {})).items()},
             training=self._training(raw["training"], sizes, inputs) if "training" in raw else None,
             graph=graph,
-            vocabulary={key: tuple(words) for key, words in self._table("vocabulary", raw.get("vocabulary", {})).items()},
+            vocabulary={
+                key: tuple(words) for key, words in self._table("vocabulary", raw.get("vocabulary", {})).items()
+            },
         )
 
     def _parse(self) -> dict[str, Any]:
@@ -114,7 +147,7 @@ class _Reader:
 
     def _input(self, name: str, value: Any, sizes: Mapping[str, int], base: Input | None = None) -> Input:
         if not isinstance(value, dict):
-            raise self._error(f"the input {name} is {value!r}; expected a table such as {{ shape = [\"n\"] }}", name)
+            raise self._error(f'the input {name} is {value!r}; expected a table such as {{ shape = ["n"] }}', name)
         table = self._table("inputs", value)
         if base is None and "shape" not in table:
             raise self._error(f"the input {name} has no shape", name)
@@ -138,8 +171,9 @@ class _Reader:
         changed = dict(inputs)
         for name, change in table.get("inputs", {}).items():
             if name not in inputs:
-                raise self._error(f"the case changes the input {name}, which [inputs] does not list"
-                                  f"{did_you_mean(name, inputs)}", name)
+                raise self._error(
+                    f"the case changes the input {name}, which [inputs] does not list{did_you_mean(name, inputs)}", name
+                )
             changed[name] = self._input(name, change, own, inputs[name])
         return Case(table.get("name", "case"), own, changed, table.get("ties", False))
 
@@ -157,8 +191,12 @@ class _Reader:
         name = table["name"]
         steps = tuple(self._step(name, step, tensors) for step in table["steps"])
         return Exercise(
-            name=name, title=table.get("title", name), about=table.get("about", ""), steps=steps,
-            is_chain=table.get("chain", False), function=table.get("function"),
+            name=name,
+            title=table.get("title", name),
+            about=table.get("about", ""),
+            steps=steps,
+            is_chain=table.get("chain", False),
+            function=table.get("function"),
             unless_reads=tuple(table.get("unless_reads", ())),
         )
 
@@ -170,28 +208,41 @@ class _Reader:
         if kind not in ("gradient", "training"):
             raise self._error(f'the step {table["name"]} has kind "{kind}"; expected "gradient" or "training"', "kind")
         step = Step(
-            name=table["name"], exercise=exercise, points=float(table.get("points", 1)), watch=table.get("watch", ""),
-            hints=tuple(table.get("hints", ())), is_training=kind == "training",
+            name=table["name"],
+            exercise=exercise,
+            points=float(table.get("points", 1)),
+            watch=table.get("watch", ""),
+            hints=tuple(table.get("hints", ())),
+            is_training=kind == "training",
         )
         if not step.is_training and step.tensor not in tensors:
-            raise self._error(f"the step {step.name} asks for the gradient of {step.tensor}, which forward.py does not "
-                              f"make{did_you_mean(step.tensor, tensors)}", f'"{step.name}"')
+            raise self._error(
+                f"the step {step.name} asks for the gradient of {step.tensor}, which forward.py does not "
+                f"make{did_you_mean(step.tensor, tensors)}",
+                f'"{step.name}"',
+            )
         return step
 
     def _training(self, value: dict[str, Any], sizes: Mapping[str, int], inputs: Mapping[str, Input]) -> Training:
         table = self._table("training", value)
         for name in table.get("batch", ()):
             if name not in inputs:
-                raise self._error(f"the batch holds {name}, which [inputs] does not list{did_you_mean(name, inputs)}", "batch")
+                raise self._error(
+                    f"the batch holds {name}, which [inputs] does not list{did_you_mean(name, inputs)}", "batch"
+                )
         plans: dict[str, TrainingPlan] = {}
         for key in ("check", "grade"):
             plan = self._table("training plan", table.get(key, {"steps": 25}))
             plans[key] = TrainingPlan(plan["steps"], self._own_sizes(plan.get("sizes", {}), sizes))
-        return Training(tuple(table.get("batch", ())), float(table.get("learning_rate", 0.1)), plans["check"], plans["grade"])
+        return Training(
+            tuple(table.get("batch", ())), float(table.get("learning_rate", 0.1)), plans["check"], plans["grade"]
+        )
 
     def _distinct(self, exercises: tuple[Exercise, ...]) -> None:
-        for names in ([exercise.name for exercise in exercises],
-                      *([step.name for step in exercise.steps] for exercise in exercises)):
+        for names in (
+            [exercise.name for exercise in exercises],
+            *([step.name for step in exercise.steps] for exercise in exercises),
+        ):
             twice = sorted({name for name in names if names.count(name) > 1})
             if twice:
                 raise self._error(f"{twice[0]} stands there twice", f'"{twice[0]}"')

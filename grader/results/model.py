@@ -10,8 +10,18 @@ from typing import Any
 SCHEMA = 1
 
 VERDICTS = (
-    "missing", "forbidden", "timeout", "memory", "crashed", "error", "wrong", "shape", "mutates", "hard-coded",
-    "right", "exact",
+    "missing",
+    "forbidden",
+    "timeout",
+    "memory",
+    "crashed",
+    "error",
+    "wrong",
+    "shape",
+    "mutates",
+    "hard-coded",
+    "right",
+    "exact",
 )
 PASSING = frozenset({"right", "exact"})
 
@@ -110,14 +120,23 @@ class SubmissionResult:
     def as_json(self) -> dict[str, Any]:
         """The object of results.json."""
         return {
-            "schema": SCHEMA, "kit": self.kit, "lesson": self.lesson, "submission": self.submission,
-            "seed": self.seed, "isolation": list(self.isolation), "score": round(self.score, 6),
-            "max_score": round(self.max_score, 6), "chain": {"reaches": self.chain_reaches},
+            "schema": SCHEMA,
+            "kit": self.kit,
+            "lesson": self.lesson,
+            "submission": self.submission,
+            "seed": self.seed,
+            "isolation": list(self.isolation),
+            "score": round(self.score, 6),
+            "max_score": round(self.max_score, 6),
+            "chain": {"reaches": self.chain_reaches},
             "notes": list(self.notes),
             "exercises": [
-                {"exercise": exercise.exercise, "score": round(exercise.score, 6),
-                 "max_score": round(exercise.max_score, 6),
-                 "steps": [_finite(asdict(step)) for step in exercise.steps]}
+                {
+                    "exercise": exercise.exercise,
+                    "score": round(exercise.score, 6),
+                    "max_score": round(exercise.max_score, 6),
+                    "steps": [_finite(asdict(step)) for step in exercise.steps],
+                }
                 for exercise in self.exercises
             ],
         }
@@ -126,8 +145,13 @@ class SubmissionResult:
 def result_from_json(raw: Mapping[str, Any]) -> SubmissionResult:
     """The inverse of as_json. Raises KeyError, TypeError for what is no such object."""
     return SubmissionResult(
-        kit=raw["kit"], lesson=raw["lesson"], submission=raw["submission"], seed=raw["seed"],
-        isolation=tuple(raw["isolation"]), chain_reaches=raw["chain"]["reaches"], notes=tuple(raw["notes"]),
+        kit=raw["kit"],
+        lesson=raw["lesson"],
+        submission=raw["submission"],
+        seed=raw["seed"],
+        isolation=tuple(raw["isolation"]),
+        chain_reaches=raw["chain"]["reaches"],
+        notes=tuple(raw["notes"]),
         exercises=tuple(
             ExerciseResult(exercise["exercise"], tuple(_step_from_json(step) for step in exercise["steps"]))
             for exercise in raw["exercises"]

@@ -13,7 +13,7 @@ from grader.lesson.model import GRADIENT_PREFIX
 from grader.names import near
 from grader.submission.find import Submission
 from grader.submission.program import Broken, Program, Unreadable, read_program
-from grader.submission.slicing import slice_of, values_read
+from grader.submission.slicing import bound_names, slice_of, values_read
 from grader.submission.vocabulary import Vocabulary, first_breach, kit_vocabulary
 
 Status = Literal["ready", "missing", "forbidden", "error"]
@@ -93,31 +93,32 @@ def _read_file(
                 reading.found[exercise.name, name] = Answer(exercise.name, name, "error", str(problem), path.name)
         return
     for piece in program.broken:
-        reading.notes.append(f"{path.name}:{piece.line} is not Python ({piece.problem}); "
-                             "what stands in the other functions was judged all the same")
+        reading.notes.append(
+            f"{path.name}:{piece.line} is not Python ({piece.problem}); "
+            "what stands in the other functions was judged all the same"
+        )
     if named:
         _remark_on_strays(reading, program, named)
     for exercise in exercises:
         for name in callables(exercise):
-            definitions = [d for d in _definitions(program, name)
-                           if named or _exercise_of(reading.lesson, program, name, d) == exercise.name]
+            definitions = [
+                d
+                for d in _definitions(program, name)
+                if named or _exercise_of(reading.lesson, program, name, d) == exercise.name
+            ]
             answer = _answer(reading, program, exercise, name, definitions)
             if answer:
                 reading.found[exercise.name, name] = answer
 
 
 def _definitions(program: Program, name: str) -> list[ast.stmt]:
-    """The top-level statements that bind `name`, in order."""
-    found: list[ast.stmt] = []
-    for statement in program.statements:
-        match statement:
-            case ast.FunctionDef(name=bound) | ast.ClassDef(name=bound) if bound == name:
-                found.append(statement)
-            case ast.Assign(targets=targets) if any(isinstance(t, ast.Name) and t.id == name for t in targets):
-                found.append(statement)
-            case ast.AnnAssign(target=ast.Name(id=bound), value=ast.expr()) if bound == name:
-                found.append(statement)
-    return found
+    """The top-level statements that bind `name`, in order: a def, an assignment, an `if` around one."""
+    return [statement for statement in program.statements if _binds(statement, name)]
+
+
+def _binds(statement: ast.stmt, name: str) -> bool:
+    bare = isinstance(statement, ast.AnnAssign) and statement.value is None
+    return name in bound_names(statement) and not bare and not isinstance(statement, ast.AugAssign)
 
 
 def _answer(
@@ -141,8 +142,7 @@ def _answer(
     breach = first_breach(part.statements, reading.vocabulary)
     if breach:
         return Answer(exercise.name, name, "forbidden", breach.message(), program.file, breach.line)
-    return Answer(exercise.name, name, "ready", "", program.file, definition.lineno, part.text,
-                  _unread(definition))
+    return Answer(exercise.name, name, "ready", "", program.file, definition.lineno, part.text, _unread(definition))
 
 
 def _may_define(piece: Broken, name: str, program: Program) -> bool:

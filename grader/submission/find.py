@@ -51,7 +51,9 @@ def find_submissions(paths: Iterable[Path], lesson: Lesson) -> Found:
     not_taken: list[NotTaken] = []
     for path in paths:
         if not path.exists():
-            raise KitError(f"there is no {path}", mend="give a folder of submissions: make grade SUBMISSIONS=data/class")
+            raise KitError(
+                f"there is no {path}", mend="give a folder of submissions: make grade SUBMISSIONS=data/class"
+            )
         if path.is_file():
             _take_file(path, submissions, not_taken)
         else:
@@ -62,7 +64,9 @@ def find_submissions(paths: Iterable[Path], lesson: Lesson) -> Found:
 def submission_at(path: Path, lesson: Lesson) -> Submission:
     """The one submission that `path`, a folder or a file, is. Raises KitError."""
     if not path.exists():
-        raise KitError(f"there is no {path}", mend="give a folder with your answers: make check SUBMISSION=exercises/mlp")
+        raise KitError(
+            f"there is no {path}", mend="give a folder with your answers: make check SUBMISSION=exercises/mlp"
+        )
     if path.is_file():
         if path.suffix.lower() != ".py":
             raise KitError(f"{path} is not a .py file", mend="give a .py file or a folder with the lesson's files")
@@ -75,9 +79,7 @@ def submission_at(path: Path, lesson: Lesson) -> Submission:
     return submission
 
 
-def _look_into(
-    folder: Path, lesson: Lesson, submissions: list[Submission], not_taken: list[NotTaken]
-) -> None:
+def _look_into(folder: Path, lesson: Lesson, submissions: list[Submission], not_taken: list[NotTaken]) -> None:
     try:
         entries = list(_entries(folder))
     except OSError as error:
@@ -143,7 +145,9 @@ def _is_the_kits_own(entry: Path, lesson: Lesson) -> bool:
 
 def _single_file_folder(folder: Path, entries: list[Path]) -> Submission | None:
     """The folder as a submission, if it holds exactly one source file and no further folders."""
-    sources = [entry for entry in entries if entry.suffix.lower() in SOURCES and entry.is_file() and not entry.is_symlink()]
+    sources = [
+        entry for entry in entries if entry.suffix.lower() in SOURCES and entry.is_file() and not entry.is_symlink()
+    ]
     notebooks = [entry for entry in sources if entry.suffix.lower() == ".ipynb"]
     if len(notebooks) == 1 and len(sources) == 1:
         return Submission(folder.name, folder, notes=(_NOTEBOOK,))
@@ -161,7 +165,9 @@ def _named_file(path: Path, lesson: Lesson) -> Submission | None:
 
 
 def _entries(folder: Path) -> Iterator[Path]:
-    return (entry for entry in sorted(folder.iterdir()) if entry.name not in SKIPPED and not entry.name.startswith("._"))
+    return (
+        entry for entry in sorted(folder.iterdir()) if entry.name not in SKIPPED and not entry.name.startswith("._")
+    )
 
 
 def _distinct(submissions: list[Submission]) -> Iterator[Submission]:

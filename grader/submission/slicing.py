@@ -11,8 +11,22 @@ from dataclasses import dataclass
 from grader.submission.program import Program
 
 # Uses of a tensor that do not look at its values.
-_VALUE_FREE_ATTRIBUTES = frozenset({"shape", "dtype", "device", "ndim", "size", "dim", "numel", "nelement", "new_zeros",
-                                    "new_ones", "new_full", "new_empty"})
+_VALUE_FREE_ATTRIBUTES = frozenset(
+    {
+        "shape",
+        "dtype",
+        "device",
+        "ndim",
+        "size",
+        "dim",
+        "numel",
+        "nelement",
+        "new_zeros",
+        "new_ones",
+        "new_full",
+        "new_empty",
+    }
+)
 _VALUE_FREE_CALLS = frozenset({"zeros_like", "ones_like", "empty_like", "full_like", "rand_like", "randn_like", "len"})
 
 

@@ -33,8 +33,11 @@ class Vocabulary:
     def extended(self, extra: Mapping[str, tuple[str, ...]]) -> Vocabulary:
         """This vocabulary and what a lesson adds."""
         return Vocabulary(
-            self.names.union(extra.get("names", ())), self.attributes.union(extra.get("attributes", ())),
-            self.modules.union(extra.get("modules", ())), self.methods, self.reasons,
+            self.names.union(extra.get("names", ())),
+            self.attributes.union(extra.get("attributes", ())),
+            self.modules.union(extra.get("modules", ())),
+            self.methods,
+            self.reasons,
         )
 
 
@@ -54,8 +57,10 @@ class Breach:
 def kit_vocabulary() -> Vocabulary:
     """The kit's own list."""
     raw = tomllib.loads(_FILE.read_text(encoding="utf-8"))
+
     def words(kind: str) -> frozenset[str]:
         return frozenset(word for group in raw[kind].values() for word in group["words"].split())
+
     reasons = {word: group["reason"] for group in raw["refused"].values() for word in group["words"].split()}
     return Vocabulary(words("names"), words("attributes"), words("modules"), words("methods"), reasons)
 
@@ -131,7 +136,12 @@ class _Checker:
 def _defined(nodes: Iterable[ast.AST]) -> Iterator[str]:
     for node in nodes:
         match node:
-            case ast.Name(id=name, ctx=ast.Store()) | ast.arg(arg=name) | ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+            case (
+                ast.Name(id=name, ctx=ast.Store())
+                | ast.arg(arg=name)
+                | ast.FunctionDef(name=name)
+                | ast.ClassDef(name=name)
+            ):
                 yield name
             case ast.alias(name=name, asname=asname):
                 yield (asname or name).split(".")[0]

@@ -26,6 +26,7 @@ import socket
 import time
 import traceback
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NoReturn
 
 _ROLES = {"judge": "grader.judge.serve", "student": "grader.worker.serve"}
@@ -111,7 +112,7 @@ def _become(
     """In the forked process: forget the parent's descriptors, run the role, leave without clean-up."""
     status = 1
     try:
-        for fd in map(int, os.listdir("/proc/self/fd" if os.path.isdir("/proc/self/fd") else "/dev/fd")):
+        for fd in _open_descriptors():
             if fd > 2 and fd not in keep:
                 with contextlib.suppress(OSError):
                     os.close(fd)
@@ -127,6 +128,12 @@ def _become(
             traceback.print_exc()
     finally:
         os._exit(status)
+
+
+def _open_descriptors() -> list[int]:
+    """This process's file descriptors, the one used for looking included."""
+    listing = Path("/proc/self/fd")
+    return [int(entry.name) for entry in (listing if listing.is_dir() else Path("/dev/fd")).iterdir()]
 
 
 def _bury(control: Control, pid: int, wait: float) -> int | None:

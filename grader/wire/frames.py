@@ -29,8 +29,15 @@ MAX_TENSORS = 256
 _LENGTHS = struct.Struct("<II")
 
 _DTYPES: dict[str, torch.dtype] = {
-    "F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16,
-    "I64": torch.int64, "I32": torch.int32, "I16": torch.int16, "I8": torch.int8, "U8": torch.uint8,
+    "F64": torch.float64,
+    "F32": torch.float32,
+    "F16": torch.float16,
+    "BF16": torch.bfloat16,
+    "I64": torch.int64,
+    "I32": torch.int32,
+    "I16": torch.int16,
+    "I8": torch.int8,
+    "U8": torch.uint8,
     "BOOL": torch.bool,
 }
 _DTYPE_NAMES = {dtype: str(dtype).removeprefix("torch.") for dtype in _DTYPES.values()}
@@ -67,8 +74,14 @@ def write(message: Request | Reply) -> bytes:
         case Answer(returned, is_sequence, changed, output):
             refused = {str(place): item.what for place, item in enumerate(returned) if isinstance(item, Refused)}
             tensors = {str(place): item for place, item in enumerate(returned) if isinstance(item, Tensor)}
-            fields = {"kind": "answer", "count": len(returned), "refused": refused, "sequence": is_sequence,
-                      "changed": changed, "output": output}
+            fields = {
+                "kind": "answer",
+                "count": len(returned),
+                "refused": refused,
+                "sequence": is_sequence,
+                "changed": changed,
+                "output": output,
+            }
         case Failed(is_memory, error, line, output):
             fields = {"kind": "failed", "memory": is_memory, "error": error, "line": line, "output": output}
     text = json.dumps(fields).encode()
@@ -95,11 +108,22 @@ def read_reply(frame: bytes | bytearray) -> Reply:
     match fields:
         case {"kind": "loaded", "parameters": list(parameters), "optional": list(optional)}:
             return Loaded(_words(parameters), _words(optional))
-        case {"kind": "answer", "count": int(count), "refused": dict(refused), "sequence": bool(sequence),
-              "changed": list(changed), "output": str(output)}:
+        case {
+            "kind": "answer",
+            "count": int(count),
+            "refused": dict(refused),
+            "sequence": bool(sequence),
+            "changed": list(changed),
+            "output": str(output),
+        }:
             return Answer(_returned(count, refused, tensors), sequence, _words(changed), output)
-        case {"kind": "failed", "memory": bool(memory), "error": str(error), "line": int() | None as line,
-              "output": str(output)}:
+        case {
+            "kind": "failed",
+            "memory": bool(memory),
+            "error": str(error),
+            "line": int() | None as line,
+            "output": str(output),
+        }:
             return Failed(memory, error, line, output)
     raise WireError("not a reply")
 
@@ -152,8 +176,8 @@ def _split(frame: bytes | bytearray) -> tuple[dict[str, Any], dict[str, Tensor]]
         raise WireError("a frame of another length than it says")
     start = _LENGTHS.size + text
     try:
-        fields = json.loads(frame[_LENGTHS.size:start])
-        entries = safetensors.deserialize(bytes(frame[start:])) if block else []
+        fields = json.loads(frame[_LENGTHS.size : start])
+        entries = safetensors.deserialize(bytes(frame[start:])) if block else []  # type: ignore[no-untyped-call]
     except (ValueError, RecursionError, safetensors.SafetensorError) as error:
         raise WireError(f"not a message: {type(error).__name__}") from None
     if not isinstance(fields, dict) or len(entries) > MAX_TENSORS:
@@ -163,13 +187,17 @@ def _split(frame: bytes | bytearray) -> tuple[dict[str, Any], dict[str, Tensor]]
 
 def _block(tensors: dict[str, Tensor]) -> bytes:
     dense = {name: tensor.detach().contiguous() for name, tensor in tensors.items()}  # alive until written
-    return safetensors.serialize({
-        name: safetensors.TensorSpec(
-            dtype=_DTYPE_NAMES[tensor.dtype], shape=list(tensor.shape), data_ptr=tensor.data_ptr(),
-            data_len=tensor.numel() * tensor.element_size(),
-        )
-        for name, tensor in dense.items()
-    })
+    return safetensors.serialize(
+        {
+            name: safetensors.TensorSpec(
+                dtype=_DTYPE_NAMES[tensor.dtype],
+                shape=list(tensor.shape),
+                data_ptr=tensor.data_ptr(),
+                data_len=tensor.numel() * tensor.element_size(),
+            )
+            for name, tensor in dense.items()
+        }
+    )
 
 
 def _tensor(entry: dict[str, Any]) -> Tensor:

@@ -1,0 +1,56 @@
+"""`grader check`: a student's self-check, with seed 0."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from grader.commands.steps import paths_of_steps
+from grader.errors import KIT_FAULT, KitError
+from grader.judge.job import Request
+from grader.lesson import Lesson, find_lesson, load_lesson
+from grader.report.terminal import make_console, show_check
+from grader.results.model import SubmissionResult
+from grader.results.store import as_text
+from grader.run.pool import Fault, Pool
+from grader.submission.find import submission_at
+
+SEED = 0
+
+
+def run(options: argparse.Namespace) -> int:
+    """0 if all asked steps pass, 1 if some do not."""
+    lesson = load_lesson(find_lesson(options.lesson))
+    path, words = split_arguments(options.what, lesson)
+    request = Request(submission_at(path, lesson), paths_of_steps(words, lesson), is_check=True)
+    with Pool(lesson, SEED) as pool:
+        result = _only(pool, request)
+    if options.json:
+        print(as_text(result.as_json()), end="")
+    else:
+        show_check(make_console(), result, lesson, str(path))
+    return 0 if all(step.passes for exercise in result.exercises for step in exercise.steps) else 1
+
+
+def split_arguments(words: Sequence[str], lesson: Lesson) -> tuple[Path, list[str]]:
+    """What is a path, and what are steps: an argument is a path if it exists."""
+    paths = [word for word in words if Path(word).exists()]
+    steps = [word for word in words if not Path(word).exists()]
+    if len(paths) > 1:
+        raise KitError(
+            f"{paths[0]} and {paths[1]} are two paths; check takes one",
+            mend="for many submissions: python -m grader grade PATH...",
+        )
+    for step in steps:
+        if "/" in step or step.endswith((".py", ".ipynb", ".zip")):
+            raise KitError(f"there is no {step}")
+    return (Path(paths[0]) if paths else lesson.folder), steps
+
+
+def _only(pool: Pool, request: Request) -> SubmissionResult:
+    for _, result in pool.judge([request]):
+        if isinstance(result, Fault):
+            raise KitError(f"the kit itself failed:\n{result.reason}", exit_code=KIT_FAULT)
+        return result
+    raise KitError("no result came back", exit_code=KIT_FAULT)

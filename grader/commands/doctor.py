@@ -1,0 +1,115 @@
+"""`grader doctor`: what this machine has, one line each, with the mend."""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+
+from rich.console import Console
+from rich.text import Text
+
+from grader import __version__
+from grader.errors import KitError
+from grader.judge.job import Request
+from grader.lesson import load_lesson
+from grader.lesson.load import LESSON_FILE, ROOT
+from grader.report.terminal import make_console
+from grader.results.store import kit_hash
+from grader.run.pool import Fault, Pool
+from grader.submission.find import submission_at
+from grader.worker.limits import LAYERS
+
+_OLDEST = (3, 11)
+_SETUP = "make setup"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the report."""
+
+    what: str
+    is_fine: bool
+    says: str
+    mend: str = ""
+
+
+def run(_options: argparse.Namespace) -> int:
+    """0 when everything works, 3 when the kit cannot grade here."""
+    console = make_console()
+    fine = True
+    for look in (_python, _packages, _kit, _lessons, _isolation, _trial):
+        for finding in look():
+            _show(console, finding)
+            fine = fine and finding.is_fine
+    return 0 if fine else 3
+
+
+def _show(console: Console, finding: Finding) -> None:
+    sign = ("ok ", "green") if finding.is_fine else ("NO ", "red")
+    console.print(Text.assemble(sign, f"{finding.what:<12}", finding.says))
+    if finding.mend and not finding.is_fine:
+        console.print(Text(f"   mend: {finding.mend}"))
+
+
+def _python() -> Iterator[Finding]:
+    fine = sys.version_info >= _OLDEST
+    yield Finding("Python", fine, f"{platform.python_version()}, {platform.system()}", "install Python 3.11 or newer")
+
+
+def _packages() -> Iterator[Finding]:
+    for package in ("torch", "numpy", "safetensors", "rich", "jinja2", "matplotlib"):
+        try:
+            yield Finding(package, True, version(package))
+        except PackageNotFoundError:
+            yield Finding(package, False, "is not installed", _SETUP)
+
+
+def _kit() -> Iterator[Finding]:
+    yield Finding("kit", True, f"{__version__}, source hash {kit_hash()[:12]}")
+
+
+def _lessons() -> Iterator[Finding]:
+    for file in sorted((ROOT / "exercises").glob(f"*/{LESSON_FILE}")):
+        try:
+            lesson = load_lesson(file.parent)
+        except KitError as error:
+            yield Finding("lesson", False, str(error), error.mend)
+        else:
+            count = len(lesson.steps)
+            yield Finding(
+                "lesson",
+                True,
+                f"{lesson.name}: {len(lesson.exercises)} exercises, {count} steps, {lesson.max_score:g} points",
+            )
+    names = ROOT / "data" / "names.txt"
+    yield Finding(
+        "data",
+        names.is_file(),
+        "data/names.txt" if names.is_file() else "data/names.txt is missing",
+        "git checkout data/names.txt",
+    )
+
+
+def _isolation() -> Iterator[Finding]:
+    yield Finding("isolation", True, ", ".join(LAYERS))
+
+
+def _trial() -> Iterator[Finding]:
+    """Grades the exercise as it stands: the whole way, once."""
+    if not (ROOT / "exercises" / "mlp" / LESSON_FILE).is_file():
+        return
+    try:
+        lesson = load_lesson(ROOT / "exercises" / "mlp")
+        with Pool(lesson, 0) as pool:
+            outcomes = [outcome for _, outcome in pool.judge([Request(submission_at(lesson.folder, lesson))])]
+    except KitError as error:
+        yield Finding("trial", False, str(error), error.mend or _SETUP)
+        return
+    if isinstance(outcomes[0], Fault):
+        yield Finding("trial", False, outcomes[0].reason, _SETUP)
+    else:
+        yield Finding("trial", True, "a submission was graded from end to end")

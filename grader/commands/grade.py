@@ -1,0 +1,162 @@
+"""`grader grade PATH...`: a whole class -> gradebook, results and pages."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from grader.errors import KIT_FAULT, STOPPED, KitError
+from grader.judge.job import Request
+from grader.lesson import Lesson, find_lesson, load_lesson
+from grader.report.pages import class_page, feedback_page
+from grader.report.terminal import make_console, plain, show_class
+from grader.results.gradebook import gradebook
+from grader.results.model import SubmissionResult
+from grader.results.names import safe_name
+from grader.results.store import RunFolder, as_text, write_atomically
+from grader.run.pool import Fault, Pool
+from grader.submission.find import Found, NotTaken, Submission, find_submissions
+
+_Outcome = SubmissionResult | Fault
+
+
+@dataclass(frozen=True)
+class _Class:
+    """One class run: what there is to grade, and where results go."""
+
+    lesson: Lesson
+    found: Found
+    folder: RunFolder
+    seed: int
+    jobs: int
+
+
+def run(options: argparse.Namespace) -> int:
+    """0 if every submission was graded, 3 if some could not be, 130 if stopped."""
+    console = make_console()
+    lesson = load_lesson(find_lesson(options.lesson))
+    found = find_submissions([Path(path) for path in options.paths], lesson)
+    if not found.submissions:
+        _list_not_taken(console, found.not_taken)
+        raise KitError(
+            f"nothing to grade under {', '.join(options.paths)}",
+            mend=f"a submission is a folder with {lesson.exercises[0].file} and so on, or one .py file",
+        )
+    folder = RunFolder(Path(options.out), lesson)
+    job = _Class(lesson, found, folder, folder.seed(options.seed), options.jobs or os.cpu_count() or 1)
+    console.print(f"{len(found.submissions)} submissions, lesson {lesson.name}, seed {job.seed}, {job.jobs} judges")
+    outcomes: dict[int, _Outcome] = {}
+    stopped = False
+    try:
+        for place, outcome in _graded(console, job):
+            outcomes[place] = outcome
+            if isinstance(outcome, SubmissionResult):
+                _write_submission(job, found.submissions[place], outcome)
+    except KeyboardInterrupt:
+        stopped = True
+    results = _write_class(job, outcomes)
+    _show(console, job, outcomes, results, options.out, stopped)
+    if stopped:
+        return STOPPED
+    return KIT_FAULT if any(isinstance(outcome, Fault) for outcome in outcomes.values()) else 0
+
+
+def _graded(console: Console, job: _Class) -> Iterator[tuple[int, _Outcome]]:
+    """Cached results first, then the others as they come."""
+    keys: dict[int, str] = {}
+    todo: list[int] = []
+    for place, submission in enumerate(job.found.submissions):
+        try:
+            keys[place] = job.folder.key(submission, job.seed)
+        except OSError:
+            todo.append(place)  # the judge says what cannot be read
+            continue
+        cached = job.folder.cached(keys[place])
+        if cached:
+            yield place, replace(cached, submission=submission.name)
+        else:
+            todo.append(place)
+    if len(todo) < len(job.found.submissions):
+        console.print(f"{len(job.found.submissions) - len(todo)} of them unchanged since the last run")
+    if not todo:
+        return
+    columns = (
+        TextColumn("grading"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.description}"),
+    )
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("", total=len(todo))
+        with Pool(job.lesson, job.seed, job.jobs) as pool:
+            for index, outcome in pool.judge([Request(job.found.submissions[place]) for place in todo]):
+                place = todo[index]
+                if isinstance(outcome, SubmissionResult) and place in keys:
+                    job.folder.keep(keys[place], outcome)
+                progress.update(task, advance=1, description=plain(job.found.submissions[place].name)[:20])
+                yield place, outcome
+
+
+def _write_submission(job: _Class, submission: Submission, result: SubmissionResult) -> None:
+    folder = job.folder.folder / "submissions" / safe_name(result.submission)
+    write_atomically(folder / "results.json", as_text(result.as_json()))
+    write_atomically(folder / "feedback.html", feedback_page(result, job.lesson, _sources(submission)))
+
+
+def _write_class(job: _Class, outcomes: dict[int, _Outcome]) -> list[SubmissionResult]:
+    results = [outcome for _, outcome in sorted(outcomes.items()) if isinstance(outcome, SubmissionResult)]
+    faults = [
+        (job.found.submissions[place].name, outcome.reason)
+        for place, outcome in sorted(outcomes.items())
+        if isinstance(outcome, Fault)
+    ]
+    not_taken = [(entry.path.name, entry.why) for entry in job.found.not_taken]
+    write_atomically(job.folder.folder / "grades.csv", gradebook(results, job.lesson))
+    write_atomically(job.folder.folder / "index.html", class_page(results, job.lesson, not_taken, faults))
+    return results
+
+
+def _sources(submission: Submission) -> dict[str, str]:
+    """The student's texts, for the feedback page."""
+    texts: dict[str, str] = {}
+    for path in submission.all_files():
+        try:
+            texts[path.name] = path.read_text(encoding="utf-8-sig", errors="replace")
+        except OSError:
+            continue
+    return texts
+
+
+def _show(
+    console: Console,
+    job: _Class,
+    outcomes: dict[int, _Outcome],
+    results: Sequence[SubmissionResult],
+    out: str,
+    stopped: bool,
+) -> None:
+    show_class(console, results, job.lesson)
+    for place, outcome in sorted(outcomes.items()):
+        if isinstance(outcome, Fault):
+            name = plain(job.found.submissions[place].name)
+            console.print(f"could not be graded: {name}: {outcome.reason}", style="red")
+    for result in results:
+        for note in result.notes:
+            console.print(f"{plain(result.submission)}: {plain(note)}", style="yellow")
+    _list_not_taken(console, job.found.not_taken)
+    if stopped:
+        left = len(job.found.submissions) - len(outcomes)
+        console.print(f"stopped with {left} to go; the same command goes on from here", style="bold")
+    console.print(f"wrote {out}/grades.csv, {out}/index.html, {out}/submissions/<name>/{{results.json, feedback.html}}")
+
+
+def _list_not_taken(console: Console, entries: Sequence[NotTaken]) -> None:
+    for entry in entries:
+        console.print(f"not taken for a submission: {plain(str(entry.path))} ({entry.why})", style="yellow")

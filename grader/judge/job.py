@@ -1,0 +1,56 @@
+"""What a judge is asked, as one line of JSON between the kit's own processes."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from grader.submission.find import Submission
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked about one submission. No `steps` means all of them."""
+
+    submission: Submission
+    steps: frozenset[str] = frozenset()  # "exercise.step"
+    is_check: bool = False  # a self-check trains for longer than a class run
+
+
+def job(request: Request) -> str:
+    """The line that asks for `request`."""
+    submission = request.submission
+    return (
+        json.dumps(
+            {
+                "submission": {
+                    "name": submission.name,
+                    "path": str(submission.path),
+                    "files": {exercise: str(file) for exercise, file in submission.files.items()},
+                    "lone_file": str(submission.lone_file) if submission.lone_file else None,
+                    "notes": submission.notes,
+                },
+                "steps": sorted(request.steps),
+                "is_check": request.is_check,
+            }
+        )
+        + "\n"
+    )
+
+
+def read_job(line: str) -> Request:
+    """The inverse of `job`."""
+    raw = json.loads(line)
+    submission = raw["submission"]
+    return Request(
+        Submission(
+            submission["name"],
+            Path(submission["path"]),
+            {exercise: Path(file) for exercise, file in submission["files"].items()},
+            Path(submission["lone_file"]) if submission["lone_file"] else None,
+            tuple(submission["notes"]),
+        ),
+        frozenset(raw["steps"]),
+        raw["is_check"],
+    )

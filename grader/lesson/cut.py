@@ -1,0 +1,75 @@
+"""The exercises are cut from the solutions: one source, no drift.
+
+What stands between `# BEGIN SOLUTION` and `# END SOLUTION` becomes a
+NotImplementedError that names the function; everything else stays as it is.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from grader.errors import KitError
+
+_BEGIN = re.compile(r"^(\s+)# BEGIN SOLUTION\s*$")
+_END = re.compile(r"^\s+# END SOLUTION\s*$")
+_DEF = re.compile(r"^def (\w+)\(")
+_SUFFIXES = (".py", ".toml")
+
+
+def stub_text(text: str, file: str) -> str:
+    """The exercise for a solution's text. Raises KitError for markers that do not match."""
+    kept: list[str] = []
+    function, begun = "", 0
+    for number, line in enumerate(text.splitlines(), start=1):
+        defined, begin = _DEF.match(line), _BEGIN.match(line)
+        if defined:
+            function = defined.group(1)
+        if begin:
+            if begun or not function:
+                raise KitError(
+                    "# BEGIN SOLUTION stands outside a function or inside another solution", where=f"{file}:{number}"
+                )
+            begun = number
+            kept.append(f'{begin.group(1)}raise NotImplementedError("{function}")')
+        elif _END.match(line):
+            if not begun:
+                raise KitError("# END SOLUTION without # BEGIN SOLUTION", where=f"{file}:{number}")
+            begun = 0
+        elif not begun:
+            kept.append(line)
+    if begun:
+        raise KitError("# BEGIN SOLUTION is never ended", where=f"{file}:{begun}")
+    return "\n".join(kept) + "\n"
+
+
+def solutions_of(lesson_folder: Path) -> Path:
+    """The solutions beside a lesson: .../exercises/mlp -> .../solutions/mlp."""
+    return lesson_folder.resolve().parent.parent / "solutions" / lesson_folder.name
+
+
+def cut_lesson(solutions: Path) -> dict[str, str]:
+    """File name -> text of every file of the exercise folder."""
+    if not solutions.is_dir():
+        raise KitError(f"there is no {solutions}", mend="a lesson's exercises are cut from solutions/<lesson>")
+    texts: dict[str, str] = {}
+    for path in sorted(solutions.iterdir()):
+        if path.suffix in _SUFFIXES:
+            text = path.read_text(encoding="utf-8")
+            texts[path.name] = stub_text(text, str(path)) if path.suffix == ".py" else text
+    return texts
+
+
+def drift(solutions: Path, exercises: Path) -> list[str]:
+    """How the exercise folder differs from what the solutions give; empty if it does not."""
+    wanted = cut_lesson(solutions)
+    found: list[str] = []
+    for name, text in wanted.items():
+        path = exercises / name
+        if not path.is_file():
+            found.append(f"{path} is missing")
+        elif path.read_text(encoding="utf-8") != text:
+            found.append(f"{path} differs from what is cut from {solutions / name}")
+    present = {path.name for path in exercises.glob("*") if path.is_file()} if exercises.is_dir() else set()
+    found += [f"{exercises / name} has no counterpart in {solutions}" for name in sorted(present - set(wanted))]
+    return found

@@ -1,0 +1,150 @@
+"""Results in the terminal: one line a step, a message for what is not right; 80 columns, with or without colour."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from grader.lesson import Lesson
+from grader.results.gradebook import number
+from grader.results.model import PASSING, VERDICTS, ExerciseResult, StepResult, SubmissionResult
+
+STYLES = {
+    "exact": "green",
+    "right": "green",
+    "shape": "yellow",
+    "mutates": "yellow",
+    "hard-coded": "yellow",
+    "missing": "dim",
+    "wrong": "red",
+    "error": "red",
+    "forbidden": "magenta",
+    "timeout": "red",
+    "memory": "red",
+    "crashed": "red",
+}
+_MOST_ROWS = 40
+_OUTPUT_LINES = 12
+
+
+def make_console(stderr: bool = False) -> Console:
+    """A console that does not guess at markup in students' texts."""
+    return Console(markup=False, highlight=False, emoji=False, stderr=stderr)
+
+
+def plain(text: str) -> str:
+    """A student's text without control characters, so that it cannot steer the terminal."""
+    return "".join(sign if sign.isprintable() or sign in "\n\t" else "\N{REPLACEMENT CHARACTER}" for sign in text)
+
+
+def show_check(console: Console, result: SubmissionResult, lesson: Lesson, where: str) -> None:
+    """The whole self-check."""
+    for exercise in result.exercises:
+        _show_exercise(console, exercise, lesson)
+    for note in result.notes:
+        console.print(Text(f"note: {plain(note)}"), style="yellow")
+    total = Text(f"{number(result.score)} of {number(result.max_score)} points", style="bold")
+    if result.chain_reaches:
+        total.append(f"  ·  your own chain reaches {result.chain_reaches}", style="not bold")
+    console.print(total)
+    first = _first_to_do(result)
+    if first:
+        exercise_name, step = first
+        ambiguous = sum(s.name == step.step for s in lesson.steps) > 1
+        name = f"{exercise_name}.{step.step}" if ambiguous else step.step
+        console.print(f"next: make hint STEP={name}   then: make check STEP={name}")
+    console.print(Text(f"{where}  ·  isolation: {', '.join(result.isolation)}", style="dim"))
+
+
+def show_class(console: Console, results: Sequence[SubmissionResult], lesson: Lesson) -> None:
+    """A row a submission, if they are few; then how often each verdict fell."""
+    if len(results) <= _MOST_ROWS:
+        console.print(_class_table(results, lesson))
+    fallen = Counter(step.verdict for result in results for exercise in result.exercises for step in exercise.steps)
+    counts = [Text(f"{verdict} {fallen[verdict]}", style=STYLES[verdict]) for verdict in VERDICTS if fallen[verdict]]
+    console.print(Text("steps: ") + Text(", ").join(counts))
+
+
+def _class_table(results: Sequence[SubmissionResult], lesson: Lesson) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("submission", no_wrap=True, max_width=24)
+    table.add_column("score", justify="right")
+    for exercise in lesson.exercises:
+        table.add_column(exercise.name.split("_")[0], justify="right")
+    table.add_column("not right", overflow="ellipsis", no_wrap=True)
+    for result in results:
+        scores = {exercise.exercise: number(exercise.score) for exercise in result.exercises}
+        table.add_row(
+            plain(result.submission),
+            number(result.score),
+            *[scores.get(e.name, "") for e in lesson.exercises],
+            _summary(result),
+        )
+    return table
+
+
+def _summary(result: SubmissionResult) -> Text:
+    fallen = Counter(step.verdict for exercise in result.exercises for step in exercise.steps if not step.passes)
+    parts = [Text(f"{verdict} {fallen[verdict]}", style=STYLES[verdict]) for verdict in VERDICTS if fallen[verdict]]
+    return Text(", ").join(parts)
+
+
+def _show_exercise(console: Console, exercise: ExerciseResult, lesson: Lesson) -> None:
+    title = lesson.exercise(exercise.exercise).title
+    console.print(
+        Text.assemble(
+            (exercise.exercise, "bold"),
+            f"  {title}  ",
+            (f"{number(exercise.score)}/{number(exercise.max_score)}", "bold"),
+        )
+    )
+    width = max(len(step.step) for step in exercise.steps)
+    for step in exercise.steps:
+        console.print(_line(step, width), no_wrap=True, overflow="ellipsis")
+        for text in _details(step, exercise.exercise, lesson):
+            console.print(Padding(text, (0, 0, 0, 4)))
+    console.print()
+
+
+def _line(step: StepResult, width: int) -> Text:
+    line = Text(f"  {step.step:<{width}}  ")
+    line.append(f"{step.verdict:<10}", style=STYLES[step.verdict])
+    row = step.float32
+    if row:
+        difference = "     -   " if row.max_diff is None else f"{row.max_diff:.1e}"
+        line.append(
+            f"  exact: {row.exact!s:<5}  approximate: {row.approximate!s:<5}  maxdiff: {difference}", style="dim"
+        )
+    return line
+
+
+def _details(step: StepResult, exercise: str, lesson: Lesson) -> list[Text]:
+    """Fact, then place, then what the mistake is; the student's own output last."""
+    found: list[Text] = []
+    if step.verdict not in PASSING and step.verdict != "missing":
+        place = f"{lesson.exercise(exercise).file}:{step.line}  " if step.line else ""
+        found.append(Text(f"{place}{plain(step.message)}", style=STYLES[step.verdict]))
+        if step.mistake:
+            found.append(Text(plain(step.mistake.help)))
+    elif step.verdict == "missing" and step.message and step.message != "not filled in yet":
+        found.append(Text(plain(step.message), style="dim"))
+    if step.note:
+        found.append(Text(f"note: {plain(step.note)}", style="yellow"))
+    if step.output and step.verdict not in PASSING:
+        lines = plain(step.output).rstrip().splitlines()
+        shown = lines[:_OUTPUT_LINES] + (
+            [f"... {len(lines) - _OUTPUT_LINES} more lines"] if len(lines) > _OUTPUT_LINES else []
+        )
+        found += [Text(f"| {line}", style="dim") for line in shown]
+    return found
+
+
+def _first_to_do(result: SubmissionResult) -> tuple[str, StepResult] | None:
+    return next(
+        ((exercise.exercise, step) for exercise in result.exercises for step in exercise.steps if not step.passes), None
+    )

@@ -1,0 +1,47 @@
+"""grades.csv: a row a submission, a column an exercise and a step."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+
+from grader.lesson import Lesson
+from grader.results.model import SubmissionResult
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def gradebook(results: Sequence[SubmissionResult], lesson: Lesson) -> str:
+    """The text of grades.csv: name, scores by exercise, how far the own chain reaches, a verdict a step."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    exercises = [exercise.name for exercise in lesson.exercises]
+    writer.writerow(["submission", "score", "max_score", *exercises, "chain_reaches", *[s.path for s in lesson.steps]])
+    for result in results:
+        verdicts = {
+            f"{exercise.exercise}.{step.step}": step.verdict for exercise in result.exercises for step in exercise.steps
+        }
+        scores = {exercise.exercise: exercise.score for exercise in result.exercises}
+        writer.writerow(
+            [
+                cell(result.submission),
+                number(result.score),
+                number(result.max_score),
+                *[number(scores.get(name, 0.0)) for name in exercises],
+                result.chain_reaches or "",
+                *[verdicts.get(step.path, "") for step in lesson.steps],
+            ]
+        )
+    return out.getvalue()
+
+
+def cell(text: str) -> str:
+    """A student's text as a cell that no spreadsheet takes for a formula."""
+    plain = "".join(sign if sign.isprintable() else " " for sign in text)
+    return f"'{plain}" if plain.startswith(_FORMULA) else plain
+
+
+def number(value: float) -> str:
+    """A score without needless zeros: 31.5, 44."""
+    return f"{round(value, 6):g}"

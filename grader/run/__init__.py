@@ -1,0 +1,1 @@
+"""Many submissions: judges as processes, results kept as they come."""

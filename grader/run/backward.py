@@ -1,0 +1,81 @@
+"""A learner's whole backward pass as a function: called by `train`, run in the student process."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from grader.errors import KitError
+from grader.judge.inject import Impossible, resolve
+from grader.judge.situation import answer_key
+from grader.judge.student import Lost, Student
+from grader.lesson import Exercise, Lesson
+from grader.lesson.model import GRADIENT_PREFIX
+from grader.submission.answers import Answer as Written
+from grader.warm.client import Forker
+from grader.wire import frames
+from grader.wire.messages import Answer, Call, Failed, Loaded
+
+_YEAR = 365 * 24 * 3600.0
+NOT_RIGHT = 1
+
+
+class LearnersBackward:
+    """Gradients by the learner's own function, in float32. `close` it when done."""
+
+    def __init__(self, lesson: Lesson, exercise: Exercise, written: Written, forker: Forker) -> None:
+        self._seconds = lesson.limits.step_seconds
+        self._student = Student(forker, replace(lesson.limits, submission_seconds=_YEAR))
+        self._written = written
+        self._key = answer_key(exercise.name, written.name)
+        self._where = f"{written.file}:{written.line}"
+        loaded = self._student.load(written, self._deadline())
+        if not isinstance(loaded, Loaded):
+            raise self._failed(loaded)
+        targets = [step.tensor for step in exercise.gradient_steps]
+        injection = resolve(lesson, targets, loaded.parameters, loaded.optional, written.unread)
+        if isinstance(injection, Impossible):
+            raise KitError(injection.message, where=self._where, exit_code=NOT_RIGHT)
+        if injection.cuts:
+            asked = ", ".join(GRADIENT_PREFIX + tensor for tensor in sorted(injection.cuts))
+            raise KitError(
+                f"{written.name} asks for {asked}; in training there is no gradient but the learner's own",
+                where=self._where,
+                mend="work it out inside the function",
+                exit_code=NOT_RIGHT,
+            )
+        self._names = injection.names
+
+    def gradients(self, values: Mapping[str, Tensor | int]) -> Sequence[Tensor]:
+        """One call. Raises KitError, with the learner's line, for anything but a sequence of tensors."""
+        asked = {name: values[name] for name in self._names if name in values}
+        tensors = {name: value for name, value in asked.items() if isinstance(value, Tensor)}
+        sizes = {name: value for name, value in asked.items() if isinstance(value, int)}
+        frame = frames.write(Call(self._key, "float32", sizes, tensors))
+        reply = self._student.call(self._written, frame, self._deadline())
+        if not isinstance(reply, Answer):
+            raise self._failed(reply)
+        returned = [item for item in reply.returned if isinstance(item, torch.Tensor)]
+        if not reply.is_sequence or len(returned) != len(reply.returned):
+            raise KitError(
+                f"{self._written.name} did not return a tuple of tensors", where=self._where, exit_code=NOT_RIGHT
+            )
+        return returned
+
+    def close(self) -> None:
+        """Ends the student process."""
+        self._student.__exit__(None, None, None)
+
+    def _deadline(self) -> float:
+        return time.monotonic() + self._seconds
+
+    def _failed(self, reply: Failed | Lost | Loaded) -> KitError:
+        if isinstance(reply, Failed):
+            where = f"{self._written.file}:{reply.line}" if reply.line else self._where
+            return KitError(reply.error, where=where, exit_code=NOT_RIGHT)
+        message = reply.message if isinstance(reply, Lost) else "no answer"
+        return KitError(message, where=self._where, exit_code=NOT_RIGHT)

@@ -1,0 +1,134 @@
+"""Judges as processes, and submissions handed out to them.
+
+All processes of a run are forked from one warm process. A judge that dies is
+replaced and its submission done again; after the second time it is given up.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import selectors
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any
+
+from grader.errors import KIT_FAULT, USAGE, KitError, WorkerFault
+from grader.judge.job import Request, job
+from grader.lesson import Lesson
+from grader.results.model import SubmissionResult, result_from_json
+from grader.warm.client import Forked, Warm
+
+_TRIES = 2
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A submission that could not be graded, through no fault of the student."""
+
+    reason: str
+
+
+@dataclass
+class _Slot:
+    """One judge, and what it is at."""
+
+    process: Forked
+    at: int | None = None
+    received: bytearray = field(default_factory=bytearray)
+
+
+class Pool:
+    """Up to `jobs` judges for one lesson and seed. A context manager."""
+
+    def __init__(self, lesson: Lesson, seed: int, jobs: int = 1) -> None:
+        self._arguments = {"lesson": str(lesson.folder.resolve()), "seed": seed}
+        self._jobs = jobs
+        self._warm: Warm | None = None
+        self._slots: list[_Slot] = []
+
+    def __enter__(self) -> Pool:
+        self._warm = Warm()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for slot in self._slots:
+            slot.process.channel.close()
+        if self._warm:
+            self._warm.__exit__(kind, error, trace)
+
+    def judge(self, requests: Sequence[Request]) -> Iterator[tuple[int, SubmissionResult | Fault]]:
+        """Yields (place in requests, result) as results come. Raises KitError for a broken lesson."""
+        waiting = list(reversed(range(len(requests))))
+        tries = [0] * len(requests)
+        self._slots = [self._new_slot() for _ in range(min(self._jobs, len(requests)))]
+        with selectors.DefaultSelector() as selector:
+            for slot in self._slots:
+                self._hand_out(slot, requests, waiting, tries)
+                selector.register(slot.process.channel, selectors.EVENT_READ, slot)
+            while any(slot.at is not None for slot in self._slots):
+                for key, _ in selector.select():
+                    slot = key.data
+                    place = slot.at
+                    reply = _reply(slot)
+                    if reply is None or place is None:
+                        continue
+                    if "result" in reply:
+                        yield place, result_from_json(reply["result"])
+                    elif reply["exit_code"] == USAGE:
+                        raise KitError(reply["fault"])
+                    else:
+                        selector.unregister(slot.process.channel)
+                        self._replace(slot)
+                        selector.register(slot.process.channel, selectors.EVENT_READ, slot)
+                        if tries[place] < _TRIES:
+                            waiting.append(place)
+                        else:
+                            yield place, Fault(reply["fault"])
+                    slot.at = None
+                    self._hand_out(slot, requests, waiting, tries)
+
+    def _hand_out(self, slot: _Slot, requests: Sequence[Request], waiting: list[int], tries: list[int]) -> None:
+        if waiting:
+            slot.at = waiting.pop()
+            tries[slot.at] += 1
+            with contextlib.suppress(OSError):  # a judge that is gone is noticed when its reply is read
+                slot.process.channel.sendall(job(requests[slot.at]).encode())
+
+    def _new_slot(self) -> _Slot:
+        return _Slot(self._fork())
+
+    def _replace(self, slot: _Slot) -> None:
+        slot.process.channel.close()
+        slot.process, slot.received = self._fork(), bytearray()
+
+    def _fork(self) -> Forked:
+        """A judge; the warm process is started anew if it is gone."""
+        assert self._warm is not None
+        try:
+            return self._warm.fork("judge", self._arguments)
+        except WorkerFault:
+            if self._warm.is_alive():
+                raise
+            self._warm = Warm()
+            return self._warm.fork("judge", self._arguments)
+
+
+def _reply(slot: _Slot) -> dict[str, Any] | None:
+    """The judge's next line; a fault if it hung up; None if the line is not whole yet."""
+    try:
+        part = slot.process.channel.recv(1 << 18)
+    except OSError:
+        part = b""
+    if not part:
+        return {"fault": "the judge's process died", "exit_code": KIT_FAULT}
+    slot.received += part
+    line, end, rest = slot.received.partition(b"\n")
+    if not end:
+        return None
+    slot.received = bytearray(rest)
+    reply: dict[str, Any] = json.loads(line)
+    return reply

@@ -6,12 +6,12 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
 
 from grader.judge.job import Request
 from grader.judge.submission import Judge
 from grader.lesson import Lesson
 from grader.submission.find import submission_at
+from tests.support import ROOT
 
 CLASS = ROOT / "data" / "class"
 SAMPLES = sorted(CLASS.glob("s*"))

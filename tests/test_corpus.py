@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import PRELUDE, ROOT, JudgeText, step_of
 
 from grader.lesson import Lesson
+from tests.support import PRELUDE, ROOT, JudgeText, step_of
 
 CORPUS = Path(__file__).parent / "corpus"
 

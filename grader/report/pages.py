@@ -40,7 +40,7 @@ class Look:
 # In the order of the class page's bars: what passes first. Signs differ from verdict to verdict.
 LOOKS = {
     "exact": Look("=", "pass", "right, bit for bit as autograd has it"),
-    "right": Look("✓", "pass", "right"),
+    "right": Look("✓", "pass", "right, up to rounding"),
     "shape": Look("s", "part", "right values in another shape"),
     "mutates": Look("m", "part", "right, but changed its inputs"),
     "hard-coded": Look("h", "part", "right only at the lecture's sizes or data"),
@@ -137,8 +137,13 @@ def feedback_page(result: SubmissionResult, lesson: Lesson, sources: Mapping[str
     pairs = list(_steps_of(result, lesson))
     first = next(((asked, step) for asked, step in pairs if not step.passes), None)
     return _render(
-        "feedback.html", result=result, lesson=lesson, first=first, strips=_strips(pairs, lesson),
-        parts=_parts(pairs, lesson, sources), has_chain=any(exercise.is_chain for exercise in lesson.exercises),
+        "feedback.html",
+        result=result,
+        lesson=lesson,
+        first=first,
+        strips=_strips(pairs, lesson),
+        parts=_parts(pairs, lesson, sources),
+        has_chain=any(exercise.is_chain for exercise in lesson.exercises),
         verdicts=[verdict for verdict in LOOKS if any(step.verdict == verdict for _, step in pairs)],
         command_name=_Commands(lesson),
     )
@@ -180,7 +185,9 @@ def _parts(pairs: _Pairs, lesson: Lesson, sources: Mapping[str, str]) -> list[Pa
     for file, exercises in groupby(lesson.exercises, lambda exercise: files[exercise.name]):
         together = tuple(exercises)
         names = {exercise.name for exercise in together}
-        parts.append(_part(file, together, [pair for pair in pairs if pair[0].exercise in names], sources.get(file, "")))
+        parts.append(
+            _part(file, together, [pair for pair in pairs if pair[0].exercise in names], sources.get(file, ""))
+        )
     return [part for part in parts if part.loose or part.segments]
 
 
@@ -203,7 +210,9 @@ def _part(file: str, exercises: tuple[Exercise, ...], pairs: _Pairs, source: str
 
 
 def _shortened(line: str) -> str:
-    return line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]} … {len(line) - _LONGEST_LINE} more characters"
+    return (
+        line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]} … {len(line) - _LONGEST_LINE} more characters"
+    )
 
 
 def _segments(lines: Sequence[str], placed: _Pairs) -> Iterator[Segment]:
@@ -280,28 +289,43 @@ class CommonMistake:
 
 
 def class_page(
-    results: Sequence[SubmissionResult], lesson: Lesson, not_taken: Sequence[tuple[str, str]],
+    results: Sequence[SubmissionResult],
+    lesson: Lesson,
+    not_taken: Sequence[tuple[str, str]],
     faults: Sequence[tuple[str, str]],
 ) -> str:
     """The page of the class: index.html. `not_taken` and `faults` are names and reasons."""
     rows = [_row(result, lesson) for result in results]
     script = Markup(_template_text("class.js"))  # ours, and the only script the page's policy lets run
     return _render(
-        "class.html", lesson=lesson, rows=rows, best_first=sorted(rows, key=lambda row: -row.result.score),
-        facts=_facts(results, lesson), bars=_bars([result.score for result in results], lesson.max_score),
-        counts=Counter(verdict for row in rows for verdict in row.verdicts), hard_steps=_hard_steps(rows, lesson),
-        mistakes=_common_mistakes(results), family_names=FAMILIES, firsts=_firsts(lesson), not_taken=not_taken, faults=faults,
-        remarks=[(row, note) for row in rows for note in row.result.notes], for_instructor=_for_instructor(rows),
-        seeds=_distinct(str(result.seed) for result in results), kits=_distinct(result.kit for result in results),
-        isolation=_distinct(", ".join(result.isolation) for result in results), script=script,
+        "class.html",
+        lesson=lesson,
+        rows=rows,
+        best_first=sorted(rows, key=lambda row: -row.result.score),
+        facts=_facts(results, lesson),
+        bars=_bars([result.score for result in results], lesson.max_score),
+        counts=Counter(verdict for row in rows for verdict in row.verdicts),
+        hard_steps=_hard_steps(rows, lesson),
+        mistakes=_common_mistakes(results),
+        family_names=FAMILIES,
+        firsts=_firsts(lesson),
+        not_taken=not_taken,
+        faults=faults,
+        remarks=[(row, note) for row in rows for note in row.result.notes],
+        for_instructor=_for_instructor(rows),
+        seeds=_distinct(str(result.seed) for result in results),
+        kits=_distinct(result.kit for result in results),
+        isolation=_distinct(", ".join(result.isolation) for result in results),
+        script=script,
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
     )
 
 
 def _firsts(lesson: Lesson) -> set[int]:
     """The places in lesson.steps where an exercise begins."""
-    return {place for place, step in enumerate(lesson.steps)
-            if place and step.exercise != lesson.steps[place - 1].exercise}
+    return {
+        place for place, step in enumerate(lesson.steps) if place and step.exercise != lesson.steps[place - 1].exercise
+    }
 
 
 def _distinct(values: Iterable[str]) -> list[str]:
@@ -313,15 +337,17 @@ def _row(result: SubmissionResult, lesson: Lesson) -> Row:
     verdicts = {asked.path: step.verdict for asked, step in _steps_of(result, lesson)}
     tags = Counter(step.mistake.tag for _, step in _steps_of(result, lesson) if step.mistake)
     return Row(
-        result, f"submissions/{quote(safe_name(result.submission))}/feedback.html",
+        result,
+        f"submissions/{quote(safe_name(result.submission))}/feedback.html",
         tuple(scores.get(exercise.name, "") for exercise in lesson.exercises),
-        tuple(verdicts.get(step.path, "") for step in lesson.steps), _counted(tags),
+        tuple(verdicts.get(step.path, "") for step in lesson.steps),
+        _counted(tags),
     )
 
 
 def _counted(counter: Counter[str], most: int | None = None) -> str:
     """'sign ×3, keepdim', most frequent first."""
-    return ", ".join(key if times == 1 else f"{key} ×{times}" for key, times in counter.most_common(most))
+    return ", ".join(key if times == 1 else f"{key}\N{NO-BREAK SPACE}×{times}" for key, times in counter.most_common(most))
 
 
 def _facts(results: Sequence[SubmissionResult], lesson: Lesson) -> list[tuple[str, str]]:
@@ -344,8 +370,10 @@ def _bars(scores: Sequence[float], max_score: float) -> list[Bar]:
     bars = max(1, -int(-max_score // width))
     counts = Counter(min(int(score // width), bars - 1) for score in scores)
     highest = max(counts.values(), default=1)
-    return [Bar(number(i * width), number(min((i + 1) * width, max_score)), counts[i], counts[i] / highest)
-            for i in range(bars)]
+    return [
+        Bar(number(i * width), number(min((i + 1) * width, max_score)), counts[i], counts[i] / highest)
+        for i in range(bars)
+    ]
 
 
 def _round_widths() -> Iterator[int]:
@@ -378,7 +406,9 @@ def _common_mistakes(results: Sequence[SubmissionResult]) -> list[CommonMistake]
     students: Counter[str] = Counter()
     where: dict[str, Counter[str]] = {}
     for result in results:
-        found = [(step.mistake.tag, step.step) for exercise in result.exercises for step in exercise.steps if step.mistake]
+        found = [
+            (step.mistake.tag, step.step) for exercise in result.exercises for step in exercise.steps if step.mistake
+        ]
         times.update(tag for tag, _ in found)
         students.update({tag for tag, _ in found})
         for tag, step in found:
@@ -390,8 +420,11 @@ def _for_instructor(rows: Sequence[Row]) -> list[tuple[Row, str, str, str]]:
     """(student, step, what, text) for all that only the instructor is told."""
     return [
         (row, f"{exercise.exercise}.{step.step}", what, text)
-        for row in rows for exercise in row.result.exercises for step in exercise.steps
-        for what, text in (("suspected", step.instructor.suspected), ("mend", step.instructor.mend)) if text
+        for row in rows
+        for exercise in row.result.exercises
+        for step in exercise.steps
+        for what, text in (("suspected", step.instructor.suspected), ("mend", step.instructor.mend))
+        if text
     ]
 
 
@@ -410,8 +443,12 @@ def _shown(value: Any) -> Any:
 @cache
 def _environment() -> Environment:
     environment = Environment(
-        loader=PackageLoader("grader.report"), autoescape=True, undefined=StrictUndefined, finalize=_shown,
-        trim_blocks=True, lstrip_blocks=True,
+        loader=PackageLoader("grader.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_shown,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.filters["number"] = number
     return environment

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from grader.submission.program import Program
+from grader.submission.scope import free_loads, stored
 
 # Uses of a tensor that do not look at its values.
 _VALUE_FREE_ATTRIBUTES = frozenset(
@@ -40,12 +41,14 @@ class Slice:
 
 def bound_names(statement: ast.stmt) -> frozenset[str]:
     """The names a top-level statement binds or changes in place (`x[i] = ...`, `x += ...`)."""
-    match statement:
-        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
-            return frozenset({name})
-        case ast.Import() | ast.ImportFrom():
-            return frozenset((alias.asname or alias.name).split(".")[0] for alias in statement.names)
-    return frozenset(_stored(statement))
+    changed = (
+        name
+        for node in ast.walk(statement)
+        if isinstance(node, ast.Subscript | ast.Attribute) and isinstance(node.ctx, ast.Store)
+        for name in _base(node)
+    )
+    inside = isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+    return frozenset(stored(statement)) | (frozenset() if inside else frozenset(changed))
 
 
 def slice_of(program: Program, root: ast.stmt, name: str) -> Slice:
@@ -61,7 +64,7 @@ def slice_of(program: Program, root: ast.stmt, name: str) -> Slice:
     chosen = {id(statement): statement for statement in [root, *futures]}
     waiting = [root]
     while waiting:
-        for needed in _names(waiting.pop()):
+        for needed in {name.id for name in free_loads(waiting.pop())}:
             for statement in binders.get(needed, ()):
                 if id(statement) not in chosen and not _is_other_answer(statement, name):
                     chosen[id(statement)] = statement
@@ -107,33 +110,11 @@ def _is_other_answer(statement: ast.stmt, name: str) -> bool:
     return isinstance(statement, ast.FunctionDef) and statement.name == name
 
 
-def _stored(node: ast.AST) -> Iterator[str]:
-    """Names stored below `node`, at this scope: functions and classes inside keep their own."""
-    match node:
-        case ast.Name(id=name, ctx=ast.Store() | ast.Del()):
-            yield name
-        case ast.Subscript(value=value, ctx=ast.Store()) | ast.Attribute(value=value, ctx=ast.Store()):
-            yield from _base(value)
-        case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
-            yield name
-            return
-        case ast.Lambda():
-            return
-        case ast.Import() | ast.ImportFrom():
-            yield from bound_names(node)
-    for child in ast.iter_child_nodes(node):
-        yield from _stored(child)
-
-
 def _base(node: ast.expr) -> Iterator[str]:
     while isinstance(node, ast.Subscript | ast.Attribute):
         node = node.value
     if isinstance(node, ast.Name):
         yield node.id
-
-
-def _names(node: ast.AST) -> set[str]:
-    return {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}
 
 
 def _text(program: Program, statements: Iterable[ast.stmt]) -> str:

@@ -1,7 +1,7 @@
 """What a step may use: an allow-list of names, attributes, imports and statements.
 
 The list is data (vocabulary.toml, with a reason for each group); a lesson can extend
-it. A name the student's own code defines is always allowed: `grad` may be a variable.
+it. Local variables may have any name: `grad` or `open` inside a function is the student's own.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 
 from grader.names import did_you_mean
+from grader.submission.scope import free_loads
 
 _FILE = Path(__file__).with_name("vocabulary.toml")
 _BUILTINS = frozenset(dir(builtins))
@@ -67,16 +68,19 @@ def kit_vocabulary() -> Vocabulary:
 
 def first_breach(statements: Iterable[ast.stmt], vocabulary: Vocabulary) -> Breach | None:
     """The first word, in reading order, that these statements may not use; None if all are allowed."""
+    statements = list(statements)
     nodes = [node for statement in statements for node in ast.walk(statement)]
-    checker = _Checker(vocabulary, frozenset(_defined(nodes)), frozenset(_own_attributes(nodes)))
+    checker = _Checker(vocabulary, frozenset(_own_attributes(nodes)))
     breaches = [breach for node in nodes for breach in checker.breaches(node)]
+    breaches += [
+        breach for statement in statements for name in free_loads(statement) for breach in checker.builtin(name)
+    ]
     return min(breaches, key=lambda breach: breach.line, default=None)
 
 
 @dataclass(frozen=True)
 class _Checker:
     vocabulary: Vocabulary
-    defined: frozenset[str]  # names that the slice binds somewhere
     own: frozenset[str]  # attributes and methods of the student's own classes
 
     def breaches(self, node: ast.AST) -> Iterator[Breach]:
@@ -91,8 +95,8 @@ class _Checker:
                         yield from self._imported(node, module or "", alias.name)
             case ast.Attribute(attr=attr):
                 yield from self._attribute(node, attr)
-            case ast.Name(id=name):
-                yield from self._name(node, name)
+            case ast.Name(id=name) if name.startswith("__") and name != "__name__":
+                yield self._breach(node, name, "names with double underscores reach into Python itself")
             case ast.FunctionDef(name=name):
                 if name.startswith("__") and name not in self.vocabulary.methods:
                     yield self._breach(node, name, "methods with double underscores change how Python itself works")
@@ -116,11 +120,10 @@ class _Checker:
         if not allowed and attr not in self.vocabulary.methods:
             yield self._breach(node, f".{attr}", self._reason(attr))
 
-    def _name(self, node: ast.AST, name: str) -> Iterator[Breach]:
-        if name.startswith("__") and name != "__name__":
-            yield self._breach(node, name, "names with double underscores reach into Python itself")
-        elif name in _BUILTINS and name not in self.vocabulary.names and name not in self.defined:
-            yield self._breach(node, name, self._reason(name))
+    def builtin(self, name: ast.Name) -> Iterator[Breach]:
+        """A name looked up outside any function: it may be one of Python's own, also where the file rebinds it."""
+        if name.id in _BUILTINS and name.id not in self.vocabulary.names and not name.id.startswith("__"):
+            yield self._breach(name, name.id, self._reason(name.id))
 
     def _reason(self, word: str) -> str:
         if word in self.vocabulary.reasons:
@@ -131,20 +134,6 @@ class _Checker:
 
     def _breach(self, node: ast.AST, word: str, reason: str) -> Breach:
         return Breach(getattr(node, "lineno", 0), word, reason)
-
-
-def _defined(nodes: Iterable[ast.AST]) -> Iterator[str]:
-    for node in nodes:
-        match node:
-            case (
-                ast.Name(id=name, ctx=ast.Store())
-                | ast.arg(arg=name)
-                | ast.FunctionDef(name=name)
-                | ast.ClassDef(name=name)
-            ):
-                yield name
-            case ast.alias(name=name, asname=asname):
-                yield (asname or name).split(".")[0]
 
 
 def _own_attributes(nodes: Iterable[ast.AST]) -> Iterator[str]:

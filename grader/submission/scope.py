@@ -1,0 +1,83 @@
+"""Which names a statement takes from outside itself, by Python's scoping rules.
+
+A parameter `dhpreact` is no use of the function `dhpreact`, and a local variable
+called `open` is no use of the builtin.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator, Sequence
+
+
+def free_loads(node: ast.AST) -> Iterator[ast.Name]:
+    """The names below `node` that are looked up outside of it, in its module or among the builtins."""
+    match node:
+        case ast.Name(ctx=ast.Load()):
+            yield node
+        case ast.AugAssign(target=ast.Name() as target):
+            yield target
+            yield from free_loads(node.value)
+        case ast.FunctionDef() | ast.AsyncFunctionDef():
+            outside = (*node.decorator_list, *_outside(node.args), *([node.returns] if node.returns else []))
+            yield from _all(outside)
+            yield from _inside(node.body, _locals(node.args, node.body))
+        case ast.Lambda():
+            yield from _all(_outside(node.args))
+            yield from _inside([node.body], _locals(node.args, [node.body]))
+        case ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
+            targets = {name for generator in node.generators for name in stored(generator.target)}
+            yield from _inside(list(ast.iter_child_nodes(node)), targets)
+        case _:
+            yield from _all(ast.iter_child_nodes(node))
+
+
+def stored(node: ast.AST) -> Iterator[str]:
+    """Names that `node` binds in its own scope; functions, classes and comprehensions inside keep their own."""
+    match node:
+        case ast.Name(id=name, ctx=ast.Store() | ast.Del()):
+            yield name
+        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+            yield name
+            return
+        case ast.Import(names=aliases) | ast.ImportFrom(names=aliases):
+            yield from ((alias.asname or alias.name).split(".")[0] for alias in aliases)
+        case ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)):
+            yield name
+        case ast.MatchMapping(rest=str(name)):
+            yield name
+        case ast.Lambda() | ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
+            yield from (inner.target.id for inner in ast.walk(node) if isinstance(inner, ast.NamedExpr))
+            return
+    for child in ast.iter_child_nodes(node):
+        yield from stored(child)
+
+
+def _all(nodes: Iterable[ast.AST]) -> Iterator[ast.Name]:
+    for node in nodes:
+        yield from free_loads(node)
+
+
+def _inside(nodes: Sequence[ast.AST], own: set[str]) -> Iterator[ast.Name]:
+    return (name for name in _all(nodes) if name.id not in own)
+
+
+def _outside(arguments: ast.arguments) -> list[ast.expr]:
+    """Defaults and annotations: evaluated where the function is defined."""
+    every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+    every += [argument for argument in (arguments.vararg, arguments.kwarg) if argument]
+    annotations = [argument.annotation for argument in every if argument.annotation]
+    return [*arguments.defaults, *(default for default in arguments.kw_defaults if default), *annotations]
+
+
+def _locals(arguments: ast.arguments, body: Sequence[ast.AST]) -> set[str]:
+    names = {inner.arg for inner in ast.walk(arguments) if isinstance(inner, ast.arg)}
+    names |= {name for node in body for name in stored(node)}
+    declared = {
+        name
+        for node in body
+        for inner in ast.walk(node)
+        if isinstance(inner, ast.Global | ast.Nonlocal)
+        for name in inner.names
+    }
+    return names - declared

@@ -1,0 +1,33 @@
+"""Helpers of the tests: texts as submissions, single results, the real command line."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from grader.results.model import StepResult, SubmissionResult
+
+ROOT = Path(__file__).resolve().parents[1]
+PRELUDE = "import torch\nimport torch.nn.functional as F\nimport math\n"
+
+JudgeText = Callable[..., SubmissionResult]
+
+
+def step_of(result: SubmissionResult, path: str) -> StepResult:
+    """The result of `exercise.step`."""
+    exercise, name = path.split(".")
+    return next(
+        step for found in result.exercises if found.exercise == exercise for step in found.steps if step.step == name
+    )
+
+
+def run_grader(*arguments: str | Path, cwd: Path = ROOT, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+    """The real command line, in a process of its own, 80 columns wide and without colour."""
+    environment = {**os.environ, "COLUMNS": "80", "NO_COLOR": "1", "TERM": "dumb", "PYTHONPATH": str(ROOT)}
+    return subprocess.run(
+        [sys.executable, "-m", "grader", *map(str, arguments)],
+        cwd=cwd, env=environment, capture_output=True, text=True, timeout=timeout, check=False,
+    )  # fmt: skip

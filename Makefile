@@ -20,7 +20,7 @@ option = $(if $(2),$(1) "$(patsubst ~/%,$(HOME)/%,$(2))")
 lesson = $(call option,--lesson,$(LESSON))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check hint train grade lesson doctor test lint bench clean
+.PHONY: help setup check hint train grade lesson doctor test lint bench docs-pictures clean
 
 help:
 	@echo "For students"
@@ -83,6 +83,9 @@ lint: $(VENV)/.ready
 
 bench: $(VENV)/.ready
 	@$(VENV)/bin/python tests/bench/bench.py
+
+docs-pictures: $(VENV)/.ready
+	@$(VENV)/bin/python docs/make_pictures.py
 
 clean:
 	rm -rf grades runs .pytest_cache .mypy_cache .ruff_cache

@@ -82,6 +82,8 @@ def judge_training(
     if not usable:
         first = gradients[0]
         message = "none of its gradients can be used, so there is nothing to train with"
+        if first.verdict == "missing":
+            message = first.message
         return StepResult(step.name, first.verdict, 0.0, step.points, message=message, line=first.line)
     seconds = desk.lesson.limits.training_seconds
     student.extend(seconds)

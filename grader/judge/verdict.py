@@ -5,13 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from grader.judge.compare import Comparison
+from grader.judge.compare import TOLERANCE, Comparison
 from grader.judge.diagnosis import Observation, diagnose
 from grader.judge.situation import Situation
 from grader.lesson import Lesson, Step
 from grader.results.model import Float32Row, Mistake, StepResult
 
 Kind = Literal["right", "shape", "wrong", "error", "timeout", "memory", "crashed"]
+_UNNOTICED = (
+    "the comparison on the real chain does not notice, because what differs is zero there in exact arithmetic; "
+    "a step has to be right for any gradient that reaches it"
+)
 LOST = frozenset({"timeout", "memory", "crashed"})
 
 
@@ -90,7 +94,9 @@ def decide(evidence: Evidence, lesson: Lesson) -> StepResult:
         error = max((case.comparison.scaled_error or 0.0 for case in cases if case.comparison), default=0.0)
         result = replace(base, verdict="exact" if exact else "right", scaled_error=error)
     notes = [case.comparison.note for case in cases if case.comparison and case.comparison.note]
-    return replace(result, credit=credit_of(result.verdict, lesson), note=notes[0] if notes else result.note)
+    if result.verdict == "wrong" and evidence.float32 and evidence.float32.approximate:
+        notes.append(_UNNOTICED)
+    return replace(result, credit=credit_of(result.verdict, lesson), note=notes[0] if notes else None)
 
 
 def credit_of(verdict: str, lesson: Lesson) -> float:
@@ -140,6 +146,8 @@ def _with_numbers(result: StepResult, evidence: Evidence) -> StepResult:
     if result.verdict == "wrong":
         at = f" at {tuple(index)}" if index else ""
         message += f", worst{at}: got {_number(got)}, expected {_number(expected)}"
+        if public.comparison.scaled_error is not None:
+            message += f" (off by {public.comparison.scaled_error:.0e} of the scale; {TOLERANCE:.0e} is allowed)"
     return replace(
         result,
         message=message,
@@ -155,8 +163,8 @@ def _proves_nothing(base: StepResult, evidence: Evidence, lesson: Lesson) -> Ste
     users = lesson.graph.users[tensor]
     read = ", ".join(f"d{user.tensor}" for user in users)
     fact = (
-        f"d{tensor} is zero in exact arithmetic for this loss, so that an answer that reads no gradient proves nothing; "
-        f"write it from {read}"
+        f"d{tensor} is zero in exact arithmetic for this loss, "
+        f"so an answer that reads no gradient proves nothing; write it from {read}"
     )
     return replace(base, verdict="wrong", message=fact, mistake=Mistake("zeros", lesson.graph.uses(tensor)))
 

@@ -99,6 +99,12 @@ class Remark:
         return self.steps[0][1]
 
     @property
+    def is_quiet(self) -> bool:
+        """Nothing that asks to be read."""
+        unread = self.result.passes or self.result.verdict == "missing"
+        return unread and not self.result.note and not self.printed
+
+    @property
     def printed(self) -> str:
         """What the student's own code printed, cut to what a page bears."""
         text = clean(self.result.output).strip("\n")
@@ -347,7 +353,8 @@ def _row(result: SubmissionResult, lesson: Lesson) -> Row:
 
 def _counted(counter: Counter[str], most: int | None = None) -> str:
     """'sign ×3, keepdim', most frequent first."""
-    return ", ".join(key if times == 1 else f"{key}\N{NO-BREAK SPACE}×{times}" for key, times in counter.most_common(most))
+    found = counter.most_common(most)
+    return ", ".join(key if times == 1 else f"{key}\N{NO-BREAK SPACE}×{times}" for key, times in found)
 
 
 def _facts(results: Sequence[SubmissionResult], lesson: Lesson) -> list[tuple[str, str]]:

@@ -54,9 +54,7 @@ def show_check(console: Console, result: SubmissionResult, lesson: Lesson, where
     console.print(total)
     first = _first_to_do(result)
     if first:
-        exercise_name, step = first
-        ambiguous = sum(s.name == step.step for s in lesson.steps) > 1
-        name = f"{exercise_name}.{step.step}" if ambiguous else step.step
+        name = _asked(first[1], first[0], lesson)
         console.print(f"next: make hint STEP={name}   then: make check STEP={name}")
     console.print(Text(f"{where}  ·  isolation: {', '.join(result.isolation)}", style="dim"))
 
@@ -73,10 +71,10 @@ def show_class(console: Console, results: Sequence[SubmissionResult], lesson: Le
 def _class_table(results: Sequence[SubmissionResult], lesson: Lesson) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("submission", no_wrap=True, max_width=24)
-    table.add_column("score", justify="right")
+    table.add_column("score", justify="right", min_width=5)
     for exercise in lesson.exercises:
-        table.add_column(exercise.name.split("_")[0], justify="right")
-    table.add_column("not right", overflow="ellipsis", no_wrap=True)
+        table.add_column(exercise.name.split("_")[0], justify="right", min_width=4)
+    table.add_column("not right")
     for result in results:
         scores = {exercise.exercise: number(exercise.score) for exercise in result.exercises}
         table.add_row(
@@ -96,30 +94,36 @@ def _summary(result: SubmissionResult) -> Text:
 
 def _show_exercise(console: Console, exercise: ExerciseResult, lesson: Lesson) -> None:
     title = lesson.exercise(exercise.exercise).title
-    console.print(
-        Text.assemble(
-            (exercise.exercise, "bold"),
-            f"  {title}  ",
-            (f"{number(exercise.score)}/{number(exercise.max_score)}", "bold"),
-        )
-    )
+    points = f"{number(exercise.score)}/{number(exercise.max_score)}"
+    console.print(Text.assemble((exercise.exercise, "bold"), f"  {title}  ", (points, "bold")))
     width = max(len(step.step) for step in exercise.steps)
-    for step in exercise.steps:
-        console.print(_line(step, width), no_wrap=True, overflow="ellipsis")
-        for text in _details(step, exercise.exercise, lesson):
-            console.print(Padding(text, (0, 0, 0, 4)))
+    if len(exercise.steps) > 1 and _has_no_file(exercise):
+        console.print(f"  all {len(exercise.steps)} steps missing: {plain(exercise.steps[0].message)}", style="dim")
+    else:
+        for step in exercise.steps:
+            console.print(_line(step, width), no_wrap=True, overflow="ellipsis")
+            for text in _details(step, exercise.exercise, lesson):
+                console.print(Padding(text, (0, 0, 0, 4)))
     console.print()
 
 
+def _has_no_file(exercise: ExerciseResult) -> bool:
+    """Every step is missing, because there is no file: one line says it."""
+    return all(step.verdict == "missing" and step.line is None for step in exercise.steps) and (
+        len({step.message for step in exercise.steps}) == 1
+    )
+
+
 def _line(step: StepResult, width: int) -> Text:
+    """`  dprobs  exact       exact True   approximate True   maxdiff 0.0e+00`."""
     line = Text(f"  {step.step:<{width}}  ")
     line.append(f"{step.verdict:<10}", style=STYLES[step.verdict])
     row = step.float32
     if row:
-        difference = "     -   " if row.max_diff is None else f"{row.max_diff:.1e}"
-        line.append(
-            f"  exact: {row.exact!s:<5}  approximate: {row.approximate!s:<5}  maxdiff: {difference}", style="dim"
-        )
+        difference = "-" if row.max_diff is None else f"{row.max_diff:.1e}"
+        line.append(f"  exact {row.exact!s:<5}  approximate {row.approximate!s:<5}  maxdiff {difference}", style="dim")
+    elif step.verdict == "missing":
+        line.append(f"  {plain(step.message)}", style="dim")
     return line
 
 
@@ -131,8 +135,7 @@ def _details(step: StepResult, exercise: str, lesson: Lesson) -> list[Text]:
         found.append(Text(f"{place}{plain(step.message)}", style=STYLES[step.verdict]))
         if step.mistake:
             found.append(Text(plain(step.mistake.help)))
-    elif step.verdict == "missing" and step.message and step.message != "not filled in yet":
-        found.append(Text(plain(step.message), style="dim"))
+        found.append(Text(f"next: make hint STEP={_asked(step, exercise, lesson)}", style="dim"))
     if step.note:
         found.append(Text(f"note: {plain(step.note)}", style="yellow"))
     if step.output and step.verdict not in PASSING:
@@ -142,6 +145,11 @@ def _details(step: StepResult, exercise: str, lesson: Lesson) -> list[Text]:
         )
         found += [Text(f"| {line}", style="dim") for line in shown]
     return found
+
+
+def _asked(step: StepResult, exercise: str, lesson: Lesson) -> str:
+    """The step as STEP= takes it: its name, with the exercise where the name alone means several."""
+    return f"{exercise}.{step.step}" if sum(s.name == step.step for s in lesson.steps) > 1 else step.step
 
 
 def _first_to_do(result: SubmissionResult) -> tuple[str, StepResult] | None:

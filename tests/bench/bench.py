@@ -1,0 +1,163 @@
+"""`make bench`: what the kit costs, as ratios within one run (machines are shared and noisy).
+
+check of one step, cold    against `python -c "import torch"`            at most 1.3
+a training step by hand    loss.backward()'s step against it             at least 1.2
+a warm submission          seconds, for orientation
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.table import Table
+from torch import Tensor
+
+from grader.judge.draw import draw_inputs
+from grader.judge.job import Request
+from grader.judge.submission import Judge
+from grader.lesson import Case, Lesson, load_lesson
+from grader.lesson.network import Network
+from grader.submission.find import submission_at
+from grader.warm.client import Warm
+
+ROOT = Path(__file__).resolve().parents[2]
+SOLUTIONS = ROOT / "solutions" / "mlp"
+COLD_ROUNDS = 9
+STEP_ROUNDS, STEPS_A_ROUND = 30, 100
+TRAINING_SIZES = {"n": 32, "vocab_size": 27, "n_embd": 10, "block_size": 3, "n_hidden": 200}
+LEARNING_RATE = 0.1
+
+
+@dataclass(frozen=True)
+class Row:
+    """One measured claim."""
+
+    claim: str
+    measured: str
+    wanted: str
+    holds: bool
+
+
+def main() -> int:
+    """Prints the table; 1 if a claim does not hold."""
+    torch.set_num_threads(1)
+    lesson = load_lesson(SOLUTIONS)
+    rows = [cold_check(), training_step(lesson), warm_submission(lesson)]
+    table = Table("claim", "measured", "wanted", "holds")
+    for row in rows:
+        table.add_row(row.claim, row.measured, row.wanted, "yes" if row.holds else "NO")
+    Console().print(table)
+    return 0 if all(row.holds for row in rows) else 1
+
+
+def cold_check() -> Row:
+    """`check` of one step in a fresh process, against importing torch in one, turn by turn."""
+    bare = [sys.executable, "-c", "import torch"]
+    check = [sys.executable, "-m", "grader", "check", str(SOLUTIONS), "dprobs"]
+    times: dict[str, list[float]] = {"bare": [], "check": []}
+    for _ in range(COLD_ROUNDS):
+        for name, command in (("bare", bare), ("check", check)):
+            start = time.perf_counter()
+            subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL, check=True)
+            times[name].append(time.perf_counter() - start)
+    middle = {name: statistics.median(values) for name, values in times.items()}
+    ratio = middle["check"] / middle["bare"]
+    measured = f"{ratio:.2f} ({middle['check']:.2f} s / {middle['bare']:.2f} s)"
+    return Row("check of one step, cold / import torch", measured, "at most 1.3", ratio <= 1.3)
+
+
+def training_step(lesson: Lesson) -> Row:
+    """One step of exercise 4: the solution's fused backward against loss.backward(), the same forward and update."""
+    steps = {"by hand": _by_hand(lesson), "autograd": _by_autograd(lesson)}
+    times: dict[str, list[float]] = {name: [] for name in steps}
+    for _ in range(STEP_ROUNDS):
+        for name, step in steps.items():
+            start = time.perf_counter()
+            for _ in range(STEPS_A_ROUND):
+                step()
+            times[name].append((time.perf_counter() - start) / STEPS_A_ROUND)
+    middle = {name: statistics.median(values) * 1e6 for name, values in times.items()}
+    ratio = middle["autograd"] / middle["by hand"]
+    measured = f"{ratio:.2f} ({middle['autograd']:.0f} µs / {middle['by hand']:.0f} µs)"
+    return Row("training step, autograd / by hand", measured, "at least 1.2", ratio >= 1.2)
+
+
+def warm_submission(lesson: Lesson) -> Row:
+    """One complete submission in a warm judge."""
+    with Warm() as warm:
+        judge = Judge(lesson, 0, warm)
+        request = Request(submission_at(SOLUTIONS, lesson))
+        judge.judge(request)
+        times = []
+        for _ in range(10):
+            start = time.perf_counter()
+            judge.judge(request)
+            times.append(time.perf_counter() - start)
+    return Row("a warm, complete submission", f"{statistics.median(times) * 1000:.0f} ms", "(no claim)", True)
+
+
+def _start(lesson: Lesson) -> dict[str, Tensor]:
+    drawn = draw_inputs(Case("bench", TRAINING_SIZES, lesson.inputs), "bench")
+    return {name: value.float() if value.is_floating_point() else value for name, value in drawn.items()}
+
+
+def _learned(lesson: Lesson) -> list[str]:
+    exercise = next(exercise for exercise in lesson.exercises if exercise.function)
+    return [step.tensor for step in exercise.gradient_steps]
+
+
+def _by_hand(lesson: Lesson) -> Callable[[], None]:
+    inputs, network = _start(lesson), Network(lesson.graph)
+    gradients = _solution().gradients
+    asked = gradients.__code__.co_varnames[: gradients.__code__.co_argcount]
+
+    @torch.no_grad()
+    def step() -> None:
+        values: dict[str, Any] = {**network.forward(inputs, TRAINING_SIZES), **TRAINING_SIZES}
+        for name, gradient in zip(_names, gradients(**{key: values[key] for key in asked}), strict=True):
+            inputs[name] -= LEARNING_RATE * gradient
+
+    _names = _learned(lesson)
+    return step
+
+
+def _by_autograd(lesson: Lesson) -> Callable[[], None]:
+    inputs, network = _start(lesson), Network(lesson.graph)
+    names = _learned(lesson)
+    for name in names:
+        inputs[name].requires_grad_()
+
+    def step() -> None:
+        for name in names:
+            inputs[name].grad = None
+        network.forward(inputs, TRAINING_SIZES)[lesson.loss].backward()  # type: ignore[no-untyped-call]
+        with torch.no_grad():
+            for name in names:
+                gradient = inputs[name].grad
+                assert gradient is not None
+                inputs[name] -= LEARNING_RATE * gradient
+
+    return step
+
+
+def _solution() -> Any:
+    spec = importlib.util.spec_from_file_location("solution", SOLUTIONS / "ex4_training.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -35,7 +35,7 @@ VOID = {"meta", "br", "wbr", "input"}
 HOSTILE = (
     "<script>alert(1)</script>",
     "</script><img src=x onerror=alert(1)>",
-    "\" onmouseover=\"alert(1)\" x='",
+    '" onmouseover="alert(1)" x=\'',
     "' autofocus onfocus='alert(1)",
     "</code></pre></bdi></title></style><h1>",
     "{{ 7 * 7 }}{% endblock %}",
@@ -90,8 +90,16 @@ def submission(name: str = "s01", lesson: Lesson = LESSON, **changes: object) ->
     exercises = []
     for exercise in lesson.exercises:
         steps = [
-            StepResult(step.name, "wrong", 0.0, step.points, "27 of 27 elements differ", line=place,
-                       float32=Float32Row(False, True, 3e-4), mistake=Mistake("sign", "look for a lost minus"))
+            StepResult(
+                step.name,
+                "wrong",
+                0.0,
+                step.points,
+                "27 of 27 elements differ",
+                line=place,
+                float32=Float32Row(False, True, 3e-4),
+                mistake=Mistake("sign", "look for a lost minus"),
+            )
             for place, step in enumerate(exercise.steps, start=2)
         ]
         exercises.append(ExerciseResult(exercise.name, tuple(replace(step, **changes) for step in steps)))  # type: ignore[arg-type]
@@ -103,8 +111,10 @@ def with_verdicts(name: str, verdicts: Sequence[str]) -> SubmissionResult:
     result = submission(name)
     exercises = []
     for exercise in result.exercises:
-        steps = [replace(step, verdict=verdicts[place % len(verdicts)], credit=float(verdicts[0] == "right"))
-                 for place, step in enumerate(exercise.steps)]
+        steps = [
+            replace(step, verdict=verdicts[place % len(verdicts)], credit=float(verdicts[0] == "right"))
+            for place, step in enumerate(exercise.steps)
+        ]
         exercises.append(ExerciseResult(exercise.exercise, tuple(steps)))
     return replace(result, exercises=tuple(exercises))
 
@@ -162,8 +172,10 @@ def test_only_the_class_page_has_a_script_and_its_policy_lets_no_other_run() -> 
     (script,) = whole_class.scripts
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     policy = next(value for value in whole_class.attributes("content") if "default-src" in value)
-    assert policy == ("default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; "
-                      f"script-src 'sha256-{digest}'")
+    assert policy == (
+        "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; "
+        f"script-src 'sha256-{digest}'"
+    )
 
 
 def test_the_pages_fetch_nothing() -> None:
@@ -253,7 +265,7 @@ def test_words_about_a_step_stand_at_its_line_and_before_the_code_where_it_has_n
     chain = (replace(chain[0], line=2, message="PLACED"), replace(chain[1], line=None, message="LOOSE"), *chain[2:])
     result = replace(result, exercises=(ExerciseResult("ex1_chain", chain), *result.exercises[1:]))
     text = feedback_page(result, LESSON, {"EX1_chain.py": "FIRST\nSECOND\nTHIRD\nFOURTH\n"})
-    text = text[text.index('id="results"'):]
+    text = text[text.index('id="results"') :]
     # a remark stands beside the lines from its own to the next remark's, here from the second to the third
     order = [text.index(word) for word in ("LOOSE", "FIRST", "SECOND", "THIRD", "PLACED", "FOURTH")]
     assert order == sorted(order)
@@ -297,15 +309,18 @@ def test_long_files_and_floods_of_output_are_cut_and_say_so() -> None:
 
 def test_mistakes_are_counted_by_tag_and_the_hardest_steps_come_first() -> None:
     first, second = submission("a"), with_verdicts("b", ["right"])
-    second = replace(second, exercises=tuple(
-        ExerciseResult(e.exercise, tuple(replace(step, mistake=None) for step in e.steps)) for e in second.exercises
-    ))
+    second = replace(
+        second,
+        exercises=tuple(
+            ExerciseResult(e.exercise, tuple(replace(step, mistake=None) for step in e.steps)) for e in second.exercises
+        ),
+    )
     chain = second.exercises[0].steps
     chain = (*chain[:5], replace(chain[5], verdict="wrong", mistake=Mistake("zeros", "")), *chain[6:])
     second = replace(second, exercises=(ExerciseResult("ex1_chain", chain), *second.exercises[1:]))
     text = " ".join(Page(class_page([first, second], LESSON, [], [])).text.split())
     assert f"sign {len(LESSON.steps)} 1" in text or f"sign{len(LESSON.steps)}1" in text
-    hardest = text[text.index("Hardest steps"):]
+    hardest = text[text.index("Hardest steps") :]
     assert hardest.index(LESSON.steps[5].name) < hardest.index(LESSON.steps[0].name)
 
 
@@ -313,7 +328,7 @@ def test_mistakes_are_counted_by_tag_and_the_hardest_steps_come_first() -> None:
 def test_the_distribution_counts_every_student_once(students: int) -> None:
     results = [with_verdicts(f"s{i}", [("right", "wrong", "missing")[i % 3]]) for i in range(students)]
     text = class_page(results, LESSON, [], [])
-    chart = text[text.index('<ol class="chart"'):text.index("</ol>")]
+    chart = text[text.index('<ol class="chart"') : text.index("</ol>")]
     assert sum(int(count) for count in re.findall(r"<li><span>(\d+)</span>", chart)) == students
 
 
@@ -322,10 +337,34 @@ def test_a_harmless_name_stays_as_it_is() -> None:
         assert safe_name(name) == name
 
 
-@pytest.mark.parametrize("name", [
-    "", ".", "..", "../../etc/passwd", "a/b", "a\\b", ".hidden", "-rf", " x", "x ", "x.", "a\nb", "a\0b", "\x1b[31m",
-    "\u202egnp", "\ud800", "x" * 101, "李" * 100, "a:b", "con*?", "e\u0301", "👩", "a~0123456789ab",
-])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        ".",
+        "..",
+        "../../etc/passwd",
+        "a/b",
+        "a\\b",
+        ".hidden",
+        "-rf",
+        " x",
+        "x ",
+        "x.",
+        "a\nb",
+        "a\0b",
+        "\x1b[31m",
+        "\u202egnp",
+        "\ud800",
+        "x" * 101,
+        "李" * 100,
+        "a:b",
+        "con*?",
+        "e\u0301",
+        "👩",
+        "a~0123456789ab",
+    ],
+)
 def test_any_other_name_becomes_harmless_and_its_own(name: str) -> None:
     safe = safe_name(name)
     assert safe != name

@@ -22,6 +22,7 @@ from grader.results.names import safe_name
 from grader.results.store import RunFolder, as_text, write_atomically
 from grader.run.pool import Fault, Pool
 from grader.submission.find import Found, NotTaken, Submission, find_submissions
+from grader.submission.program import MAX_BYTES
 
 _Outcome = SubmissionResult | Fault
 
@@ -128,7 +129,8 @@ def _sources(submission: Submission) -> dict[str, str]:
     texts: dict[str, str] = {}
     for path in submission.all_files():
         try:
-            texts[path.name] = path.read_text(encoding="utf-8-sig", errors="replace")
+            with path.open(encoding="utf-8-sig", errors="replace") as file:
+                texts[path.name] = file.read(MAX_BYTES)
         except OSError:
             continue
     return texts

@@ -17,7 +17,7 @@ from grader.wire.messages import Answer, Call, Loaded
 
 
 def chain_reaches(desk: Desk, student: Student, exercise: Exercise, answers: dict[str, Written]) -> str | None:
-    """The last tensor, in the exercise's order, up to which all of the student's own gradients are right.
+    """The last step, in the exercise's order, up to which all of the student's own gradients are right.
 
     Each step is given the student's own answers to the steps before it. None if the first one fails.
     """
@@ -41,7 +41,7 @@ def chain_reaches(desk: Desk, student: Student, exercise: Exercise, answers: dic
         own[step.tensor] = reply.returned[0]
         if compare(reply.returned[0], situation, step.tensor, frozenset()).outcome == "wrong":
             break
-        reaches = step.tensor
+        reaches = step.name
     return reaches
 
 

@@ -32,7 +32,7 @@ def write_atomically(path: Path, text: str) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
+        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
@@ -48,8 +48,8 @@ def write_atomically(path: Path, text: str) -> None:
 
 
 def as_text(value: Any) -> str:
-    """JSON with stable layout, and nothing that JSON does not know."""
-    return json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    """JSON with stable layout, nothing that JSON does not know, and ASCII: a file name may be no valid Unicode."""
+    return json.dumps(value, indent=1, allow_nan=False) + "\n"
 
 
 def hash_of_tree(folder: Path, suffixes: tuple[str, ...]) -> str:
@@ -89,10 +89,10 @@ class RunFolder:
 
     def key(self, submission: Submission, seed: int) -> str:
         """What the result of a submission depends on, as a hash. Raises OSError for unreadable files."""
-        digest = hashlib.sha256(f"{self._fixed}\0{seed}\0{submission.notes}\0".encode())
+        digest = hashlib.sha256(f"{self._fixed}\0{seed}\0{submission.notes!r}\0".encode())
         for exercise, path in [*sorted(submission.files.items()), ("", submission.lone_file)]:
             if path:
-                digest.update(f"{exercise}\0{path.name}\0".encode() + path.read_bytes() + b"\0")
+                digest.update(f"{exercise}\0{path.name!r}\0".encode() + path.read_bytes() + b"\0")
         return digest.hexdigest()
 
     def cached(self, key: str) -> SubmissionResult | None:

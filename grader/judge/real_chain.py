@@ -7,7 +7,7 @@ from torch import Tensor
 
 from grader.judge.draw import PUBLIC, draw_inputs, key_of
 from grader.judge.inject import Injection
-from grader.judge.situation import answer_key
+from grader.judge.situation import answer_key, keep_small
 from grader.lesson import Lesson
 from grader.lesson.model import GRADIENT_PREFIX
 from grader.lesson.network import Network
@@ -37,6 +37,7 @@ class RealChain:
         """The call message with the real values and gradients."""
         place = (exercise, name, injection)
         if place not in self._frames:
+            keep_small(self._frames)
             tensors: dict[str, Tensor] = {}
             sizes: dict[str, int] = {}
             for wanted in injection.names:

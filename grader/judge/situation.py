@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -20,6 +21,7 @@ from grader.wire.messages import Call
 
 FLOAT32_FACTOR = 8  # an answer in float32 may be off by this many times autograd's own float32 error,
 FLOAT32_FLOOR = 3e-6  # and by at least this part of the scale
+_MOST_KEPT = 256
 
 
 class Situation:
@@ -39,6 +41,7 @@ class Situation:
     def frame(self, injection: Injection, masked: bool = False) -> bytes:
         """The call message that injects what the callable asks for."""
         if (injection, masked) not in self._frames:
+            keep_small(self._frames)
             cuts = self._cuts(injection.cuts, masked)
             backward = Backward(self.tape, cuts)
             tensors: dict[str, Tensor] = {}
@@ -58,6 +61,7 @@ class Situation:
         """What is right for `tensor` when the gradients of `cuts` are the drawn ones."""
         used = cuts & self._network.graph.downstream[tensor]
         if (tensor, used, masked) not in self._references:
+            keep_small(self._references)
             self._references[tensor, used, masked] = reference(self.tape, tensor, self._cuts(used, masked))
         return self._references[tensor, used, masked]
 
@@ -116,6 +120,12 @@ class Situations:
 def answer_key(exercise: str, name: str) -> str:
     """How the student process knows one callable."""
     return f"{exercise}.{name}"
+
+
+def keep_small(cache: dict[Any, Any]) -> None:
+    """Forgets everything once a cache is large, so that odd submissions cannot grow the judge without end."""
+    if len(cache) >= _MOST_KEPT:
+        cache.clear()
 
 
 def _single(value: Tensor) -> Tensor:

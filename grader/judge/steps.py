@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from grader.judge.compare import compare
 from grader.judge.diagnosis import Observation
@@ -46,7 +46,9 @@ def judge_callable(
     if isinstance(injection, Impossible):
         return [_settled(step, "error", injection.message, written.line) for step in steps]
     work = _Work(desk, student, exercise, tuple(steps), written, injection, deadline)
-    return [decide(evidence, desk.lesson) for evidence in work.evidence()]
+    results = [decide(evidence, desk.lesson) for evidence in work.evidence()]
+    remark = _not_from_the_start(exercise, injection)
+    return [replace(result, note=result.note or remark) for result in results] if remark else results
 
 
 @dataclass(frozen=True)
@@ -148,6 +150,13 @@ class _Work:
             None if isinstance(item, Refused) else self.desk.real_chain.compare(item, step.tensor)
             for step, item in zip(self.steps, reply.returned, strict=True)
         ]
+
+
+def _not_from_the_start(exercise: Exercise, injection: Injection) -> str:
+    """A remark for an answer that reads gradients of a chain where one expression is asked for."""
+    asked = injection.gradients_asked
+    read = [name for name in asked if "*" in exercise.unless_reads or name in exercise.unless_reads]
+    return f"it starts from {', '.join(read)}, which this exercise wants worked out, too" if read else ""
 
 
 def _wrong_form(reply: Answer, wanted: int | None, exercise: Exercise) -> str:

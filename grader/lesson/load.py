@@ -106,7 +106,8 @@ class _Reader:
         inputs = {name: self._input(name, value, sizes) for name, value in raw["inputs"].items()}
         graph = read_graph(self.file.parent / "forward.py", tuple(inputs), tuple(sizes), raw["loss"])
         known = graph.tensors
-        exercises = tuple(self._exercise(value, known) for value in raw["exercises"])
+        known = known - {name for name, entry in inputs.items() if entry.is_integer}  # integers have no gradient
+        exercises = tuple(self._exercise(value, known, "training" in raw) for value in raw["exercises"])
         self._distinct(exercises)
         return Lesson(
             folder=self.file.parent,
@@ -183,13 +184,18 @@ class _Reader:
                 raise self._error(f"the size {name} is not listed under [sizes]{did_you_mean(name, sizes)}", name)
         return {**sizes, **self._sizes(value)}
 
-    def _exercise(self, value: dict[str, Any], tensors: frozenset[str]) -> Exercise:
+    def _exercise(self, value: dict[str, Any], tensors: frozenset[str], has_training: bool) -> Exercise:
         table = self._table("exercises", value)
         for key in ("name", "steps"):
             if key not in table:
                 raise self._error(f"an exercise has no {key}", "exercises")
         name = table["name"]
         steps = tuple(self._step(name, step, tensors) for step in table["steps"])
+        for step in steps:
+            if step.is_training and not (table.get("function") and has_training):
+                raise self._error(
+                    f"{step.path} trains, which takes a function in the exercise and a table [training]", "kind"
+                )
         return Exercise(
             name=name,
             title=table.get("title", name),

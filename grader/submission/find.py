@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -70,8 +71,13 @@ def submission_at(path: Path, lesson: Lesson) -> Submission:
     if path.is_file():
         if path.suffix.lower() != ".py":
             raise KitError(f"{path} is not a .py file", mend="give a .py file or a folder with the lesson's files")
+        if not os.access(path, os.R_OK):
+            raise KitError(f"{path} cannot be read: permission denied")
         return _named_file(path, lesson) or Submission(path.stem, path, lone_file=path)
-    entries = list(_entries(path))
+    try:
+        entries = list(_entries(path))
+    except OSError as error:
+        raise KitError(f"{path} cannot be read: {error.strerror}") from None
     submission = _lesson_folder(path, entries, lesson) or _single_file_folder(path, entries)
     if submission is None:
         names = ", ".join(exercise.file for exercise in lesson.exercises)

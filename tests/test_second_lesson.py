@@ -38,21 +38,25 @@ WRONG = (
     Wrong("ex_walk.dshare", "None", "return square", "return None", "error"),
     Wrong("ex_walk.ddelta", "the 2 forgotten", "2 * delta * dsquare", "delta * dsquare", tag="factor"),
     Wrong("ex_walk.ddelta", "the local derivative alone", "delta * dsquare", "delta + 0 * dsquare", tag="local-only"),
-    Wrong("ex_walk.dlift", "the mean's 1/units forgotten", "dguess.unsqueeze(1) / units", "dguess.unsqueeze(1)", tag="factor"),
-    Wrong("ex_walk.dlift", "8 units", "dguess.unsqueeze(1) / units", "dguess.unsqueeze(1) / 8", "hard-coded", "hard-coded"),
+    Wrong("ex_walk.dlift", "the mean's 1/units forgotten",
+          "dguess.unsqueeze(1) / units", "dguess.unsqueeze(1)", tag="factor"),
+    Wrong("ex_walk.dlift", "8 units",
+          "dguess.unsqueeze(1) / units", "dguess.unsqueeze(1) / 8", "hard-coded", "hard-coded"),
     Wrong("ex_walk.dlift", "not spread over the units", "torch.ones_like(lift) * ", ""),
     Wrong("ex_walk.dglu", "exp for the sigmoid", "torch.sigmoid(glu) * dlift", "torch.exp(glu) * dlift"),
     Wrong("ex_walk.dgate", "sign", "return value * dglu", "return -value * dglu", tag="sign"),
     Wrong("ex_walk.dgate", "in place", "return value * dglu", "return dglu.mul_(value)", "mutates", "in-place"),
     Wrong("ex_walk.dgate", "no chain rule", "return value * dglu", "return dglu * 1", tag="upstream-only"),
     Wrong("ex_walk.dslope", "the slope of tanh", "gate * (1 - gate) * dgate", "(1 - gate**2) * dgate"),
-    Wrong("ex_walk.dx", "the path through the gate lost", "dvalue @ A.T + dslope @ G.T", "dvalue @ A.T", tag="missing-path"),
+    Wrong("ex_walk.dx", "the path through the gate lost",
+          "dvalue @ A.T + dslope @ G.T", "dvalue @ A.T", tag="missing-path"),
     Wrong("ex_walk.dx", "the gate subtracted", "A.T + dslope", "A.T - dslope", tag="path-sign"),
     Wrong("ex_walk.dx", "transposed", "dvalue @ A.T + dslope @ G.T", "A @ dvalue.T + G @ dslope.T", tag="transposed"),
     Wrong("ex_walk.dtotal", "the 0.5 forgotten", "(total + 0.5) ** 2", "total**2"),
     Wrong("ex_walk.dtotal", "sign", "return -(worth", "return (worth", tag="sign"),
     Wrong("ex_walk.dtotal", "not summed", "(worth * dshare).sum()", "(worth * dshare)", tag="missing-sum"),
-    Wrong("ex_walk.dtotal", "an axis too many", "(worth * dshare).sum()", "(worth * dshare).sum(0, True)", "shape", "keepdim"),
+    Wrong("ex_walk.dtotal", "an axis too many",
+          "(worth * dshare).sum()", "(worth * dshare).sum(0, True)", "shape", "keepdim"),
     Wrong("ex_walk.dworth", "the path through the total lost", " + dtotal\n", "\n", tag="missing-path"),
     Wrong("ex_walk.dworth", "the total counted twice", " + dtotal\n", " + 2 * dtotal\n", tag="extra-path"),
     Wrong("ex_walk.dprice", "repeats lost", ".index_add(0, kind, drate)", ".index_copy(0, kind, drate)"),
@@ -170,7 +174,9 @@ def test_a_gradient_that_goes_wrong_after_some_calls_is_caught_in_training(
     assert steps["ex_fit.training"].message.startswith("the loss leaves autograd's at step 5 of 10: ")
 
 
-@pytest.mark.xfail(strict=True, reason="judge/diagnosis.py looks for local-only among the gradients that are read alone")
+@pytest.mark.xfail(
+    strict=True, reason="judge/diagnosis.py looks for local-only among the gradients that are read alone"
+)
 def test_a_local_derivative_that_does_not_look_at_its_gradient_is_diagnosed(judge_changed: JudgeText) -> None:
     caught = _steps(judge_changed("ex_walk.ddelta", "2 * delta * dsquare", "2 * delta"))["ex_walk.ddelta"]
     assert caught.verdict == "wrong"

@@ -11,7 +11,7 @@ from grader.judge.inject import Impossible, Injection, resolve
 from grader.judge.real_chain import RealChain
 from grader.judge.situation import Situation, Situations
 from grader.judge.student import Lost, Student
-from grader.judge.verdict import LOST, CaseOutcome, Evidence, decide
+from grader.judge.verdict import LOST, CaseOutcome, Evidence, Kind, decide
 from grader.lesson import Exercise, Lesson, Step
 from grader.results.model import Float32Row, StepResult
 from grader.submission.answers import Answer as Written
@@ -108,8 +108,9 @@ class _Work:
             fact = _lost_message(reply, self.desk.lesson.limits.step_seconds)
             return [CaseOutcome(situation, reply.verdict, fact) for _ in self.steps]
         if isinstance(reply, Failed):
-            kind, fact, line = ("memory" if reply.is_memory else "error"), _error_message(reply), reply.line
-            return [CaseOutcome(situation, kind, fact, line=line, output=reply.output) for _ in self.steps]  # type: ignore[arg-type]
+            kind: Kind = "memory" if reply.is_memory else "error"
+            fact, output = _error_message(reply), reply.output
+            return [CaseOutcome(situation, kind, fact, line=reply.line, output=output) for _ in self.steps]
         if isinstance(reply, Loaded):
             raise AssertionError("Student.call lets no Loaded through")
         return self._compared(situation, reply, masked)

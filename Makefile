@@ -47,9 +47,9 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 	  || { echo "This kit needs Python 3.11 or newer: make PYTHON=/path/to/python3.11"; exit 2; }
 	@echo "setting up $(VENV) (a few minutes the first time)"
 	@$(PYTHON) -m venv $(VENV) || { echo "python's venv module is missing: apt-get install python3-venv"; exit 2; }
-	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.lock \
+	@$(VENV)/bin/python -m pip install -qq --disable-pip-version-check -r requirements.lock \
 	  || { echo "pip could not install requirements.lock; see README, Installing torch"; exit 2; }
-	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(VENV)/bin/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
 check: $(VENV)/.ready
@@ -74,7 +74,7 @@ doctor: $(VENV)/.ready
 	@$(RUN) doctor
 
 test: $(VENV)/.ready
-	@$(VENV)/bin/python -m pytest
+	@$(VENV)/bin/python -m pytest -n auto
 
 lint: $(VENV)/.ready
 	@$(VENV)/bin/python -m ruff check .

@@ -17,7 +17,7 @@ from torch import Tensor
 from grader.judge.tape import Tape
 
 PERTURBATION = 1e-6  # relative size of the random change by which the scale is measured
-_PERTURBATIONS = 3
+_PERTURBATIONS = 2
 VANISHES = 1e-9  # a reference below this part of its scale is zero in exact arithmetic
 
 

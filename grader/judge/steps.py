@@ -78,7 +78,7 @@ class _Work:
                 break
         lost = any(outcomes[-1].kind in LOST for outcomes in cases.values())
         clean = all(outcome.kind == "right" for outcomes in cases.values() for outcome in outcomes)
-        float32 = [None] * len(self.steps) if lost else self._float32()
+        float32, output = ([None] * len(self.steps), "") if lost else self._float32()
         public, masked = (None, None) if clean or lost else self._second_look()
         return [
             Evidence(
@@ -90,6 +90,7 @@ class _Work:
                 public[place] if public else None,
                 masked[place] if masked else None,
                 float32[place],
+                output,
             )
             for place, step in enumerate(self.steps)
         ]
@@ -109,23 +110,18 @@ class _Work:
             return [CaseOutcome(situation, reply.verdict, fact) for _ in self.steps]
         if isinstance(reply, Failed):
             kind: Kind = "memory" if reply.is_memory else "error"
-            fact, output = _error_message(reply), reply.output
-            return [CaseOutcome(situation, kind, fact, line=reply.line, output=output) for _ in self.steps]
-        if isinstance(reply, Loaded):
-            raise AssertionError("Student.call lets no Loaded through")
+            return [CaseOutcome(situation, kind, _error_message(reply), line=reply.line) for _ in self.steps]
         return self._compared(situation, reply, masked)
 
     def _compared(self, situation: Situation, reply: Answer, masked: bool) -> list[CaseOutcome]:
         wanted = len(self.steps) if self.exercise.function else None
         problem = _wrong_form(reply, wanted, self.exercise)
         if problem:
-            return [CaseOutcome(situation, "error", problem, output=reply.output) for _ in self.steps]
+            return [CaseOutcome(situation, "error", problem) for _ in self.steps]
         outcomes: list[CaseOutcome] = []
         for step, item in zip(self.steps, reply.returned, strict=True):
             if isinstance(item, Refused):
-                outcomes.append(
-                    CaseOutcome(situation, "error", f"it returned {item.what}; expected a tensor", output=reply.output)
-                )
+                outcomes.append(CaseOutcome(situation, "error", f"it returned {item.what}; expected a tensor"))
                 continue
             comparison = compare(item, situation, step.tensor, self.injection.cuts, masked)
             outcomes.append(
@@ -136,21 +132,21 @@ class _Work:
                     comparison,
                     Observation(situation, item) if comparison.outcome == "wrong" else None,
                     reply.changed,
-                    output=reply.output,
                 )
             )
         return outcomes
 
-    def _float32(self) -> list[Float32Row | None]:
-        """The lecture's comparison, step by step; None where the call failed."""
+    def _float32(self) -> tuple[list[Float32Row | None], str]:
+        """The lecture's comparison, step by step (None where the call failed), and what the call printed."""
         frame = self.desk.real_chain.frame(self.exercise.name, self.written.name, self.injection)
         reply = self.student.call(self.written, frame, self.deadline)
         if not isinstance(reply, Answer) or len(reply.returned) != len(self.steps):
-            return [None] * len(self.steps)
-        return [
+            return [None] * len(self.steps), reply.output if isinstance(reply, Failed | Answer) else ""
+        rows = [
             None if isinstance(item, Refused) else self.desk.real_chain.compare(item, step.tensor)
             for step, item in zip(self.steps, reply.returned, strict=True)
         ]
+        return rows, reply.output
 
 
 def _not_from_the_start(exercise: Exercise, injection: Injection) -> str:

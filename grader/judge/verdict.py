@@ -30,7 +30,6 @@ class CaseOutcome:
     observation: Observation | None = None
     changed: tuple[str, ...] = ()
     line: int | None = None
-    output: str = ""
 
 
 @dataclass(frozen=True)
@@ -45,12 +44,12 @@ class Evidence:
     public: CaseOutcome | None = None  # the lecture's sizes; looked at when a case is not right
     masked: CaseOutcome | None = None  # the same on the zeros of the real chain
     float32: Float32Row | None = None
+    output: str = ""  # what it printed at the lecture's sizes: nothing of the hidden cases is shown
 
 
 def decide(evidence: Evidence, lesson: Lesson) -> StepResult:
     """The result of one step, by the order of design: lost, error, wrong, shape, mutates, hard-coded, right."""
     cases = evidence.cases
-    output = next((case.output for case in cases if case.output), "")
     base = StepResult(
         evidence.step.name,
         "right",
@@ -58,7 +57,7 @@ def decide(evidence: Evidence, lesson: Lesson) -> StepResult:
         evidence.step.points,
         float32=evidence.float32,
         line=evidence.line,
-        output=output,
+        output=evidence.output,
     )
     lost = next((case for case in cases if case.kind in LOST), None)
     bad = next((case for case in cases if case.kind in ("error", "wrong")), None)
@@ -76,7 +75,7 @@ def decide(evidence: Evidence, lesson: Lesson) -> StepResult:
             replace(
                 base,
                 verdict="shape",
-                message=slipped.comparison.fact,
+                message=_shape_fact(evidence, slipped.comparison),
                 mistake=Mistake("keepdim", _shape_help(evidence)),
             ),
             evidence,
@@ -120,7 +119,8 @@ def _bad(base: StepResult, evidence: Evidence, bad: CaseOutcome) -> StepResult:
         help = "a step has to be right for any gradient that reaches it, not only for this loss's"
         return replace(base, verdict="hard-coded", message=fact, mistake=Mistake("hard-coded", help))
     if bad.kind == "error":
-        return replace(base, verdict="error", message=bad.fact, line=bad.line or base.line, float32=None)
+        seen = public if public and public.kind == "error" else bad  # rather with the sizes the student knows
+        return replace(base, verdict="error", message=seen.fact, line=seen.line or base.line, float32=None)
     observations = [case.observation for case in evidence.cases if case.observation and not case.situation.case.ties]
     step = evidence.step
     mistake = diagnose(observations, step.tensor, evidence.cuts)
@@ -167,6 +167,12 @@ def _proves_nothing(base: StepResult, evidence: Evidence, lesson: Lesson) -> Ste
         f"so an answer that reads no gradient proves nothing; write it from {read}"
     )
     return replace(base, verdict="wrong", message=fact, mistake=Mistake("zeros", lesson.graph.uses(tensor)))
+
+
+def _shape_fact(evidence: Evidence, hidden: Comparison) -> str:
+    """The shapes at the sizes the student knows, where it slips there, too."""
+    public = evidence.public.comparison if evidence.public else None
+    return public.fact if public and public.outcome == "shape" else hidden.fact
 
 
 def _shape_help(evidence: Evidence) -> str:

@@ -131,7 +131,8 @@ def _details(step: StepResult, exercise: str, lesson: Lesson) -> list[Text]:
     """Fact, then place, then what the mistake is; the student's own output last."""
     found: list[Text] = []
     if step.verdict not in PASSING and step.verdict != "missing":
-        place = f"{lesson.exercise(exercise).file}:{step.line}  " if step.line else ""
+        file = lesson.exercise(exercise).file
+        place = "" if not step.line else f"{file} " if step.message.startswith("line ") else f"{file}:{step.line}  "
         found.append(Text(f"{place}{plain(step.message)}", style=STYLES[step.verdict]))
         if step.mistake:
             found.append(Text(plain(step.mistake.help)))

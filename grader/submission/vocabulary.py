@@ -51,7 +51,8 @@ class Breach:
     reason: str
 
     def message(self) -> str:
-        return f"line {self.line} uses {self.word}: {self.reason}"
+        allowing = "an instructor can allow it: [vocabulary] in lesson.toml"
+        return f"line {self.line} uses {self.word}: {self.reason} ({allowing})"
 
 
 @cache

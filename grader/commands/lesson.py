@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from pathlib import Path
 
 from grader.errors import KitError
@@ -15,9 +16,10 @@ from grader.results.model import SubmissionResult
 from grader.results.store import write_atomically
 from grader.run.pool import Fault, Pool
 from grader.submission.answers import callables, read_answers
-from grader.submission.find import submission_at
+from grader.submission.find import GIVEN, submission_at
 
 _HINT_LEVELS = 3
+_DEFINED = re.compile(r"^def (\w+)\(", re.MULTILINE)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -41,7 +43,9 @@ def run(options: argparse.Namespace) -> int:
 def _folders(lesson: str | None) -> tuple[Path, Path]:
     """The exercise folder (it may not exist yet) and the solutions it is cut from."""
     name = lesson or "mlp"
-    exercises = Path(name) if "/" in name else ROOT / "exercises" / name
+    exercises = Path(name).resolve()
+    if not (exercises / LESSON_FILE).is_file() and "/" not in name:
+        exercises = ROOT / "exercises" / name
     solutions = exercises.resolve().parent.parent / "solutions" / exercises.name
     if not (solutions / LESSON_FILE).is_file():
         raise KitError(f"there is no {solutions / LESSON_FILE}", mend="write the lesson into solutions/<lesson> first")
@@ -55,10 +59,10 @@ def write_exercises(solutions: Path, exercises: Path) -> list[str]:
     changed = [
         name
         for name, text in wanted.items()
-        if not (exercises / name).is_file() or (exercises / name).read_text(encoding="utf-8") != text
+        if not (exercises / name).is_file() or (exercises / name).read_bytes() != text.encode()
     ]
     for name in changed:
-        if _holds_answers(exercises / name, lesson):
+        if _holds_answers(exercises / name, wanted[name], lesson):
             raise KitError(
                 f"{exercises / name} holds answers; cutting the exercises anew would lose them",
                 mend="move that file away first, then run this again",
@@ -68,11 +72,14 @@ def write_exercises(solutions: Path, exercises: Path) -> list[str]:
     return [f"wrote {exercises / name}" for name in changed]
 
 
-def _holds_answers(path: Path, lesson: Lesson) -> bool:
+def _holds_answers(path: Path, stub: str, lesson: Lesson) -> bool:
     if not path.is_file() or path.name not in {exercise.file for exercise in lesson.exercises}:
         return False
     answers = read_answers(submission_at(path, lesson), lesson)
-    return any(answer.status != "missing" for answer in answers.by_name.values())
+    if any(answer.status != "missing" for answer in answers.by_name.values()):
+        return True
+    own = set(_DEFINED.findall(path.read_text(encoding="utf-8"))) - set(_DEFINED.findall(stub))
+    return bool(own)  # helper functions of somebody's own
 
 
 def verify(solutions: Path, exercises: Path) -> list[str]:
@@ -101,7 +108,7 @@ def _hints(lesson: Lesson) -> list[str]:
 def _files(lesson: Lesson, solutions: Path) -> list[str]:
     """Exercises without a file; a file that looks like an exercise but is none."""
     names = {exercise.file for exercise in lesson.exercises}
-    found = {path.name for path in solutions.glob("ex*.py")}
+    found = {path.name for path in solutions.glob("*.py")} - set(GIVEN)
     return [f"{solutions / name} is missing" for name in sorted(names - found)] + [
         f"{solutions / name} is no exercise of {LESSON_FILE}" for name in sorted(found - names)
     ]

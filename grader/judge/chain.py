@@ -32,7 +32,7 @@ def chain_reaches(desk: Desk, student: Student, exercise: Exercise, answers: dic
         loaded = student.load(written, deadline)
         if not isinstance(loaded, Loaded):
             break
-        injection = resolve(desk.lesson, [step.tensor], loaded.parameters, loaded.optional, written.unread)
+        injection = resolve(desk.lesson, [step.tensor], loaded, written)
         if not isinstance(injection, Injection):
             break
         reply = student.call(written, _frame(situation, injection, own, answer_key(exercise.name, step.name)), deadline)

@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from grader.judge.situation import Situation
+from grader.judge.situation import Situation, View
 
 TOLERANCE = 1e-12  # of the scale, in float64
 _FLOATS = (torch.float64, torch.float32)
@@ -29,9 +29,9 @@ class Comparison:
     note: str = ""
 
 
-def compare(got: Tensor, situation: Situation, tensor: str, cuts: frozenset[str], masked: bool = False) -> Comparison:
+def compare(got: Tensor, situation: Situation, tensor: str, cuts: frozenset[str], view: View = "plain") -> Comparison:
     """Judges `got` as the gradient of `tensor` in `situation`."""
-    reference = situation.reference(tensor, cuts, masked)
+    reference = situation.reference(tensor, cuts, view)
     right, shape = reference.gradient, tuple(reference.gradient.shape)
     if got.dtype not in _FLOATS:
         kind = str(got.dtype).removeprefix("torch.")
@@ -44,7 +44,7 @@ def compare(got: Tensor, situation: Situation, tensor: str, cuts: frozenset[str]
         bad = int((~torch.isfinite(got)).sum())
         return Comparison("wrong", f"{bad} of {got.numel()} elements are not finite (NaN or infinite)")
     aligned = got.to(torch.float64).reshape(shape)
-    single = got.dtype == torch.float32
+    single = got.dtype == torch.float32 or view == "single"
     tolerance = situation.float32_tolerance(tensor, cuts) if single else TOLERANCE * reference.scale
     error = (aligned - right).abs()
     worst = float(error.max())

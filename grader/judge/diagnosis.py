@@ -130,9 +130,10 @@ def _without_chain_rule(situation: Situation, reference: Reference, cuts: frozen
     for cut in sorted(cuts):
         words = f"it is {GRADIENT_PREFIX}{cut} itself; the derivative of {cut} with respect to {tensor} is not in it"
         yield _Prediction("upstream-only", words, situation.drawn(cut))
-    if cuts:
-        ones = {cut: torch.ones_like(situation.tape.values[cut]) for cut in cuts}
-        upstream = ", ".join(GRADIENT_PREFIX + cut for cut in sorted(cuts))
+    near = cuts or {user.tensor for user in situation.tape.graph.users[tensor]} - {situation.tape.graph.loss}
+    if near:
+        ones = {cut: torch.ones_like(situation.tape.values[cut]) for cut in near}
+        upstream = ", ".join(GRADIENT_PREFIX + cut for cut in sorted(near))
         words = f"it is the local derivative alone; multiply it by what comes from the loss: {upstream}"
         yield _Prediction("local-only", words, Backward(situation.tape, ones).gradient(tensor))
 

@@ -8,14 +8,19 @@ from dataclasses import dataclass
 from grader.lesson import Lesson
 from grader.lesson.model import GRADIENT_PREFIX
 from grader.names import did_you_mean
+from grader.submission.answers import Answer
+from grader.wire.messages import Loaded
 
 
 @dataclass(frozen=True)
 class Injection:
-    """The names to send, and which of them are gradients that the code reads: the cut points."""
+    """The names to send, and which of them are the cut points: tensors whose drawn gradient the answer reads.
+
+    A gradient that is asked for and not read is no cut point; it is sent as noise that fits nothing.
+    """
 
     names: tuple[str, ...]
-    cuts: frozenset[str]  # tensors whose gradients are drawn
+    cuts: frozenset[str]
 
     @property
     def gradients_asked(self) -> tuple[str, ...]:
@@ -29,22 +34,25 @@ class Impossible:
     message: str
 
 
-def resolve(
-    lesson: Lesson, targets: Sequence[str], parameters: Iterable[str], optional: Iterable[str], unread: frozenset[str]
-) -> Injection | Impossible:
+def resolve(lesson: Lesson, targets: Sequence[str], loaded: Loaded, written: Answer) -> Injection | Impossible:
     """What to inject into a callable that answers the gradients of `targets`."""
     names: list[str] = []
     cuts: set[str] = set()
+    # A wrapper of `*args, **kwargs` hides what it wraps: then its text says what it asks for.
+    parameters = written.parameters if loaded.takes_any and not loaded.parameters else loaded.parameters
+    optional = loaded.optional
     for name in parameters:
         tensor = _gradient_of(lesson, name)
         if name in lesson.sizes or name in lesson.graph.tensors:
             names.append(name)
         elif tensor is not None:
             problem = _why_not(lesson, targets, name, tensor)
+            if problem and name in optional:
+                continue
             if problem:
                 return Impossible(problem)
             names.append(name)
-            if name not in unread and tensor != lesson.loss:
+            if tensor != lesson.loss:
                 cuts.add(tensor)
         elif name not in optional:
             return Impossible(_unknown(lesson, targets, name))

@@ -8,6 +8,7 @@ from torch import Tensor
 from grader.judge.draw import PUBLIC, draw_inputs, key_of
 from grader.judge.inject import Injection
 from grader.judge.situation import answer_key, keep_small
+from grader.judge.tape import Tape
 from grader.lesson import Lesson
 from grader.lesson.model import GRADIENT_PREFIX
 from grader.lesson.network import Network
@@ -23,6 +24,7 @@ class RealChain:
         case = lesson.public_case
         inputs = draw_inputs(case, key_of(PUBLIC, "", "", case.name))
         single = {name: _leaf(value) for name, value in inputs.items()}
+        Tape(network, inputs, case.sizes)  # says, line by line, what a forward pass of tensors may not do
         made = network.forward(single, case.sizes)
         for value in made.values():
             if value.requires_grad:

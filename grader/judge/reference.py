@@ -17,7 +17,7 @@ from torch import Tensor
 from grader.judge.tape import Tape
 
 PERTURBATION = 1e-6  # relative size of the random change by which the scale is measured
-_PERTURBATIONS = 2
+_SOURCES = 3  # of noise
 VANISHES = 1e-9  # a reference below this part of its scale is zero in exact arithmetic
 
 
@@ -39,10 +39,9 @@ class Reference:
 class Backward:
     """Gradients on one tape with some of them cut; each is worked out once."""
 
-    def __init__(self, tape: Tape, cuts: Mapping[str, Tensor], noise: torch.Generator | None = None) -> None:
+    def __init__(self, tape: Tape, cuts: Mapping[str, Tensor]) -> None:
         self._tape = tape
         self._cuts = cuts
-        self._noise = noise
         self._products: dict[str, dict[str, Tensor]] = {}
         self._gradients: dict[str, Tensor] = {}
 
@@ -50,12 +49,9 @@ class Backward:
         """g(tensor), in its shape."""
         if tensor not in self._gradients:
             value = self._tape.values[tensor]
-            if tensor == self._tape.graph.loss:
-                total = torch.ones_like(value)
-            else:
-                total = torch.zeros_like(value)
-                for part in self.contributions(tensor).values():
-                    total = total + part
+            total = torch.ones_like(value) if tensor == self._tape.graph.loss else torch.zeros_like(value)
+            for part in self.contributions(tensor).values():
+                total = total + part
             self._gradients[tensor] = total
         return self._gradients[tensor]
 
@@ -63,29 +59,53 @@ class Backward:
         """What reaches `tensor` through each of its users."""
         graph = self._tape.graph
         parts: dict[str, Tensor] = {}
-        for user in graph.users[tensor]:
+        for place, user in enumerate(graph.users[tensor]):
             if user.tensor == graph.loss or graph.loss in graph.downstream[user.tensor]:
-                products = self._through(user.tensor)
+                products = self.path(place).through(user.tensor)
                 if tensor in products:
                     parts[user.tensor] = products[tensor]
         return parts
 
     def upstream(self, tensor: str) -> Tensor:
         """The gradient that flows into the statement that makes `tensor`."""
-        if tensor in self._cuts:
-            return self._shaken(self._cuts[tensor])
-        return self.gradient(tensor)
+        return self._cuts[tensor] if tensor in self._cuts else self.gradient(tensor)
 
-    def _through(self, made: str) -> dict[str, Tensor]:
+    def through(self, made: str) -> dict[str, Tensor]:
+        """What flows out of the statement that makes `made`, to each tensor it reads."""
         if made not in self._products:
-            statement = self._tape.graph.by_tensor[made]
-            products = self._tape.vjp(statement, self.upstream(made))
-            self._products[made] = {name: self._shaken(product) for name, product in products.items()}
+            self._products[made] = self._tape.vjp(self._tape.graph.by_tensor[made], self.upstream(made))
         return self._products[made]
 
-    def _shaken(self, tensor: Tensor) -> Tensor:
-        if self._noise is None:
-            return tensor
+    def path(self, _place: int) -> Backward:
+        """Where the contribution of a tensor's `place`th user comes from."""
+        return self
+
+
+class Shaken(Backward):
+    """The same with every drawn gradient and every contribution off by a relative 1e-6 of noise.
+
+    The paths into a tensor take their noise from different sources: where two contributions
+    cancel, the noise must not cancel with them, because rounding does not.
+    """
+
+    def __init__(self, tape: Tape, cuts: Mapping[str, Tensor], seed: int, family: list[Shaken]) -> None:
+        super().__init__(tape, cuts)
+        self._noise = torch.Generator().manual_seed(seed)
+        self._seed = seed
+        self._family = family
+
+    def upstream(self, tensor: str) -> Tensor:
+        return self._shake(super().upstream(tensor))
+
+    def through(self, made: str) -> dict[str, Tensor]:
+        if made not in self._products:
+            self._products[made] = {name: self._shake(product) for name, product in super().through(made).items()}
+        return self._products[made]
+
+    def path(self, place: int) -> Backward:
+        return self._family[(self._seed + place) % len(self._family)]
+
+    def _shake(self, tensor: Tensor) -> Tensor:
         change = torch.rand(tensor.shape, generator=self._noise, dtype=tensor.dtype) * 2 - 1
         return tensor * (1 + PERTURBATION * change)
 
@@ -95,7 +115,9 @@ def reference(tape: Tape, tensor: str, cuts: Mapping[str, Tensor]) -> Reference:
     backward = Backward(tape, cuts)
     gradient = backward.gradient(tensor)
     changes = [gradient.abs().max()] if gradient.numel() else [torch.zeros(())]
-    for seed in range(_PERTURBATIONS):
-        shaken = Backward(tape, cuts, torch.Generator().manual_seed(seed)).gradient(tensor)
-        changes.append((shaken - gradient).abs().max() / PERTURBATION)
+    family: list[Shaken] = []
+    for seed in range(_SOURCES):
+        family.append(Shaken(tape, cuts, seed, family))
+    for shaken in family:
+        changes.append((shaken.gradient(tensor) - gradient).abs().max() / PERTURBATION)
     return Reference(tensor, gradient, float(max(changes)), backward.contributions(tensor))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from functools import cached_property
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -23,6 +24,9 @@ FLOAT32_FACTOR = 8  # an answer in float32 may be off by this many times autogra
 FLOAT32_FLOOR = 3e-6  # and by at least this part of the scale
 _MOST_KEPT = 256
 
+# How a case is looked at: as it is; with the drawn gradients zero where the real ones are; in float32.
+View = Literal["plain", "masked", "single"]
+
 
 class Situation:
     """A case, drawn once for all submissions; frames and references are kept for each set of cuts."""
@@ -36,43 +40,52 @@ class Situation:
         self.tape = Tape(network, self._inputs, case.sizes)
         self._references: dict[tuple[str, frozenset[str], bool], Reference] = {}
         self._float32_errors: dict[tuple[str, frozenset[str]], float] = {}
-        self._frames: dict[tuple[Injection, bool], bytes] = {}
+        self._frames: dict[tuple[Injection, View], bytes] = {}
 
-    def frame(self, injection: Injection, masked: bool = False) -> bytes:
+    def frame(self, injection: Injection, view: View = "plain") -> bytes:
         """The call message that injects what the callable asks for."""
-        if (injection, masked) not in self._frames:
+        if (injection, view) not in self._frames:
             keep_small(self._frames)
-            cuts = self._cuts(injection.cuts, masked)
-            backward = Backward(self.tape, cuts)
+            tape = self._single_tape if view == "single" else self.tape
+            cuts = self._cuts(injection.cuts, view)
             tensors: dict[str, Tensor] = {}
             sizes: dict[str, int] = {}
             for name in injection.names:
                 if name in self.case.sizes:
                     sizes[name] = self.case.sizes[name]
-                elif name in self.tape.values:
-                    tensors[name] = self.tape.values[name]
+                elif name in tape.values:
+                    tensors[name] = tape.values[name]
                 else:
-                    tensors[name] = backward.upstream(name.removeprefix(GRADIENT_PREFIX))
-            call = Call(self._answer_key, "float64", sizes, tensors)
-            self._frames[injection, masked] = frames.write(call)
-        return self._frames[injection, masked]
+                    tensors[name] = self._gradient(name.removeprefix(GRADIENT_PREFIX), cuts, tape)
+            dtype = "float32" if view == "single" else "float64"
+            self._frames[injection, view] = frames.write(Call(self._answer_key, dtype, sizes, tensors))
+        return self._frames[injection, view]
 
-    def reference(self, tensor: str, cuts: frozenset[str], masked: bool = False) -> Reference:
+    def _gradient(self, tensor: str, cuts: Mapping[str, Tensor], tape: Tape) -> Tensor:
+        """The drawn gradient; 1 for the loss; noise that fits nothing where the gradient is not read."""
+        if tensor in cuts:
+            return cuts[tensor]
+        if tensor == self._network.graph.loss:
+            return torch.ones_like(tape.values[tensor])
+        return draw_gradient(tape.values[tensor], self._key, f"{tensor}, not read")
+
+    def reference(self, tensor: str, cuts: frozenset[str], view: View = "plain") -> Reference:
         """What is right for `tensor` when the gradients of `cuts` are the drawn ones."""
         used = cuts & self._network.graph.downstream[tensor]
+        masked = view == "masked"
         if (tensor, used, masked) not in self._references:
             keep_small(self._references)
-            self._references[tensor, used, masked] = reference(self.tape, tensor, self._cuts(used, masked))
+            self._references[tensor, used, masked] = reference(
+                self.tape, tensor, self._cuts(used, "masked" if masked else "plain")
+            )
         return self._references[tensor, used, masked]
 
     def float32_tolerance(self, tensor: str, cuts: frozenset[str]) -> float:
         """How far a right answer in float32 may be off."""
         exact = self.reference(tensor, cuts)
         if (tensor, cuts) not in self._float32_errors:
-            single = {name: _single(value) for name, value in self._inputs.items()}
-            tape = Tape(self._network, single, self.case.sizes)
-            drawn = {name: value.float() for name, value in self._cuts(cuts, False).items()}
-            rounded = Backward(tape, drawn).gradient(tensor).double()
+            drawn = self._cuts(cuts, "single")
+            rounded = Backward(self._single_tape, drawn).gradient(tensor).double()
             self._float32_errors[tensor, cuts] = float((rounded - exact.gradient).abs().max())
         return max(FLOAT32_FACTOR * self._float32_errors[tensor, cuts], FLOAT32_FLOOR * exact.scale)
 
@@ -84,12 +97,20 @@ class Situation:
         """The entries of `tensor` that are tied at a maximum; None where no statement takes one of it."""
         return ties_of(self.tape, tensor)
 
-    def _cuts(self, cuts: frozenset[str], masked: bool) -> Mapping[str, Tensor]:
+    @cached_property
+    def _single_tape(self) -> Tape:
+        """The same forward pass in float32."""
+        single = {name: _single(value) for name, value in self._inputs.items()}
+        return Tape(self._network, single, self.case.sizes)
+
+    def _cuts(self, cuts: frozenset[str], view: View) -> Mapping[str, Tensor]:
         drawn = {name: self.drawn(name) for name in cuts}
-        if not masked:
-            return drawn
-        real = Backward(self.tape, {})
-        return {name: value * (real.gradient(name) != 0) for name, value in drawn.items()}
+        if view == "single":
+            return {name: _single(value) for name, value in drawn.items()}
+        if view == "masked":
+            real = Backward(self.tape, {})
+            return {name: value * (real.gradient(name) != 0) for name, value in drawn.items()}
+        return drawn
 
 
 class Situations:

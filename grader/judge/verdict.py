@@ -106,14 +106,14 @@ def credit_of(verdict: str, lesson: Lesson) -> float:
 def _bad(base: StepResult, evidence: Evidence, bad: CaseOutcome) -> StepResult:
     """Hard-coded, error or wrong."""
     public, masked = evidence.public, evidence.masked
-    if public and public.kind in ("right", "shape"):
+    if public and _earns_half(public, evidence):
         sizes = ", ".join(f"{name} = {size}" for name, size in bad.situation.case.sizes.items())
         fact = f"right at the lecture's sizes, but not in the case “{bad.situation.case.name}” ({sizes}): {bad.fact}"
         help = "look for a number that should be a size, such as 32 for n, or a shape written out"
         return replace(
             base, verdict="hard-coded", message=fact, mistake=Mistake("hard-coded", help), line=bad.line or base.line
         )
-    if masked and masked.kind in ("right", "shape"):
+    if masked and _earns_half(masked, evidence):
         names = ", ".join(f"d{cut}" for cut in sorted(evidence.cuts))
         fact = f"right only where {names} is zero in the same places as in the real chain; in general {bad.fact}"
         help = "a step has to be right for any gradient that reaches it, not only for this loss's"
@@ -127,6 +127,14 @@ def _bad(base: StepResult, evidence: Evidence, bad: CaseOutcome) -> StepResult:
     shown = public.comparison if public and public.comparison else bad.comparison
     fact = shown.fact if shown else bad.fact
     return _with_numbers(replace(base, verdict="wrong", message=fact, mistake=mistake), evidence)
+
+
+def _earns_half(outcome: CaseOutcome, evidence: Evidence) -> bool:
+    """Right there to the last digits, where that proves something."""
+    seen = outcome.comparison
+    if seen is None or seen.outcome == "wrong" or (evidence.must_prove and not seen.proves):
+        return False
+    return seen.scaled_error is not None and seen.scaled_error <= TOLERANCE
 
 
 def _with_numbers(result: StepResult, evidence: Evidence) -> StepResult:
@@ -161,6 +169,9 @@ def _with_numbers(result: StepResult, evidence: Evidence) -> StepResult:
 def _proves_nothing(base: StepResult, evidence: Evidence, lesson: Lesson) -> StepResult:
     tensor = evidence.step.tensor
     users = lesson.graph.users[tensor]
+    if evidence.cuts:
+        fact = f"d{tensor} is zero in every case of this lesson, so that nothing here can prove the answer right"
+        return replace(base, verdict="wrong", message=fact)
     read = ", ".join(f"d{user.tensor}" for user in users)
     fact = (
         f"d{tensor} is zero in exact arithmetic for this loss, "

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from grader.errors import KitError
 
-_BEGIN = re.compile(r"^(\s+)# BEGIN SOLUTION\s*$")
-_END = re.compile(r"^\s+# END SOLUTION\s*$")
+_BEGIN = re.compile(r"^(\s*)# BEGIN SOLUTION\s*$")
+_END = re.compile(r"^\s*# END SOLUTION\s*$")
 _DEF = re.compile(r"^def (\w+)\(")
 _SUFFIXES = (".py", ".toml")
 
@@ -26,7 +26,7 @@ def stub_text(text: str, file: str) -> str:
         if defined:
             function = defined.group(1)
         if begin:
-            if begun or not function:
+            if begun or not function or not begin.group(1):
                 raise KitError(
                     "# BEGIN SOLUTION stands outside a function or inside another solution", where=f"{file}:{number}"
                 )
@@ -41,11 +41,6 @@ def stub_text(text: str, file: str) -> str:
     if begun:
         raise KitError("# BEGIN SOLUTION is never ended", where=f"{file}:{begun}")
     return "\n".join(kept) + "\n"
-
-
-def solutions_of(lesson_folder: Path) -> Path:
-    """The solutions beside a lesson: .../exercises/mlp -> .../solutions/mlp."""
-    return lesson_folder.resolve().parent.parent / "solutions" / lesson_folder.name
 
 
 def cut_lesson(solutions: Path) -> dict[str, str]:
@@ -68,7 +63,7 @@ def drift(solutions: Path, exercises: Path) -> list[str]:
         path = exercises / name
         if not path.is_file():
             found.append(f"{path} is missing")
-        elif path.read_text(encoding="utf-8") != text:
+        elif path.read_bytes() != text.encode():
             found.append(f"{path} differs from what is cut from {solutions / name}")
     present = {path.name for path in exercises.glob("*") if path.is_file()} if exercises.is_dir() else set()
     found += [f"{exercises / name} has no counterpart in {solutions}" for name in sorted(present - set(wanted))]

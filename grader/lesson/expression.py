@@ -29,7 +29,7 @@ def evaluate(expression: str | Number, sizes: Mapping[str, int]) -> Number:
         return expression
     try:
         return _value(ast.parse(expression, mode="eval").body, sizes)
-    except (SyntaxError, ValueError, ZeroDivisionError, KeyError, TypeError) as error:
+    except (SyntaxError, ValueError, ArithmeticError, TypeError) as error:
         known = ", ".join(sorted(sizes))
         raise KitError(f'"{expression}" is not an expression over the sizes {known}: {error}') from None
 

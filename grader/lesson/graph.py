@@ -17,6 +17,7 @@ from pathlib import Path
 
 from grader.errors import KitError
 from grader.names import did_you_mean
+from grader.scope import free_loads
 
 # Operations that pick entries. Where the picked entries are tied, any subgradient is right.
 _PICKING = frozenset({"max", "min", "amax", "amin", "maximum", "minimum", "topk", "sort", "median"})
@@ -85,8 +86,12 @@ def read_graph(file: Path, inputs: tuple[str, ...], sizes: tuple[str, ...], loss
         text = file.read_text(encoding="utf-8")
     except OSError as error:
         raise KitError(f"cannot be read: {error.strerror}", where=str(file)) from None
+    except UnicodeDecodeError:
+        raise KitError("is not UTF-8 text", where=str(file)) from None
     module, function = _forward_function(file, text)
-    arguments = tuple(argument.arg for argument in function.args.args + function.args.kwonlyargs)
+    if function.args.posonlyargs or function.args.kwonlyargs or function.args.vararg or function.args.kwarg:
+        raise _error(file, function.lineno, "forward() takes plain parameters: no *, no /")
+    arguments = tuple(argument.arg for argument in function.args.args)
     for name in arguments:
         if name not in inputs and name not in sizes:
             raise _error(
@@ -196,8 +201,7 @@ def _named(file: Path, node: ast.stmt) -> tuple[str, ast.expr]:
 
 
 def _names_read(value: ast.expr) -> list[str]:
-    loads = [node for node in ast.walk(value) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)]
-    loads.sort(key=lambda node: (node.lineno, node.col_offset))
+    loads = sorted(free_loads(value), key=lambda node: (node.lineno, node.col_offset))
     return list(dict.fromkeys(node.id for node in loads))
 
 

@@ -61,6 +61,7 @@ _KEYS: dict[str, dict[str, tuple[type, ...]]] = {
     "steps": {"name": (str,), "points": _NUMBER, "watch": (str,), "hints": (list,), "kind": (str,)},
     "vocabulary": {"names": (list,), "attributes": (list,), "modules": (list,)},
 }
+_WATCH = re.compile(r"\d+(:\d\d){1,2}")
 _TYPE_NAMES = {
     int: "a whole number",
     float: "a number",
@@ -89,11 +90,13 @@ def load_lesson(folder: Path) -> Lesson:
     return _Reader(folder / LESSON_FILE).lesson()
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Reader:
-    """One lesson.toml; keeps the text, so that complaints can name lines."""
+    """One lesson.toml; keeps track of the table that is being read, so that complaints can name lines."""
 
     file: Path
+    start: int = 1  # line of the header of the table that is being read
+    steps_read: int = 0
 
     def lesson(self) -> Lesson:
         raw = self._table("", self._parse())
@@ -105,10 +108,15 @@ class _Reader:
         sizes = self._sizes(raw["sizes"])
         inputs = {name: self._input(name, value, sizes) for name, value in raw["inputs"].items()}
         graph = read_graph(self.file.parent / "forward.py", tuple(inputs), tuple(sizes), raw["loss"])
-        known = graph.tensors
-        known = known - {name for name, entry in inputs.items() if entry.is_integer}  # integers have no gradient
-        exercises = tuple(self._exercise(value, known, "training" in raw) for value in raw["exercises"])
+        known = graph.tensors - {name for name, entry in inputs.items() if entry.is_integer}  # these have no gradient
+        exercises = tuple(
+            self._exercise(place, value, known, "training" in raw) for place, value in enumerate(raw["exercises"])
+        )
         self._distinct(exercises)
+        cases = tuple(self._case(place, value, sizes, inputs) for place, value in enumerate(raw["cases"]))
+        self.start = 1
+        if all(case.ties for case in cases):
+            raise self._error("there is no case without ties = true, so nothing would be judged", "cases")
         return Lesson(
             folder=self.file.parent,
             name=raw["name"],
@@ -117,9 +125,9 @@ class _Reader:
             video=raw.get("video", ""),
             sizes=sizes,
             inputs=inputs,
-            cases=tuple(self._case(value, sizes, inputs) for value in raw["cases"]),
+            cases=cases,
             exercises=exercises,
-            limits=Limits(**self._table("limits", raw.get("limits", {}))),
+            limits=Limits(**self._positive("limits", raw.get("limits", {}))),
             credit={key: float(value) for key, value in self._table("credit", raw.get("credit", {})).items()},
             training=self._training(raw["training"], sizes, inputs) if "training" in raw else None,
             graph=graph,
@@ -157,6 +165,10 @@ class _Reader:
                 table[key] = tuple(table[key])
         entry = replace(base, **table) if base else Input(name=name, **table)
         try:
+            if not all(isinstance(length, str | int) for length in entry.shape):
+                raise KitError("a shape is a list of numbers and expressions over the sizes")
+            if not all(isinstance(value, int | float) for value in entry.values):
+                raise KitError("values is a list of numbers")
             for length in entry.shape:
                 whole(length, sizes)
             if entry.below is not None:
@@ -166,7 +178,8 @@ class _Reader:
             raise self._error(f"the input {name}: {error.what}", name) from None
         return entry
 
-    def _case(self, value: dict[str, Any], sizes: Mapping[str, int], inputs: Mapping[str, Input]) -> Case:
+    def _case(self, place: int, value: Any, sizes: Mapping[str, int], inputs: Mapping[str, Input]) -> Case:
+        self.start = self._header("[[cases]]", place)
         table = self._table("cases", value)
         own = self._own_sizes(table.get("sizes", {}), sizes)
         changed = dict(inputs)
@@ -184,7 +197,8 @@ class _Reader:
                 raise self._error(f"the size {name} is not listed under [sizes]{did_you_mean(name, sizes)}", name)
         return {**sizes, **self._sizes(value)}
 
-    def _exercise(self, value: dict[str, Any], tensors: frozenset[str], has_training: bool) -> Exercise:
+    def _exercise(self, place: int, value: Any, tensors: frozenset[str], has_training: bool) -> Exercise:
+        self.start = self._header("[[exercises]]", place)
         table = self._table("exercises", value)
         for key in ("name", "steps"):
             if key not in table:
@@ -206,19 +220,26 @@ class _Reader:
             unless_reads=tuple(table.get("unless_reads", ())),
         )
 
-    def _step(self, exercise: str, value: dict[str, Any], tensors: frozenset[str]) -> Step:
+    def _step(self, exercise: str, value: Any, tensors: frozenset[str]) -> Step:
+        self.start = self._header("[[exercises.steps]]", self.steps_read)
+        self.steps_read += 1
         table = self._table("steps", value)
         if "name" not in table:
             raise self._error(f"a step of {exercise} has no name", "exercises")
         kind = table.get("kind", "gradient")
         if kind not in ("gradient", "training"):
             raise self._error(f'the step {table["name"]} has kind "{kind}"; expected "gradient" or "training"', "kind")
+        hints, watch = table.get("hints", ()), table.get("watch", "")
+        if not all(isinstance(hint, str) for hint in hints):
+            raise self._error("hints holds something else than texts", "hints")
+        if watch and not _WATCH.fullmatch(watch):
+            raise self._error(f'watch is "{watch}"; expected mm:ss or h:mm:ss', "watch")
         step = Step(
             name=table["name"],
             exercise=exercise,
             points=float(table.get("points", 1)),
-            watch=table.get("watch", ""),
-            hints=tuple(table.get("hints", ())),
+            watch=watch,
+            hints=tuple(hints),
             is_training=kind == "training",
         )
         if not step.is_training and step.tensor not in tensors:
@@ -232,13 +253,15 @@ class _Reader:
     def _training(self, value: dict[str, Any], sizes: Mapping[str, int], inputs: Mapping[str, Input]) -> Training:
         table = self._table("training", value)
         for name in table.get("batch", ()):
-            if name not in inputs:
+            if not isinstance(name, str) or name not in inputs:
                 raise self._error(
-                    f"the batch holds {name}, which [inputs] does not list{did_you_mean(name, inputs)}", "batch"
+                    f"the batch holds {name}, which [inputs] does not list{did_you_mean(str(name), inputs)}", "batch"
                 )
         plans: dict[str, TrainingPlan] = {}
         for key in ("check", "grade"):
             plan = self._table("training plan", table.get(key, {"steps": 25}))
+            if plan.get("steps", 0) < 1:
+                raise self._error(f"the training plan {key} needs steps, at least 1", key)
             plans[key] = TrainingPlan(plan["steps"], self._own_sizes(plan.get("sizes", {}), sizes))
         return Training(
             tuple(table.get("batch", ())), float(table.get("learning_rate", 0.1)), plans["check"], plans["grade"]
@@ -252,6 +275,13 @@ class _Reader:
             twice = sorted({name for name in names if names.count(name) > 1})
             if twice:
                 raise self._error(f"{twice[0]} stands there twice", f'"{twice[0]}"')
+
+    def _positive(self, kind: str, value: Any) -> dict[str, Any]:
+        table = self._table(kind, value)
+        for key, number in table.items():
+            if number <= 0:
+                raise self._error(f'"{key}" is {number}; it has to be more than 0', key)
+        return table
 
     def _table(self, kind: str, value: Mapping[str, Any]) -> dict[str, Any]:
         """`value`, when it is a table that holds known keys of the right types alone."""
@@ -273,10 +303,17 @@ class _Reader:
     def _line(self, word: str) -> int:
         """The first line that sets or mentions `word` outside a comment; 1 where none does."""
         bare = re.escape(word.strip('"'))
-        patterns = (rf"(?:^|[\s{{,.\[]){bare}\s*[=\]]", rf"\b{bare}\b")
-        lines = [line.split("#", 1)[0] for line in self.file.read_text(encoding="utf-8").splitlines()]
-        for pattern in patterns:
-            for number, line in enumerate(lines, start=1):
-                if re.search(pattern, line):
+        lines = self._lines()
+        for pattern in (rf"(?:^|[\s{{,.\[]){bare}\s*[=\]]", rf"\b{bare}\b"):
+            for number in range(self.start, len(lines) + 1):
+                if re.search(pattern, lines[number - 1]):
                     return number
-        return 1
+        return self.start
+
+    def _header(self, header: str, place: int) -> int:
+        """The line of the `place`th table with this header; 1 where the tables are written inline."""
+        found = [number for number, line in enumerate(self._lines(), start=1) if line.strip().startswith(header)]
+        return found[place] if place < len(found) else 1
+
+    def _lines(self) -> list[str]:
+        return [line.split("#", 1)[0] for line in self.file.read_text(encoding="utf-8").splitlines()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import traceback
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from types import CodeType
@@ -33,8 +34,15 @@ class Network:
         try:
             made = self._returning_all(**{name: given[name] for name in self.graph.arguments})
         except Exception as error:
-            raise KitError(f"forward() failed: {type(error).__name__}: {error}", where=str(self.graph.file)) from None
+            raise self._failed(error) from None
         return {name: made[name] for name in self.graph.tensors}
+
+    def _failed(self, error: Exception) -> KitError:
+        """Names the line of forward.py on which the forward pass broke."""
+        file = str(self.graph.file)
+        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
+        where = f"{file}:{lines[-1]}" if lines else file
+        return KitError(f"forward() failed: {type(error).__name__}: {error}", where=where)
 
     def evaluate(self, statement: Statement, values: Mapping[str, Any]) -> Tensor:
         """The right-hand side of one statement."""
@@ -43,9 +51,11 @@ class Network:
         except Exception as error:
             where = f"{self.graph.file}:{statement.line}"
             raise KitError(f"{statement.source} failed: {type(error).__name__}: {error}", where=where) from None
+        where = f"{self.graph.file}:{statement.line}"
         if not isinstance(result, Tensor):
-            where = f"{self.graph.file}:{statement.line}"
             raise KitError(f"{statement.tensor} is no tensor but {type(result).__name__}", where=where)
+        if statement.tensor == self.graph.loss and result.numel() != 1:
+            raise KitError(f"the loss has shape {tuple(result.shape)}; expected one number", where=where)
         return result
 
     @cached_property

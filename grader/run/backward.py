@@ -37,7 +37,7 @@ class LearnersBackward:
         if not isinstance(loaded, Loaded):
             raise self._failed(loaded)
         targets = [step.tensor for step in exercise.gradient_steps]
-        injection = resolve(lesson, targets, loaded.parameters, loaded.optional, written.unread)
+        injection = resolve(lesson, targets, loaded, written)
         if isinstance(injection, Impossible):
             raise KitError(injection.message, where=self._where, exit_code=NOT_RIGHT)
         if injection.cuts:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -12,8 +11,8 @@ from grader.lesson import Exercise, Lesson, Step
 from grader.lesson.model import GRADIENT_PREFIX
 from grader.names import near
 from grader.submission.find import Submission
-from grader.submission.program import Broken, Program, Unreadable, read_program
-from grader.submission.slicing import bound_names, slice_of, values_read
+from grader.submission.program import Broken, Program, Statement, Unreadable, read_program
+from grader.submission.slicing import names_read, parameters_of, slice_of
 from grader.submission.vocabulary import Vocabulary, first_breach, kit_vocabulary
 
 Status = Literal["ready", "missing", "forbidden", "error"]
@@ -31,7 +30,7 @@ class Answer:
     file: str = ""
     line: int | None = None
     source: str = ""
-    unread: frozenset[str] = frozenset()  # parameters whose values the code never looks at
+    parameters: tuple[str, ...] = ()  # as its text has them, for callables that hide theirs (`*args`)
 
 
 @dataclass(frozen=True)
@@ -104,28 +103,33 @@ def _read_file(
             definitions = [
                 d
                 for d in _definitions(program, name)
-                if named or _exercise_of(reading.lesson, program, name, d) == exercise.name
+                if named or _exercise_of(reading.lesson, program, name, d.node) == exercise.name
             ]
             answer = _answer(reading, program, exercise, name, definitions)
             if answer:
                 reading.found[exercise.name, name] = answer
 
 
-def _definitions(program: Program, name: str) -> list[ast.stmt]:
+def _definitions(program: Program, name: str) -> list[Statement]:
     """The top-level statements that bind `name`, in order: a def, an assignment, an `if` around one."""
-    return [statement for statement in program.statements if _binds(statement, name)]
+    return [statement for statement in program.binders.get(name, ()) if _defines(statement.node, name)]
 
 
-def _binds(statement: ast.stmt, name: str) -> bool:
-    bare = isinstance(statement, ast.AnnAssign) and statement.value is None
-    return name in bound_names(statement) and not bare and not isinstance(statement, ast.AugAssign)
+def _defines(node: ast.stmt, name: str) -> bool:
+    """Whether a statement that binds `name` makes it anew, and is no trial of it (`dprobs = dprobs(a, b)`)."""
+    match node:
+        case ast.AugAssign() | ast.AnnAssign(value=None) | ast.Expr():
+            return False
+        case ast.Assign(value=ast.Call(func=ast.Name(id=called))):
+            return called != name
+    return True
 
 
 def _answer(
-    reading: _Reading, program: Program, exercise: Exercise, name: str, definitions: list[ast.stmt]
+    reading: _Reading, program: Program, exercise: Exercise, name: str, definitions: list[Statement]
 ) -> Answer | None:
     """The last definition that is no untouched stub, judged by its text alone."""
-    filled = [definition for definition in definitions if not is_stub(definition)]
+    filled = [definition for definition in definitions if not is_stub(definition.node)]
     if not filled:
         broken = next((piece for piece in program.broken if _may_define(piece, name, program)), None)
         if broken:
@@ -133,16 +137,20 @@ def _answer(
             return Answer(exercise.name, name, "error", problem, program.file, broken.line)
         if definitions:
             message = "not filled in yet"
-            return Answer(exercise.name, name, "missing", message, program.file, definitions[-1].lineno)
+            return Answer(exercise.name, name, "missing", message, program.file, definitions[-1].node.lineno)
         close = [other for other in near(name, _top_level_names(program)) if other not in callables(exercise)]
         message = f"{program.file} does not define {name}" + (f"; it does define {close[0]}" if close else "")
         return Answer(exercise.name, name, "missing", message, program.file)
     definition = filled[-1]
-    part = slice_of(program, definition, name)
-    breach = first_breach(part.statements, reading.vocabulary)
+    line = definition.node.lineno
+    try:
+        part = slice_of(program, definition, name)
+        breach = first_breach(part.statements, reading.vocabulary)
+    except RecursionError:
+        return Answer(exercise.name, name, "error", "its code is nested too deeply", program.file, line)
     if breach:
         return Answer(exercise.name, name, "forbidden", breach.message(), program.file, breach.line)
-    return Answer(exercise.name, name, "ready", "", program.file, definition.lineno, part.text, _unread(definition))
+    return Answer(exercise.name, name, "ready", "", program.file, line, part.text, parameters_of(definition.node))
 
 
 def _may_define(piece: Broken, name: str, program: Program) -> bool:
@@ -177,7 +185,7 @@ def _exercise_of(lesson: Lesson, program: Program, name: str, definition: ast.st
     marked = _marker(program, definition)
     if marked and any(exercise.name == marked for exercise in candidates):
         return marked
-    reads = _reads(definition)
+    reads = names_read(definition)
     gradients = {word for word in reads if word[:1] == GRADIENT_PREFIX and word[1:] in lesson.graph.tensors}
     for exercise in candidates:
         refused = gradients if "*" in exercise.unless_reads else reads & set(exercise.unless_reads)
@@ -198,32 +206,8 @@ def _marker(program: Program, definition: ast.stmt) -> str:
     return ""
 
 
-def _function(definition: ast.stmt) -> ast.FunctionDef | ast.Lambda | None:
-    match definition:
-        case ast.FunctionDef():
-            return definition
-        case ast.Assign(value=ast.Lambda() as function) | ast.AnnAssign(value=ast.Lambda() as function):
-            return function
-    return None
-
-
-def _parameters(function: ast.FunctionDef | ast.Lambda) -> Iterator[str]:
-    arguments = function.args
-    yield from (argument.arg for argument in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs))
-
-
-def _reads(definition: ast.stmt) -> set[str]:
-    function = _function(definition)
-    return set(values_read(function)) if function else set()
-
-
-def _unread(definition: ast.stmt) -> frozenset[str]:
-    function = _function(definition)
-    return frozenset(_parameters(function)) - values_read(function) if function else frozenset()
-
-
 def _top_level_names(program: Program) -> list[str]:
-    return [statement.name for statement in program.statements if isinstance(statement, ast.FunctionDef)]
+    return [name for name in program.binders if name != "*"]
 
 
 def _remark_on_strays(reading: _Reading, program: Program, named: Exercise) -> None:
@@ -232,5 +216,5 @@ def _remark_on_strays(reading: _Reading, program: Program, named: Exercise) -> N
     for exercise in reading.lesson.exercises:
         for name in callables(exercise):
             stray = exercise.name != named.name and name not in own
-            if stray and any(not is_stub(definition) for definition in _definitions(program, name)):
+            if stray and any(not is_stub(definition.node) for definition in _definitions(program, name)):
                 reading.notes.append(f"{program.file} defines {name}, which belongs into {exercise.file}")

@@ -13,6 +13,7 @@ from grader.lesson import Lesson
 SKIPPED = frozenset({"__pycache__", ".ipynb_checkpoints", "__MACOSX", ".git", ".DS_Store", ".venv", "node_modules"})
 GIVEN = ("forward.py", "lesson.toml", "train.py")
 SOURCES = (".py", ".ipynb")
+_DEEPEST = 100  # folders on the way to a submission
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,12 @@ def _look_into(folder: Path, lesson: Lesson, submissions: list[Submission], not_
         if entry.is_symlink():
             not_taken.append(NotTaken(entry, "a link"))
         elif entry.is_dir():
-            _look_into(entry, lesson, submissions, not_taken)
+            if len(entry.parts) > _DEEPEST:
+                not_taken.append(NotTaken(entry, "a folder nested too deeply"))
+            else:
+                _look_into(entry, lesson, submissions, not_taken)
+        elif not entry.is_file():
+            not_taken.append(NotTaken(entry, "no plain file"))
         else:
             _take_file(entry, submissions, not_taken)
 

@@ -1,4 +1,6 @@
-"""One source file as top-level statements. Parsing with `ast` under caps; nothing is run.
+"""One source file as top-level statements, with what each binds and needs.
+
+Parsing with `ast` under caps; nothing is run.
 
 Where the file as a whole is not Python, it is cut before each top-level `def`,
 `class` or decorator and every piece is parsed alone, so that a bracket left open in
@@ -12,12 +14,20 @@ import io
 import re
 import tokenize
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
-MAX_BYTES = 1 << 20
+from grader.scope import free_loads, stored
+
+MAX_BYTES = 256 << 10
+MAX_NODES = 60_000
 _PIECE = re.compile(r"^(?:def|class|async\s+def|@|if\s+__name__)\b|^@", re.MULTILINE)
 _DEFINES = re.compile(r"^(?:def\s+|class\s+)?([A-Za-z_]\w*)\s*[(=:]", re.MULTILINE)
+# Methods that change what they are called on: `table.update(...)` at top level is part of `table`.
+_CHANGING = frozenset({"append", "extend", "insert", "update", "setdefault", "add", "pop", "remove", "clear", "sort"})
+_TOO_DEEP = "nested too deeply"
 
 
 @dataclass(frozen=True)
@@ -32,13 +42,40 @@ class Broken:
 
 
 @dataclass(frozen=True)
+class Statement:
+    """One top-level statement: the names it binds or changes, and those it takes from elsewhere."""
+
+    node: ast.stmt
+    binds: frozenset[str]
+    needs: frozenset[str]
+
+    @property
+    def is_definition(self) -> bool:
+        return isinstance(self.node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+
+
+@dataclass(frozen=True)
 class Program:
     """The top-level statements of one file, in order, with the line numbers of that file."""
 
     file: str
     lines: tuple[str, ...]
-    statements: tuple[ast.stmt, ...]
+    statements: tuple[Statement, ...]
     broken: tuple[Broken, ...] = ()
+
+    @cached_property
+    def binders(self) -> dict[str, list[Statement]]:
+        """For each name the statements that bind or change it."""
+        found: dict[str, list[Statement]] = {}
+        for statement in self.statements:
+            for name in statement.binds:
+                found.setdefault(name, []).append(statement)
+        return found
+
+    @cached_property
+    def always(self) -> tuple[Statement, ...]:
+        """What belongs to every slice: `from __future__ import ...` and star imports."""
+        return tuple(s for s in self.statements if isinstance(s.node, ast.ImportFrom) and _is_global(s.node))
 
 
 class Unreadable(Exception):
@@ -46,7 +83,7 @@ class Unreadable(Exception):
 
 
 def read_program(path: Path) -> Program:
-    """Reads a .py file. Raises Unreadable for what is no text at all."""
+    """Reads a .py file. Raises Unreadable for what is no text, or too much of it."""
     try:
         if path.stat().st_size > MAX_BYTES:
             raise Unreadable(f"{path.name} is larger than {MAX_BYTES // 1024} KiB; a file of answers is small")
@@ -57,23 +94,21 @@ def read_program(path: Path) -> Program:
 
 
 def parse_program(file: str, text: str) -> Program:
-    """The program in `text`; pieces that are not Python stand in `broken`."""
-    lines = tuple(text.splitlines())
+    """The program in `text`; pieces that are not Python stand in `broken`. Raises Unreadable over the cap on size."""
+    lines = tuple(text.split("\n"))
     whole = _parse(text, 0, len(lines))
-    if not isinstance(whole, Broken):
-        return Program(file, lines, tuple(whole))
-    starts = _piece_starts(text)
-    if len(starts) < 2:
-        return Program(file, lines, (), (whole,))
-    statements: list[ast.stmt] = []
-    broken: list[Broken] = []
-    for first, last in zip(starts, [*starts[1:], len(lines)], strict=True):
-        piece = _parse("\n".join(lines[first:last]) + "\n", first, last)
-        if isinstance(piece, Broken):
-            broken.append(piece)
-        else:
-            statements += piece
-    return Program(file, lines, tuple(statements), tuple(broken) or (whole,))
+    pieces: list[list[Statement] | Broken] = [whole]
+    starts = _piece_starts(lines)
+    if isinstance(whole, Broken) and len(starts) > 1:
+        ends = [*starts[1:], len(lines)]
+        pieces = [
+            _parse("\n".join(lines[first:last]) + "\n", first, last) for first, last in zip(starts, ends, strict=True)
+        ]
+    statements = [statement for piece in pieces if not isinstance(piece, Broken) for statement in piece]
+    broken = [piece for piece in pieces if isinstance(piece, Broken)]
+    if isinstance(whole, Broken) and not broken:
+        broken = [whole]
+    return Program(file, lines, tuple(statements), tuple(broken))
 
 
 def _decode(name: str, data: bytes) -> str:
@@ -84,32 +119,88 @@ def _decode(name: str, data: bytes) -> str:
         text = data.decode(encoding)
     except (SyntaxError, UnicodeDecodeError, LookupError):
         raise Unreadable(f"{name} is not UTF-8 text; save it as UTF-8") from None
-    return text.replace("\r\n", "\n").replace("\r", "\n").replace("\f", "\n")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _piece_starts(text: str) -> list[int]:
+def _piece_starts(lines: tuple[str, ...]) -> list[int]:
     """Line indices at which pieces begin; decorators stay with what they decorate."""
-    starts = [0]
-    lines = text.splitlines()
-    for index, line in enumerate(lines):
-        if index and _PIECE.match(line) and not lines[index - 1].startswith("@"):
-            starts.append(index)
-    return starts
+    return [0] + [
+        index
+        for index, line in enumerate(lines)
+        if index and _PIECE.match(line) and not lines[index - 1].startswith("@")
+    ]
 
 
-def _parse(text: str, first: int, last: int) -> list[ast.stmt] | Broken:
+def _parse(text: str, first: int, last: int) -> list[Statement] | Broken:
+    """The statements of a piece that begins after line `first`."""
+    line = first + 1
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # invalid escapes and the like are the student's style
             module = ast.parse(text)
+        if sum(1 for _ in ast.walk(module)) > MAX_NODES:
+            raise Unreadable(f"the code has more than {MAX_NODES} parts; a file of answers is small")
+        ast.increment_lineno(module, first)
+        return [_statement(node) for statement in module.body for node in _unfolded(statement)]
     except SyntaxError as error:
         problem, line = f"{error.msg}", first + (error.lineno or 1)
     except (RecursionError, MemoryError):
-        problem, line = "nested too deeply for Python's parser", first + 1
+        problem = _TOO_DEEP
     except ValueError as error:
-        problem, line = str(error), first + 1
-    else:
-        for node in module.body:
-            ast.increment_lineno(node, first)
-        return module.body
+        problem = str(error)
     return Broken(first + 1, last, line, problem, frozenset(_DEFINES.findall(text)))
+
+
+def _unfolded(statement: ast.stmt) -> Iterator[ast.stmt]:
+    """A main guard is never run; each name of an import stands alone, so that only those needed count."""
+    match statement:
+        case ast.If(test=ast.Compare(left=ast.Name(id="__name__")), orelse=otherwise):
+            yield from otherwise
+        case ast.Import(names=aliases):
+            for alias in aliases:
+                yield _at(statement, ast.Import([_top_module(alias)]))
+        case ast.ImportFrom(module=module, names=aliases, level=level):
+            for alias in aliases:
+                yield _at(statement, ast.ImportFrom(module, [alias], level))
+        case _:
+            yield statement
+
+
+def _top_module(alias: ast.alias) -> ast.alias:
+    """`import torch.optim` binds `torch`, and that is all it is needed for."""
+    return alias if alias.asname else ast.alias(alias.name.split(".")[0])
+
+
+def _at(place: ast.stmt, node: ast.stmt) -> ast.stmt:
+    return ast.fix_missing_locations(ast.copy_location(node, place))
+
+
+def _statement(node: ast.stmt) -> Statement:
+    return Statement(node, _binds(node), frozenset(name.id for name in free_loads(node)))
+
+
+def _binds(node: ast.stmt) -> frozenset[str]:
+    """Names that a top-level statement binds or changes in place: `x[i] = ...`, `x += ...`, `x.append(...)`."""
+    names = set(stored(node))
+    if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        names |= {name for inner in ast.walk(node) for name in _changes(inner)}
+    return frozenset(names)
+
+
+def _changes(node: ast.AST) -> Iterator[str]:
+    match node:
+        case ast.Subscript(ctx=ast.Store()) | ast.Attribute(ctx=ast.Store()):
+            yield from _base(node)
+        case ast.Call(func=ast.Attribute(value=changed, attr=method)) if method in _CHANGING or method.endswith("_"):
+            yield from _base(changed)
+
+
+def _base(node: ast.expr) -> Iterator[str]:
+    while isinstance(node, ast.Subscript | ast.Attribute):
+        node = node.value
+    if isinstance(node, ast.Name):
+        yield node.id
+
+
+def _is_global(node: ast.ImportFrom) -> bool:
+    return node.module == "__future__" or any(alias.name == "*" for alias in node.names)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import math
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -15,10 +16,11 @@ from functools import cache
 from pathlib import Path
 
 from grader.names import did_you_mean
-from grader.submission.scope import free_loads
+from grader.scope import free_loads, stored
 
 _FILE = Path(__file__).with_name("vocabulary.toml")
 _BUILTINS = frozenset(dir(builtins))
+_MATH = frozenset(dir(math))
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,7 @@ class Vocabulary:
     names: frozenset[str]  # of Python's builtins
     attributes: frozenset[str]  # behind a dot: of torch, of tensors, of containers
     modules: frozenset[str]
+    imports: Mapping[str, frozenset[str]]  # modules of which only these names may be imported
     methods: frozenset[str]  # double-underscore methods that a student's class may define
     reasons: Mapping[str, str]
 
@@ -37,6 +40,7 @@ class Vocabulary:
             self.names.union(extra.get("names", ())),
             self.attributes.union(extra.get("attributes", ())),
             self.modules.union(extra.get("modules", ())),
+            self.imports,
             self.methods,
             self.reasons,
         )
@@ -64,14 +68,27 @@ def kit_vocabulary() -> Vocabulary:
         return frozenset(word for group in raw[kind].values() for word in group["words"].split())
 
     reasons = {word: group["reason"] for group in raw["refused"].values() for word in group["words"].split()}
-    return Vocabulary(words("names"), words("attributes"), words("modules"), words("methods"), reasons)
+    imports = {module: frozenset(group["words"].split()) for module, group in raw["imports"].items()}
+    return Vocabulary(
+        words("names"),
+        words("attributes").union(*imports.values()),
+        words("modules"),
+        imports,
+        words("methods"),
+        reasons,
+    )
 
 
 def first_breach(statements: Iterable[ast.stmt], vocabulary: Vocabulary) -> Breach | None:
     """The first word, in reading order, that these statements may not use; None if all are allowed."""
     statements = list(statements)
     nodes = [node for statement in statements for node in ast.walk(statement)]
-    checker = _Checker(vocabulary, frozenset(_own_attributes(nodes)))
+    checker = _Checker(
+        vocabulary,
+        frozenset(_own_attributes(nodes)),
+        frozenset(_imported_names(nodes)),
+        frozenset(name for statement in statements for name in stored(statement)),
+    )
     breaches = [breach for node in nodes for breach in checker.breaches(node)]
     breaches += [
         breach for statement in statements for name in free_loads(statement) for breach in checker.builtin(name)
@@ -83,6 +100,8 @@ def first_breach(statements: Iterable[ast.stmt], vocabulary: Vocabulary) -> Brea
 class _Checker:
     vocabulary: Vocabulary
     own: frozenset[str]  # attributes and methods of the student's own classes
+    imported: frozenset[str]  # names bound by imports; "*" if there is a star import
+    bound: frozenset[str]  # names bound at the top level
 
     def breaches(self, node: ast.AST) -> Iterator[Breach]:
         match node:
@@ -94,8 +113,16 @@ class _Checker:
                 for alias in aliases:
                     if f"{module}.{alias.name}" not in self.vocabulary.modules:
                         yield from self._imported(node, module or "", alias.name)
+            case ast.Attribute(value=ast.Name(id=base), ctx=ast.Store() | ast.Del()) if base in self.imported:
+                yield self._breach(node, f"{base}.{node.attr} = ...", f"it changes {base} itself for everybody")
             case ast.Attribute(attr=attr):
                 yield from self._attribute(node, attr)
+            case ast.MatchClass(kwd_attrs=attributes):
+                for attr in attributes:
+                    yield from self._attribute(node, attr)
+            case ast.ClassDef(body=body):
+                # what a class body looks up may be a builtin, whatever its names are bound to around it
+                yield from (breach for name in _class_level_loads(body) for breach in self.builtin(name))
             case ast.Name(id=name) if name.startswith("__") and name != "__name__":
                 yield self._breach(node, name, "names with double underscores reach into Python itself")
             case ast.FunctionDef(name=name):
@@ -107,13 +134,21 @@ class _Checker:
                 yield self._breach(node, "async", "a step is one plain function call")
 
     def _module(self, node: ast.AST, name: str) -> Iterator[Breach]:
-        if name not in self.vocabulary.modules:
-            allowed = ", ".join(sorted(self.vocabulary.modules - {"__future__"}))
+        known = self.vocabulary.modules | set(self.vocabulary.imports)
+        if name not in known:
+            allowed = ", ".join(sorted(known - {"__future__"}))
             yield self._breach(node, f"import {name}", f"a step needs no more than {allowed}")
 
     def _imported(self, node: ast.AST, module: str, name: str) -> Iterator[Breach]:
-        free = module in ("math", "typing", "__future__")
-        if (name != "*" and not free and name not in self.vocabulary.attributes) or name.startswith("_"):
+        if name.startswith("_"):
+            yield self._breach(node, name, self._reason(name))
+        if (
+            name.startswith("_")
+            or module in ("math", "__future__")
+            or (name == "*" and module in self.vocabulary.modules)
+        ):
+            return
+        if name not in self.vocabulary.imports.get(module, self.vocabulary.attributes):
             yield self._breach(node, name, self._reason(name))
 
     def _attribute(self, node: ast.AST, attr: str) -> Iterator[Breach]:
@@ -123,8 +158,12 @@ class _Checker:
 
     def builtin(self, name: ast.Name) -> Iterator[Breach]:
         """A name looked up outside any function: it may be one of Python's own, also where the file rebinds it."""
-        if name.id in _BUILTINS and name.id not in self.vocabulary.names and not name.id.startswith("__"):
-            yield self._breach(name, name.id, self._reason(name.id))
+        word = name.id
+        if word.startswith("__") or word in self.vocabulary.names:
+            return
+        starred = "*" in self.imported and word not in self.bound and word not in _MATH
+        if word in _BUILTINS or (starred and word not in self.vocabulary.attributes):
+            yield self._breach(name, word, self._reason(word))
 
     def _reason(self, word: str) -> str:
         if word in self.vocabulary.reasons:
@@ -135,6 +174,22 @@ class _Checker:
 
     def _breach(self, node: ast.AST, word: str, reason: str) -> Breach:
         return Breach(getattr(node, "lineno", 0), word, reason)
+
+
+def _imported_names(nodes: Iterable[ast.AST]) -> Iterator[str]:
+    for node in nodes:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            yield from stored(node)
+
+
+def _class_level_loads(body: Iterable[ast.stmt]) -> Iterator[ast.Name]:
+    for statement in body:
+        if not isinstance(statement, ast.FunctionDef):
+            yield from (node for node in ast.walk(statement) if isinstance(node, ast.Name) and _is_load(node))
+
+
+def _is_load(node: ast.Name) -> bool:
+    return isinstance(node.ctx, ast.Load)
 
 
 def _own_attributes(nodes: Iterable[ast.AST]) -> Iterator[str]:

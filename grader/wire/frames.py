@@ -69,8 +69,8 @@ def write(message: Request | Reply) -> bytes:
         case Call(key, dtype, sizes, given):
             fields = {"kind": "call", "key": key, "dtype": dtype, "sizes": dict(sizes)}
             tensors = dict(given)
-        case Loaded(parameters, optional):
-            fields = {"kind": "loaded", "parameters": parameters, "optional": optional}
+        case Loaded(parameters, optional, takes_any):
+            fields = {"kind": "loaded", "parameters": parameters, "optional": optional, "any": takes_any}
         case Answer(returned, is_sequence, changed, output):
             refused = {str(place): item.what for place, item in enumerate(returned) if isinstance(item, Refused)}
             tensors = {str(place): item for place, item in enumerate(returned) if isinstance(item, Tensor)}
@@ -106,8 +106,8 @@ def read_reply(frame: bytes | bytearray) -> Reply:
     """The worker's message in `frame`: nothing in it is believed beyond its form."""
     fields, tensors = _split(frame)
     match fields:
-        case {"kind": "loaded", "parameters": list(parameters), "optional": list(optional)}:
-            return Loaded(_words(parameters), _words(optional))
+        case {"kind": "loaded", "parameters": list(parameters), "optional": list(optional), "any": bool(takes_any)}:
+            return Loaded(_words(parameters), _words(optional), takes_any)
         case {
             "kind": "answer",
             "count": int(count),
@@ -205,8 +205,8 @@ def _tensor(entry: dict[str, Any]) -> Tensor:
     if dtype is None:
         raise WireError(f"a tensor of dtype {entry['dtype']}")
     shape = entry["shape"]
-    if len(shape) > 16:
-        raise WireError("a tensor of more than 16 axes")
+    if len(shape) > 64:
+        raise WireError("a tensor of more than 64 axes")
     data = bytearray(entry["data"])
     if dtype is torch.bool and data.strip(b"\x00\x01"):
         raise WireError("a bool tensor that holds other bytes than 0 and 1")

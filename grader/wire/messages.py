@@ -36,6 +36,7 @@ class Loaded:
 
     parameters: tuple[str, ...]
     optional: tuple[str, ...]  # those that have a default of their own
+    takes_any: bool = False  # `*args` or `**kwargs`: it may hide what it asks for
 
 
 @dataclass(frozen=True)

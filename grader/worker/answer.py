@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from torch import Tensor
@@ -19,7 +19,9 @@ from grader.wire.messages import Answer, Call, Failed, Load, Loaded, Refused
 
 OUTPUT_CAP = 64 * 1024
 ERROR_CAP = 2000
+MAX_ITEMS = 64
 _SEED = 0
+_clone, _equal = Tensor.clone, torch.equal  # the student's code may rebind torch's own
 
 
 class CappedText(io.TextIOBase):
@@ -57,25 +59,26 @@ def load(request: Load) -> tuple[LoadedAnswer | None, Loaded | Failed]:
     output = CappedText()
     namespace: dict[str, Any] = {"__name__": "submission"}
     try:
-        with _student_world(output, torch.float32):
+        with _student_world(output, torch.float64):  # so that constants lose nothing
             exec(compile(request.source, request.file, "exec", dont_inherit=True), namespace)
             function = namespace.get(request.name)
             if not callable(function):
                 kind = "is not defined" if function is None else f"is {_describe(function)}"
                 return None, Failed(False, f"{request.name} {kind}; expected a function", None, output.text())
-            parameters = inspect.signature(function).parameters.values()
+            parameters = list(inspect.signature(function).parameters.values())
     except BaseException as error:
         return None, _failed(error, request.file, output)
     named = [p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
     positional = tuple(p.name for p in named if p.kind is p.POSITIONAL_ONLY)
     optional = tuple(p.name for p in named if p.default is not p.empty)
-    return LoadedAnswer(function, positional, request.file), Loaded(tuple(p.name for p in named), optional)
+    loaded = Loaded(tuple(p.name for p in named), optional, takes_any=len(named) < len(parameters))
+    return LoadedAnswer(function, positional, request.file), loaded
 
 
 def call(answer: LoadedAnswer, request: Call) -> Answer | Failed:
     """Calls the answer with copies of the inputs and describes what came back."""
     output = CappedText()
-    given = {name: tensor.clone() for name, tensor in request.tensors.items()}
+    given = {name: _clone(tensor) for name, tensor in request.tensors.items()}
     values: dict[str, Any] = {**given, **request.sizes}
     dtype = torch.float64 if request.dtype == "float64" else torch.float32
     try:
@@ -83,11 +86,26 @@ def call(answer: LoadedAnswer, request: Call) -> Answer | Failed:
             positional = [values.pop(name) for name in answer.positional if name in values]
             result = answer.function(*positional, **values)
             is_sequence = type(result) in (tuple, list)
+            if is_sequence and len(result) > MAX_ITEMS:
+                raise ValueError(f"it returned {len(result)} things")
             returned = tuple(_checked(item) for item in (result if is_sequence else [result]))
-            changed = tuple(name for name, tensor in given.items() if _changed(tensor, request.tensors[name]))
+            changed = tuple(name for name, tensor in sorted(given.items()) if _changed(tensor, request.tensors[name]))
     except BaseException as error:
         return _failed(error, answer.file, output)
     return Answer(returned, is_sequence, changed, output.text())
+
+
+def switch_off_autograd() -> None:
+    """Makes torch's backward engine refuse: what a student's process never needs. The vocabulary stands before it."""
+
+    def refuse(*_: Any, **__: Any) -> NoReturn:
+        raise RuntimeError("autograd is switched off here: this exercise asks for the gradient by hand")
+
+    torch.autograd.graph._engine_run_backward = refuse
+    torch.autograd._engine_run_backward = refuse  # type: ignore[attr-defined]
+    for name in ("grad", "backward"):
+        setattr(torch.autograd, name, refuse)
+    Tensor.backward = refuse  # type: ignore[method-assign]
 
 
 @contextmanager
@@ -132,7 +150,7 @@ def _describe(item: Any) -> str:
 
 
 def _changed(now: Tensor, before: Tensor) -> bool:
-    return not (now.dtype == before.dtype and now.shape == before.shape and torch.equal(now, before))
+    return not (now.dtype == before.dtype and now.shape == before.shape and _equal(now, before))
 
 
 def _failed(error: BaseException, file: str, output: CappedText) -> Failed:

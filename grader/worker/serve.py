@@ -19,6 +19,7 @@ def main(channel: socket.socket, arguments: dict[str, Any]) -> None:
     """Serves one submission over `channel`. Returns when the judge hangs up."""
     os.setsid()  # a process group of its own, so that whatever it starts is killed with it
     limits.set_limits(int(arguments["memory_mib"]), math.ceil(arguments["cpu_seconds"]))
+    answer.switch_off_autograd()
     loaded: dict[str, answer.LoadedAnswer] = {}
     while True:
         try:
@@ -34,4 +35,11 @@ def main(channel: socket.socket, arguments: dict[str, Any]) -> None:
             case Call():
                 made = loaded.get(request.key)
                 reply = answer.call(made, request) if made else Failed(False, "nothing is loaded", None, "")
-        frames.send(channel, frames.write(reply), time.monotonic() + _FOREVER)
+        frames.send(channel, _frame(reply), time.monotonic() + _FOREVER)
+
+
+def _frame(reply: Reply) -> bytes:
+    try:
+        return frames.write(reply)
+    except frames.WireError:
+        return frames.write(Failed(False, "what it returned is too large to send", None, ""))

@@ -26,8 +26,10 @@ def free_loads(node: ast.AST) -> Iterator[ast.Name]:
             yield from _all(_outside(node.args))
             yield from _inside([node.body], _locals(node.args, [node.body]))
         case ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
+            first = node.generators[0].iter  # evaluated outside of the comprehension
             targets = {name for generator in node.generators for name in stored(generator.target)}
-            yield from _inside(list(ast.iter_child_nodes(node)), targets)
+            yield from free_loads(first)
+            yield from _inside([child for child in _parts(node) if child is not first], targets)
         case _:
             yield from _all(ast.iter_child_nodes(node))
 
@@ -51,6 +53,15 @@ def stored(node: ast.AST) -> Iterator[str]:
             return
     for child in ast.iter_child_nodes(node):
         yield from stored(child)
+
+
+def _parts(node: ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp) -> Iterator[ast.AST]:
+    """The expressions of a comprehension, its loops taken apart."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.comprehension):
+            yield from (child.target, child.iter, *child.ifs)
+        else:
+            yield child
 
 
 def _all(nodes: Iterable[ast.AST]) -> Iterator[ast.Name]:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from grader import __version__
-from grader.errors import STOPPED, KitError
+from grader.errors import KIT_FAULT, STOPPED, KitError
 
 _COMMANDS = ("check", "grade", "hint", "train", "lesson", "doctor")
 
@@ -16,12 +16,15 @@ _COMMANDS = ("check", "grade", "hint", "train", "lesson", "doctor")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns its exit code."""
     options = _parser().parse_args(arguments)
-    command = importlib.import_module(f"grader.commands.{options.command}")
     try:
+        command = importlib.import_module(f"grader.commands.{options.command}")
         code: int = command.run(options)
     except KitError as error:
         print(f"grader {options.command}: {error}", file=sys.stderr)
         return error.exit_code
+    except ImportError as error:
+        print(f"grader {options.command}: {error}\n  make setup installs what is missing", file=sys.stderr)
+        return KIT_FAULT
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return STOPPED

@@ -48,7 +48,9 @@ def stored(node: ast.AST) -> Iterator[str]:
             yield name
         case ast.MatchMapping(rest=str(name)):
             yield name
-        case ast.Lambda() | ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
+        case ast.Lambda():
+            return
+        case ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
             yield from (inner.target.id for inner in ast.walk(node) if isinstance(inner, ast.NamedExpr))
             return
     for child in ast.iter_child_nodes(node):
@@ -82,13 +84,10 @@ def _outside(arguments: ast.arguments) -> list[ast.expr]:
 
 
 def _locals(arguments: ast.arguments, body: Sequence[ast.AST]) -> set[str]:
-    names = {inner.arg for inner in ast.walk(arguments) if isinstance(inner, ast.arg)}
+    every = (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg)
+    names = {argument.arg for argument in every if argument}
     names |= {name for node in body for name in stored(node)}
     declared = {
-        name
-        for node in body
-        for inner in ast.walk(node)
-        if isinstance(inner, ast.Global | ast.Nonlocal)
-        for name in inner.names
+        name for node in body for inner in ast.walk(node) if isinstance(inner, ast.Global) for name in inner.names
     }
     return names - declared

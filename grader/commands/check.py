@@ -14,7 +14,7 @@ from grader.report.terminal import make_console, show_check
 from grader.results.model import SubmissionResult
 from grader.results.store import as_text
 from grader.run.pool import Fault, Pool
-from grader.submission.find import submission_at
+from grader.submission.find import exists, submission_at
 
 SEED = 0
 
@@ -35,8 +35,8 @@ def run(options: argparse.Namespace) -> int:
 
 def split_arguments(words: Sequence[str], lesson: Lesson) -> tuple[Path, list[str]]:
     """What is a path, and what are steps: an argument is a path if it exists."""
-    paths = [word for word in words if Path(word).exists()]
-    steps = [word for word in words if not Path(word).exists()]
+    paths = [word for word in words if exists(Path(word))]
+    steps = [word for word in words if word not in paths]
     if len(paths) > 1:
         raise KitError(
             f"{paths[0]} and {paths[1]} are two paths; check takes one",

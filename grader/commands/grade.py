@@ -15,7 +15,7 @@ from grader.errors import KIT_FAULT, STOPPED, KitError
 from grader.judge.job import Request
 from grader.lesson import Lesson, find_lesson, load_lesson
 from grader.report.pages import class_page, feedback_page
-from grader.report.terminal import make_console, plain, show_class
+from grader.report.terminal import make_console, one_line, plain, show_class
 from grader.results.gradebook import gradebook
 from grader.results.model import SubmissionResult
 from grader.results.names import safe_name
@@ -101,7 +101,7 @@ def _graded(console: Console, job: _Class) -> Iterator[tuple[int, _Outcome]]:
                 place = todo[index]
                 if isinstance(outcome, SubmissionResult) and place in keys:
                     job.folder.keep(keys[place], outcome)
-                progress.update(task, advance=1, description=plain(job.found.submissions[place].name)[:20])
+                progress.update(task, advance=1, description=one_line(job.found.submissions[place].name)[:20])
                 yield place, outcome
 
 
@@ -147,11 +147,11 @@ def _show(
     show_class(console, results, job.lesson)
     for place, outcome in sorted(outcomes.items()):
         if isinstance(outcome, Fault):
-            name = plain(job.found.submissions[place].name)
+            name = one_line(job.found.submissions[place].name)
             console.print(f"could not be graded: {name}: {outcome.reason}", style="red")
     for result in results:
         for note in result.notes:
-            console.print(f"{plain(result.submission)}: {plain(note)}", style="yellow")
+            console.print(f"{one_line(result.submission)}: {plain(note)}", style="yellow")
     _list_not_taken(console, job.found.not_taken)
     if stopped:
         left = len(job.found.submissions) - len(outcomes)
@@ -161,4 +161,4 @@ def _show(
 
 def _list_not_taken(console: Console, entries: Sequence[NotTaken]) -> None:
     for entry in entries:
-        console.print(f"not taken for a submission: {plain(str(entry.path))} ({entry.why})", style="yellow")
+        console.print(f"not taken for a submission: {one_line(str(entry.path))} ({entry.why})", style="yellow")

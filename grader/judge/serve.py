@@ -2,6 +2,7 @@
 
 Both ends of this channel are the kit's own; JSON keeps it plain all the same.
 
+    {"lesson": "exercises/mlp", "seed": 7}          first, once; it does not pass through the warm process
     {"submission": {...}, "steps": [...], "is_check": true}  -> {"result": {...}} or {"fault": "...", "exit_code": 3}
 """
 
@@ -20,13 +21,14 @@ from grader.lesson import load_lesson
 from grader.warm.client import Forker
 
 
-def main(channel: socket.socket, control: socket.socket, arguments: dict[str, Any]) -> None:
+def main(channel: socket.socket, control: socket.socket, _arguments: dict[str, Any]) -> None:
     """Serves jobs until the command hangs up."""
     with channel.makefile("r", encoding="utf-8") as jobs, channel.makefile("w", encoding="utf-8") as results:
         judge: Judge | None = None
+        setup = json.loads(next(jobs, "null"))
         for line in jobs:
             try:
-                judge = judge or Judge(load_lesson(Path(arguments["lesson"])), arguments["seed"], Forker(control))
+                judge = judge or Judge(load_lesson(Path(setup["lesson"])), setup["seed"], Forker(control))
                 reply: dict[str, Any] = {"result": judge.judge(read_job(line)).as_json()}
             except KitError as error:
                 reply = {"fault": str(error), "exit_code": error.exit_code}

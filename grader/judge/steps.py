@@ -37,6 +37,13 @@ def judge_callable(
     desk: Desk, student: Student, exercise: Exercise, steps: Sequence[Step], written: Written
 ) -> list[StepResult]:
     """Judges one answer for each of `steps` (several when one function answers them all)."""
+    results = _judged(desk, student, exercise, steps, written)
+    return [replace(result, file=written.file or None) for result in results]
+
+
+def _judged(
+    desk: Desk, student: Student, exercise: Exercise, steps: Sequence[Step], written: Written
+) -> list[StepResult]:
     if written.status != "ready":
         return [_settled(step, written.status, written.message, written.line) for step in steps]
     if student.out_of_time:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import signal
 import time
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ class Lost:
 
     verdict: Literal["timeout", "memory", "crashed"]
     message: str
+    is_stale: bool = False  # an answer to an earlier question was in the way: that question's fault
 
 
 class Student:
@@ -35,6 +37,7 @@ class Student:
         self._limits = limits
         self._process: Forked | None = None
         self._loaded: dict[str, Loaded] = {}
+        self._asked = 0
         self._ends = time.monotonic() + limits.submission_seconds
 
     def __enter__(self) -> Student:
@@ -46,7 +49,11 @@ class Student:
         self._bury(0)
 
     def deadline(self, seconds: float) -> float:
-        """When a step that starts now and may take `seconds` has to be done."""
+        """When a step that starts now and may take `seconds` has to be done. The process is there before its clock."""
+        if self._process is None:
+            start = time.monotonic()
+            self._living()
+            self._ends += time.monotonic() - start
         return min(time.monotonic() + seconds, self._ends)
 
     @property
@@ -62,7 +69,10 @@ class Student:
         key = answer_key(written.exercise, written.name)
         if key in self._loaded:
             return self._loaded[key]
-        reply = self._ask(frames.write(Load(key, written.source, written.name, written.file)), deadline)
+        frame = frames.write(Load(key, written.source, written.name, written.file))
+        reply = self._ask(frame, deadline)
+        if isinstance(reply, Lost) and reply.is_stale:
+            reply = self._ask(frame, deadline)  # in a new process
         if isinstance(reply, Loaded):
             self._loaded[key] = reply
         if isinstance(reply, Answer):
@@ -81,9 +91,15 @@ class Student:
 
     def _ask(self, frame: bytes, deadline: float) -> Reply | Lost:
         process = self._living()
+        self._asked += 1
         try:
-            frames.send(process.channel, frame, deadline)
-            return frames.read_reply(frames.receive(process.channel, deadline))
+            if select.select([process.channel], [], [], 0)[0]:
+                return self._lost_to_junk("more than one answer to one question", is_stale=True)
+            frames.send(process.channel, frames.numbered(frame, self._asked), deadline)
+            answer = frames.receive(process.channel, deadline)
+            if frames.number_of(answer) != self._asked:
+                return self._lost_to_junk("more than one answer to one question", is_stale=True)
+            return frames.read_reply(answer)
         except frames.WireTimeout:
             self._bury(0)
             return Lost("timeout", "it had no answer yet when its time was up")
@@ -103,9 +119,9 @@ class Student:
         process, self._process, self._loaded = self._process, None, {}
         return self._forker.bury(process, wait) if process else None
 
-    def _lost_to_junk(self, why: str) -> Lost:
+    def _lost_to_junk(self, why: str, is_stale: bool = False) -> Lost:
         self._bury(0)
-        return Lost("crashed", f"what came back was not one well-formed answer ({why})")
+        return Lost("crashed", f"what came back was not one well-formed answer ({why})", is_stale)
 
     def _autopsy(self) -> Lost:
         process, self._process, self._loaded = self._process, None, {}

@@ -86,11 +86,11 @@ def judge_training(
         message = "none of its gradients can be used, so there is nothing to train with"
         if first.verdict == "missing":
             message = first.message
-        return StepResult(step.name, first.verdict, 0.0, step.points, message=message, line=first.line)
+        return StepResult(step.name, first.verdict, 0.0, step.points, message=message, file=first.file, line=first.line)
     seconds = desk.lesson.limits.training_seconds
     student.extend(seconds)
     deadline = student.deadline(seconds)
-    result = StepResult(step.name, "right", 1.0, step.points, line=written.line)
+    result = StepResult(step.name, "right", 1.0, step.points, file=written.file or None, line=written.line)
     problem = _run(desk, student, exercise, course, written, usable, deadline)
     if problem:
         verdict, message = problem

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import tomllib
 from collections.abc import Mapping
@@ -76,8 +77,9 @@ def find_lesson(lesson: str | None) -> Path:
     """The folder of a lesson given by path or by name; `mlp` where none is given."""
     wanted = lesson or "mlp"
     for folder in (Path(wanted), ROOT / "exercises" / wanted):
-        if (folder / LESSON_FILE).is_file():
-            return folder
+        with contextlib.suppress(OSError):  # a name that no file can have
+            if (folder / LESSON_FILE).is_file():
+                return folder
     known = sorted(path.parent.name for path in (ROOT / "exercises").glob(f"*/{LESSON_FILE}"))
     raise KitError(
         f"there is no lesson {wanted}: no {LESSON_FILE} in {wanted}/ nor in {ROOT.name}/exercises/{wanted}/",

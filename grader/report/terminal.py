@@ -42,6 +42,11 @@ def plain(text: str) -> str:
     return "".join(sign if sign.isprintable() or sign in "\n\t" else "\N{REPLACEMENT CHARACTER}" for sign in text)
 
 
+def one_line(text: str) -> str:
+    """The same on one line: a name cannot forge a row of a table."""
+    return " ".join(plain(text).split())
+
+
 def show_check(console: Console, result: SubmissionResult, lesson: Lesson, where: str) -> None:
     """The whole self-check."""
     for exercise in result.exercises:
@@ -78,7 +83,7 @@ def _class_table(results: Sequence[SubmissionResult], lesson: Lesson) -> Table:
     for result in results:
         scores = {exercise.exercise: number(exercise.score) for exercise in result.exercises}
         table.add_row(
-            plain(result.submission),
+            one_line(result.submission),
             number(result.score),
             *[scores.get(e.name, "") for e in lesson.exercises],
             _summary(result),
@@ -131,9 +136,10 @@ def _details(step: StepResult, exercise: str, lesson: Lesson) -> list[Text]:
     """Fact, then place, then what the mistake is; the student's own output last."""
     found: list[Text] = []
     if step.verdict not in PASSING and step.verdict != "missing":
-        file = lesson.exercise(exercise).file
-        place = "" if not step.line else f"{file} " if step.message.startswith("line ") else f"{file}:{step.line}  "
-        found.append(Text(f"{place}{plain(step.message)}", style=STYLES[step.verdict]))
+        file = step.file or lesson.exercise(exercise).file
+        place = f"{plain(file)}:{step.line}  " if step.line else ""
+        message = plain(step.message).removeprefix(f"line {step.line}: ").removeprefix(f"line {step.line} ")
+        found.append(Text(f"{place}{message}", style=STYLES[step.verdict]))
         if step.mistake:
             found.append(Text(plain(step.mistake.help)))
         found.append(Text(f"next: make hint STEP={_asked(step, exercise, lesson)}", style="dim"))

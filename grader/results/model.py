@@ -66,6 +66,7 @@ class StepResult:
     got: float | None = None
     expected: float | None = None
     mistake: Mistake | None = None
+    file: str | None = None
     line: int | None = None
     output: str = ""
     note: str | None = None

@@ -43,7 +43,7 @@ class Pool:
     """Up to `jobs` judges for one lesson and seed. A context manager."""
 
     def __init__(self, lesson: Lesson, seed: int, jobs: int = 1) -> None:
-        self._arguments = {"lesson": str(lesson.folder.resolve()), "seed": seed}
+        self._setup = json.dumps({"lesson": str(lesson.folder.resolve()), "seed": seed}) + "\n"
         self._jobs = jobs
         self._warm: Warm | None = None
         self._slots: list[_Slot] = []
@@ -109,12 +109,16 @@ class Pool:
         """A judge; the warm process is started anew if it is gone."""
         assert self._warm is not None
         try:
-            return self._warm.fork("judge", self._arguments)
+            process = self._warm.fork("judge", {})
         except WorkerFault:
             if self._warm.is_alive():
                 raise
+            self._warm.__exit__(None, None, None)
             self._warm = Warm()
-            return self._warm.fork("judge", self._arguments)
+            process = self._warm.fork("judge", {})
+        with contextlib.suppress(OSError):
+            process.channel.sendall(self._setup.encode())
+        return process
 
 
 def _reply(slot: _Slot) -> dict[str, Any] | None:

@@ -12,7 +12,7 @@ from grader.lesson.model import GRADIENT_PREFIX
 from grader.names import near
 from grader.submission.find import Submission
 from grader.submission.program import Broken, Program, Statement, Unreadable, read_program
-from grader.submission.slicing import names_read, parameters_of, slice_of
+from grader.submission.slicing import function_of, names_read, parameters_of, slice_of
 from grader.submission.vocabulary import Vocabulary, first_breach, kit_vocabulary
 
 Status = Literal["ready", "missing", "forbidden", "error"]
@@ -150,7 +150,16 @@ def _answer(
         return Answer(exercise.name, name, "error", "its code is nested too deeply", program.file, line)
     if breach:
         return Answer(exercise.name, name, "forbidden", breach.message(), program.file, breach.line)
-    return Answer(exercise.name, name, "ready", "", program.file, line, part.text, parameters_of(definition.node))
+    return Answer(
+        exercise.name,
+        name,
+        "ready",
+        "",
+        program.file,
+        line,
+        part.text,
+        parameters_of(function_of(program, definition.node, name)),
+    )
 
 
 def _may_define(piece: Broken, name: str, program: Program) -> bool:
@@ -182,10 +191,10 @@ def _is_nothing(statement: ast.stmt) -> bool:
 def _exercise_of(lesson: Lesson, program: Program, name: str, definition: ast.stmt) -> str:
     """In one namespace: which exercise a definition is for (a marker, else what it does not read, else the first)."""
     candidates = [exercise for exercise in lesson.exercises if name in callables(exercise)]
-    marked = _marker(program, definition)
+    marked = _marker(program, definition, name)
     if marked and any(exercise.name == marked for exercise in candidates):
         return marked
-    reads = names_read(definition)
+    reads = names_read(function_of(program, definition, name))
     gradients = {word for word in reads if word[:1] == GRADIENT_PREFIX and word[1:] in lesson.graph.tensors}
     for exercise in candidates:
         refused = gradients if "*" in exercise.unless_reads else reads & set(exercise.unless_reads)
@@ -195,13 +204,13 @@ def _exercise_of(lesson: Lesson, program: Program, name: str, definition: ast.st
     return (open_to_all or [candidates[0].name])[0]
 
 
-def _marker(program: Program, definition: ast.stmt) -> str:
+def _marker(program: Program, definition: ast.stmt, name: str) -> str:
     """The exercise named by a comment `# exercise.step` above the definition or in its first line."""
     first = min([definition.lineno, *(d.lineno for d in getattr(definition, "decorator_list", ()))])
     for number in (first - 2, definition.lineno - 1, definition.lineno):
         if 0 <= number < len(program.lines):
             found = _MARKER.search(program.lines[number])
-            if found:
+            if found and found.group(2) == name:
                 return found.group(1)
     return ""
 

@@ -52,7 +52,7 @@ def find_submissions(paths: Iterable[Path], lesson: Lesson) -> Found:
     submissions: list[Submission] = []
     not_taken: list[NotTaken] = []
     for path in paths:
-        if not path.exists():
+        if not exists(path):
             raise KitError(
                 f"there is no {path}", mend="give a folder of submissions: make grade SUBMISSIONS=data/class"
             )
@@ -65,7 +65,7 @@ def find_submissions(paths: Iterable[Path], lesson: Lesson) -> Found:
 
 def submission_at(path: Path, lesson: Lesson) -> Submission:
     """The one submission that `path`, a folder or a file, is. Raises KitError."""
-    if not path.exists():
+    if not exists(path):
         raise KitError(
             f"there is no {path}", mend="give a folder with your answers: make check SUBMISSION=exercises/mlp"
         )
@@ -86,11 +86,24 @@ def submission_at(path: Path, lesson: Lesson) -> Submission:
     return submission
 
 
+def exists(path: Path) -> bool:
+    """Path.exists, also for names that no file can have."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
+
+
+def _name(path: Path) -> str:
+    """The name of a folder or file, also where it was given as `.`."""
+    return path.name if path.name not in ("", "..") else path.resolve().name
+
+
 def _look_into(folder: Path, lesson: Lesson, submissions: list[Submission], not_taken: list[NotTaken]) -> None:
     try:
         entries = list(_entries(folder))
     except OSError as error:
-        submissions.append(Submission(folder.name, folder, notes=(f"the folder cannot be read: {error.strerror}",)))
+        submissions.append(Submission(_name(folder), folder, notes=(f"the folder cannot be read: {error.strerror}",)))
         return
     submission = _lesson_folder(folder, entries, lesson) or _single_file_folder(folder, entries)
     if submission:
@@ -111,7 +124,9 @@ def _look_into(folder: Path, lesson: Lesson, submissions: list[Submission], not_
 
 
 def _take_file(path: Path, submissions: list[Submission], not_taken: list[NotTaken]) -> None:
-    if path.suffix.lower() == ".py":
+    if path.name.lower() in GIVEN:
+        not_taken.append(NotTaken(path, "given by the kit"))
+    elif path.suffix.lower() == ".py":
         submissions.append(Submission(path.stem, path, lone_file=path))
     elif path.suffix.lower() == ".ipynb":
         submissions.append(Submission(path.stem, path, notes=(_NOTEBOOK,)))
@@ -133,7 +148,9 @@ def _lesson_folder(folder: Path, entries: list[Path], lesson: Lesson) -> Submiss
         exercise = names.get(entry.name.lower())
         if exercise and exercise in files:
             notes.append(f"{entry.name} was not read: {files[exercise].name} is there too")
-        elif exercise and entry.is_file() and not entry.is_symlink():
+        elif exercise and entry.is_symlink():
+            notes.append(f"{entry.name} was not read: it is a link")
+        elif exercise and entry.is_file():
             files[exercise] = entry
     if not files:
         return None
@@ -143,7 +160,7 @@ def _lesson_folder(folder: Path, entries: list[Path], lesson: Lesson) -> Submiss
                 notes.append(f"{entry.name} is given by the kit; the one in the submission was not used")
         elif entry.suffix.lower() in SOURCES and entry.name.lower() not in (*names, *GIVEN):
             notes.append(f"{entry.name} was not read: it is none of the lesson's files")
-    return Submission(folder.name, folder, files, notes=tuple(notes))
+    return Submission(_name(folder), folder, files, notes=tuple(notes))
 
 
 def _is_the_kits_own(entry: Path, lesson: Lesson) -> bool:
@@ -158,13 +175,18 @@ def _is_the_kits_own(entry: Path, lesson: Lesson) -> bool:
 def _single_file_folder(folder: Path, entries: list[Path]) -> Submission | None:
     """The folder as a submission, if it holds exactly one source file and no further folders."""
     sources = [
-        entry for entry in entries if entry.suffix.lower() in SOURCES and entry.is_file() and not entry.is_symlink()
+        entry
+        for entry in entries
+        if entry.suffix.lower() in SOURCES
+        and entry.name.lower() not in GIVEN
+        and entry.is_file()
+        and not entry.is_symlink()
     ]
     notebooks = [entry for entry in sources if entry.suffix.lower() == ".ipynb"]
     if len(notebooks) == 1 and len(sources) == 1:
-        return Submission(folder.name, folder, notes=(_NOTEBOOK,))
+        return Submission(_name(folder), folder, notes=(_NOTEBOOK,))
     if len(sources) == 1 and not any(entry.is_dir() for entry in entries):
-        return Submission(folder.name, folder, lone_file=sources[0])
+        return Submission(_name(folder), folder, lone_file=sources[0])
     return None
 
 

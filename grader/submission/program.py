@@ -25,6 +25,7 @@ MAX_BYTES = 256 << 10
 MAX_NODES = 60_000
 _PIECE = re.compile(r"^(?:def|class|async\s+def|@|if\s+__name__)\b|^@", re.MULTILINE)
 _DEFINES = re.compile(r"^(?:def\s+|class\s+)?([A-Za-z_]\w*)\s*[(=:]", re.MULTILINE)
+_UNINDENTED = re.compile(r"^(?!else\b|elif\b|except\b|finally\b)[A-Za-z_]")
 # Methods that change what they are called on: `table.update(...)` at top level is part of `table`.
 _CHANGING = frozenset({"append", "extend", "insert", "update", "setdefault", "add", "pop", "remove", "clear", "sort"})
 _TOO_DEEP = "nested too deeply"
@@ -73,9 +74,9 @@ class Program:
         return found
 
     @cached_property
-    def always(self) -> tuple[Statement, ...]:
-        """What belongs to every slice: `from __future__ import ...` and star imports."""
-        return tuple(s for s in self.statements if isinstance(s.node, ast.ImportFrom) and _is_global(s.node))
+    def futures(self) -> tuple[Statement, ...]:
+        """`from __future__ import ...`: part of every slice."""
+        return tuple(s for s in self.statements if isinstance(s.node, ast.ImportFrom) and s.node.module == "__future__")
 
 
 class Unreadable(Exception):
@@ -99,16 +100,28 @@ def parse_program(file: str, text: str) -> Program:
     whole = _parse(text, 0, len(lines))
     pieces: list[list[Statement] | Broken] = [whole]
     starts = _piece_starts(lines)
-    if isinstance(whole, Broken) and len(starts) > 1:
-        ends = [*starts[1:], len(lines)]
-        pieces = [
-            _parse("\n".join(lines[first:last]) + "\n", first, last) for first, last in zip(starts, ends, strict=True)
-        ]
+    if isinstance(whole, Broken):
+        pieces = [part for first, last in _spans(starts, len(lines)) for part in _pieces(lines, first, last)]
     statements = [statement for piece in pieces if not isinstance(piece, Broken) for statement in piece]
     broken = [piece for piece in pieces if isinstance(piece, Broken)]
     if isinstance(whole, Broken) and not broken:
         broken = [whole]
     return Program(file, lines, tuple(statements), tuple(broken))
+
+
+def _pieces(lines: tuple[str, ...], first: int, last: int) -> Iterator[list[Statement] | Broken]:
+    """A piece; where it is broken, what can be saved: it is cut again before every line that is not indented."""
+    piece = _parse("\n".join(lines[first:last]) + "\n", first, last)
+    starts = [first] + [number for number in range(first + 1, last) if _UNINDENTED.match(lines[number])]
+    if isinstance(piece, Broken) and len(starts) > 1:
+        for start, end in _spans(starts, last):
+            yield _parse("\n".join(lines[start:end]) + "\n", start, end)
+    else:
+        yield piece
+
+
+def _spans(starts: list[int], end: int) -> list[tuple[int, int]]:
+    return list(zip(starts, [*starts[1:], end], strict=True))
 
 
 def _decode(name: str, data: bytes) -> str:
@@ -117,7 +130,7 @@ def _decode(name: str, data: bytes) -> str:
     try:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
         text = data.decode(encoding)
-    except (SyntaxError, UnicodeDecodeError, LookupError):
+    except (SyntaxError, UnicodeError, LookupError):
         raise Unreadable(f"{name} is not UTF-8 text; save it as UTF-8") from None
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
@@ -200,7 +213,3 @@ def _base(node: ast.expr) -> Iterator[str]:
         node = node.value
     if isinstance(node, ast.Name):
         yield node.id
-
-
-def _is_global(node: ast.ImportFrom) -> bool:
-    return node.module == "__future__" or any(alias.name == "*" for alias in node.names)

@@ -5,10 +5,13 @@ checked against the vocabulary, and only this part is ever run."""
 from __future__ import annotations
 
 import ast
+import builtins
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from grader.submission.program import Program, Statement
+
+_BUILTINS = frozenset(dir(builtins))
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,7 @@ def slice_of(program: Program, root: Statement, name: str) -> Slice:
     before = program.statements[: program.statements.index(root)]
     wraps = not root.is_definition and name in root.needs
     earlier = [statement for statement in before if name in statement.binds][-1:] if wraps else []
-    chosen = {id(statement): statement for statement in (root, *earlier, *program.always)}
+    chosen = {id(statement): statement for statement in (root, *earlier, *program.futures)}
     waiting = list(chosen.values())
     while waiting:
         for needed in waiting.pop().needs:
@@ -35,28 +38,68 @@ def slice_of(program: Program, root: Statement, name: str) -> Slice:
                 if id(statement) not in chosen:
                     chosen[id(statement)] = statement
                     waiting.append(statement)
+    unknown = {need for statement in chosen.values() for need in statement.needs} - program.binders.keys()
+    if unknown - _BUILTINS:  # a star import may bring them
+        chosen |= {id(statement): statement for statement in program.binders.get("*", ())}
     ordered = [statement for statement in program.statements if id(statement) in chosen]
     return Slice(tuple(statement.node for statement in ordered), _text(program, ordered))
 
 
-def parameters_of(definition: ast.stmt) -> tuple[str, ...]:
-    """The parameters of a def or of a lambda bound to a name; none for other statements."""
-    match definition:
-        case ast.FunctionDef(args=arguments):
-            pass
-        case ast.Assign(value=ast.Lambda(args=arguments)) | ast.AnnAssign(value=ast.Lambda(args=arguments)):
-            pass
-        case _:
-            return ()
+def function_of(program: Program, definition: ast.stmt, name: str) -> ast.FunctionDef | ast.Lambda | None:
+    """The function that `definition` binds to `name`, as far as the text shows it."""
+    if isinstance(definition, ast.FunctionDef):
+        return definition
+    for node in ast.walk(definition):
+        match node:
+            case ast.FunctionDef(name=bound) if bound == name:
+                return node
+            case ast.Assign(targets=[ast.Tuple(elts=names)], value=ast.Tuple(elts=values)) if len(names) == len(values):
+                for target, value in zip(names, values, strict=True):
+                    if isinstance(target, ast.Name) and target.id == name:
+                        return _function(program, value, name)
+            case ast.Assign(targets=targets, value=value) if any(_is_name(target, name) for target in targets):
+                return _function(program, value, name)
+            case ast.AnnAssign(target=ast.Name(id=bound), value=ast.expr() as value) if bound == name:
+                return _function(program, value, name)
+    return None
+
+
+def _function(program: Program, value: ast.expr, name: str) -> ast.FunctionDef | ast.Lambda | None:
+    """A lambda; the function of another name; the __call__ of a class whose instance it is."""
+    match value:
+        case ast.Lambda():
+            return value
+        case ast.Name(id=other) | ast.Call(func=ast.Name(id=other)) if other != name:
+            for statement in reversed(program.binders.get(other, ())):
+                match statement.node:
+                    case ast.FunctionDef():
+                        return statement.node if isinstance(value, ast.Name) else None
+                    case ast.ClassDef(body=body):
+                        return next((m for m in body if isinstance(m, ast.FunctionDef) and m.name == "__call__"), None)
+                    case ast.Assign(value=ast.Lambda() as function):
+                        return function
+    return None
+
+
+def parameters_of(function: ast.FunctionDef | ast.Lambda | None) -> tuple[str, ...]:
+    """The names of its parameters; none where there is no function."""
+    if function is None:
+        return ()
+    arguments = function.args
     return tuple(argument.arg for argument in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs))
 
 
-def names_read(definition: ast.stmt) -> frozenset[str]:
+def names_read(function: ast.FunctionDef | ast.Lambda | None) -> frozenset[str]:
     """The parameters that the function's code mentions."""
-    mentioned = {
-        node.id for node in ast.walk(definition) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
-    }
-    return frozenset(parameters_of(definition)) & mentioned
+    if function is None:
+        return frozenset()
+    nodes = ast.walk(function)
+    mentioned = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+    return frozenset(parameters_of(function)) & mentioned
+
+
+def _is_name(node: ast.expr, name: str) -> bool:
+    return isinstance(node, ast.Name) and node.id == name
 
 
 def _text(program: Program, statements: Iterable[Statement]) -> str:

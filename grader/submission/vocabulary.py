@@ -20,6 +20,7 @@ from grader.scope import free_loads, stored
 
 _FILE = Path(__file__).with_name("vocabulary.toml")
 _BUILTINS = frozenset(dir(builtins))
+_UNCONDITIONAL = ast.FunctionDef | ast.ClassDef | ast.Assign | ast.AnnAssign | ast.Import | ast.ImportFrom
 _MATH = frozenset(dir(math))
 
 
@@ -87,7 +88,9 @@ def first_breach(statements: Iterable[ast.stmt], vocabulary: Vocabulary) -> Brea
         vocabulary,
         frozenset(_own_attributes(nodes)),
         frozenset(_imported_names(nodes)),
-        frozenset(name for statement in statements for name in stored(statement)),
+        frozenset(
+            name for statement in statements if isinstance(statement, _UNCONDITIONAL) for name in stored(statement)
+        ),
     )
     breaches = [breach for node in nodes for breach in checker.breaches(node)]
     breaches += [
@@ -123,7 +126,7 @@ class _Checker:
             case ast.ClassDef(body=body):
                 # what a class body looks up may be a builtin, whatever its names are bound to around it
                 yield from (breach for name in _class_level_loads(body) for breach in self.builtin(name))
-            case ast.Name(id=name) if name.startswith("__") and name != "__name__":
+            case ast.Name(id=name) if name.startswith("__") and name.strip("_") and name != "__name__":
                 yield self._breach(node, name, "names with double underscores reach into Python itself")
             case ast.FunctionDef(name=name):
                 if name.startswith("__") and name not in self.vocabulary.methods:
@@ -184,8 +187,10 @@ def _imported_names(nodes: Iterable[ast.AST]) -> Iterator[str]:
 
 def _class_level_loads(body: Iterable[ast.stmt]) -> Iterator[ast.Name]:
     for statement in body:
-        if not isinstance(statement, ast.FunctionDef):
-            yield from (node for node in ast.walk(statement) if isinstance(node, ast.Name) and _is_load(node))
+        parts: list[ast.AST] = [statement]
+        if isinstance(statement, ast.FunctionDef):
+            parts = [*statement.decorator_list, statement.args]  # defaults and annotations
+        yield from (node for part in parts for node in ast.walk(part) if isinstance(node, ast.Name) and _is_load(node))
 
 
 def _is_load(node: ast.Name) -> bool:

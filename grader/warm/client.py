@@ -45,7 +45,11 @@ class Forker:
         """Forks a process in that role. Raises WorkerFault when the warm process cannot."""
         ours, theirs = socket.socketpair()
         with theirs:
-            reply = self._ask({"do": "fork", "role": role, "arguments": arguments}, [theirs.fileno()])
+            try:
+                reply = self._ask({"do": "fork", "role": role, "arguments": arguments}, [theirs.fileno()])
+            except WorkerFault:
+                ours.close()
+                raise
         return Forked(reply["pid"], ours)
 
     def bury(self, process: Forked, wait: float = 0.0) -> Death:

@@ -17,32 +17,42 @@ process ends.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import importlib
 import json
 import os
 import selectors
 import signal
 import socket
+import sys
 import time
 import traceback
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
+_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36  # linux/prctl.h
 _ROLES = {"judge": "grader.judge.serve", "student": "grader.worker.serve"}
 
 
-@dataclass
+@dataclass(eq=False)
 class Control:
     """A control socket and the processes forked through it."""
 
     socket: socket.socket
     children: set[int] = field(default_factory=set)
 
+    def __post_init__(self) -> None:
+        _controls.append(self)
+
+
+_controls: list[Control] = []  # of this process, for telling its children from strays
+
 
 def main(control_fd: int) -> None:
     """Serves control sockets until the first one closes."""
     first = Control(socket.socket(fileno=control_fd))
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)  # what a dead student process leaves behind becomes ours to bury
     problem = _warm_up()
     with selectors.DefaultSelector() as selector:
         selector.register(first.socket, selectors.EVENT_READ, first)
@@ -57,6 +67,7 @@ def main(control_fd: int) -> None:
                 control.socket.close()
                 for pid in list(control.children):
                     _bury(control, pid, 0)
+                _controls.remove(control)
                 if control is first:
                     os._exit(0)  # nothing to clean up, and torch takes long to unload
 
@@ -112,6 +123,7 @@ def _become(
     """In the forked process: forget the parent's descriptors, run the role, leave without clean-up."""
     status = 1
     try:
+        _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # no process outlives the warm one
         for fd in _open_descriptors():
             if fd > 2 and fd not in keep:
                 with contextlib.suppress(OSError):
@@ -150,7 +162,24 @@ def _bury(control: Control, pid: int, wait: float) -> int | None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             if kill is os.killpg or not found:
                 kill(pid, signal.SIGKILL)
-    if found:
-        return status
-    os.waitpid(pid, 0)
-    return None
+    if not found:
+        os.waitpid(pid, 0)
+    _bury_strays()
+    return status if found else None
+
+
+def _bury_strays() -> None:
+    """Kills what a dead process left behind in a session of its own: children of ours that nobody forked here."""
+    known = {pid for control in _controls for pid in control.children}
+    with contextlib.suppress(OSError):
+        listed = Path(f"/proc/self/task/{os.getpid()}/children").read_text(encoding="ascii").split()
+        for stray in {int(pid) for pid in listed} - known:
+            with contextlib.suppress(ProcessLookupError, ChildProcessError):
+                os.kill(stray, signal.SIGKILL)
+                os.waitpid(stray, 0)
+
+
+def _prctl(option: int, value: int) -> None:
+    """Linux's prctl; elsewhere nothing."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(option, value, 0, 0, 0)

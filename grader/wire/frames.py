@@ -3,7 +3,10 @@
 A frame is two lengths (unsigned 32 bit, little endian), a JSON text and a
 safetensors block:
 
-    [length of text][length of block][text: {"kind": ..., fields}][block: tensors by name]
+    [length of text][length of block][number][text: {"kind": ..., fields}][block: tensors by name]
+
+The number is the question's, and its answer repeats it, so that a second answer to one question
+cannot be taken for the answer to the next.
 
 Whatever a reader is given, it returns a message or raises WireError; lengths are
 checked before anything is allocated.
@@ -26,7 +29,7 @@ from grader.wire.messages import Answer, Call, Failed, Load, Loaded, Refused, Re
 MAX_TEXT = 1 << 20
 MAX_BLOCK = 64 << 20
 MAX_TENSORS = 256
-_LENGTHS = struct.Struct("<II")
+_LENGTHS = struct.Struct("<III")
 
 _DTYPES: dict[str, torch.dtype] = {
     "F64": torch.float64,
@@ -60,7 +63,19 @@ def crosses(tensor: Tensor) -> bool:
     return tensor.dtype in _DTYPE_NAMES and tensor.numel() * tensor.element_size() <= MAX_BLOCK // 4
 
 
-def write(message: Request | Reply) -> bytes:
+def numbered(frame: bytes, number: int) -> bytes:
+    """The same frame with another number."""
+    text, block, _ = _LENGTHS.unpack_from(frame)
+    return _LENGTHS.pack(text, block, number) + frame[_LENGTHS.size :]
+
+
+def number_of(frame: bytes | bytearray) -> int:
+    """The number of a whole frame."""
+    number: int = _LENGTHS.unpack_from(frame)[2]
+    return number
+
+
+def write(message: Request | Reply, number: int = 0) -> bytes:
     """The frame of a message."""
     tensors: dict[str, Tensor] = {}
     match message:
@@ -88,7 +103,7 @@ def write(message: Request | Reply) -> bytes:
     block = _block(tensors) if tensors else b""
     if len(text) > MAX_TEXT or len(block) > MAX_BLOCK:
         raise WireError(f"a message of {len(text)} + {len(block)} bytes is over the caps")
-    return _LENGTHS.pack(len(text), len(block)) + text + block
+    return _LENGTHS.pack(len(text), len(block), number) + text + block
 
 
 def read_request(frame: bytes | bytearray) -> Request:
@@ -142,7 +157,7 @@ def send(channel: socket.socket, frame: bytes, deadline: float) -> None:
 def receive(channel: socket.socket, deadline: float) -> bytearray:
     """Reads one frame. Raises WireError for oversized claims, WireClosed, WireTimeout."""
     lengths = _read_exactly(channel, _LENGTHS.size, deadline)
-    text, block = _LENGTHS.unpack(lengths)
+    text, block, _ = _LENGTHS.unpack(lengths)
     if text > MAX_TEXT or block > MAX_BLOCK:
         raise WireError(f"a frame that claims {text} + {block} bytes is over the caps")
     return lengths + _read_exactly(channel, text + block, deadline)
@@ -171,7 +186,7 @@ def _read_exactly(channel: socket.socket, count: int, deadline: float) -> bytear
 def _split(frame: bytes | bytearray) -> tuple[dict[str, Any], dict[str, Tensor]]:
     if len(frame) < _LENGTHS.size:
         raise WireError("a frame shorter than its lengths")
-    text, block = _LENGTHS.unpack_from(frame)
+    text, block, _ = _LENGTHS.unpack_from(frame)
     if len(frame) != _LENGTHS.size + text + block or text > MAX_TEXT or block > MAX_BLOCK:
         raise WireError("a frame of another length than it says")
     start = _LENGTHS.size + text

@@ -23,7 +23,8 @@ def main(channel: socket.socket, arguments: dict[str, Any]) -> None:
     loaded: dict[str, answer.LoadedAnswer] = {}
     while True:
         try:
-            request = frames.read_request(frames.receive(channel, time.monotonic() + _FOREVER))
+            frame = frames.receive(channel, time.monotonic() + _FOREVER)
+            request = frames.read_request(frame)
         except frames.WireClosed:
             return
         reply: Reply
@@ -35,11 +36,11 @@ def main(channel: socket.socket, arguments: dict[str, Any]) -> None:
             case Call():
                 made = loaded.get(request.key)
                 reply = answer.call(made, request) if made else Failed(False, "nothing is loaded", None, "")
-        frames.send(channel, _frame(reply), time.monotonic() + _FOREVER)
+        frames.send(channel, _frame(reply, frames.number_of(frame)), time.monotonic() + _FOREVER)
 
 
-def _frame(reply: Reply) -> bytes:
+def _frame(reply: Reply, number: int) -> bytes:
     try:
-        return frames.write(reply)
-    except frames.WireError:
-        return frames.write(Failed(False, "what it returned is too large to send", None, ""))
+        return frames.write(reply, number)
+    except (frames.WireError, RuntimeError):
+        return frames.write(Failed(False, "what it returned cannot be sent", None, ""), number)

@@ -174,9 +174,6 @@ def test_a_gradient_that_goes_wrong_after_some_calls_is_caught_in_training(
     assert steps["ex_fit.training"].message.startswith("the loss leaves autograd's at step 5 of 10: ")
 
 
-@pytest.mark.xfail(
-    strict=True, reason="judge/diagnosis.py looks for local-only among the gradients that are read alone"
-)
 def test_a_local_derivative_that_does_not_look_at_its_gradient_is_diagnosed(judge_changed: JudgeText) -> None:
     caught = _steps(judge_changed("ex_walk.ddelta", "2 * delta * dsquare", "2 * delta"))["ex_walk.ddelta"]
     assert caught.verdict == "wrong"

@@ -78,7 +78,7 @@ def _holds_answers(path: Path, stub: str, lesson: Lesson) -> bool:
     answers = read_answers(submission_at(path, lesson), lesson)
     if any(answer.status != "missing" for answer in answers.by_name.values()):
         return True
-    own = set(_DEFINED.findall(path.read_text(encoding="utf-8"))) - set(_DEFINED.findall(stub))
+    own = set(_DEFINED.findall(path.read_text(encoding="utf-8", errors="replace"))) - set(_DEFINED.findall(stub))
     return bool(own)  # helper functions of somebody's own
 
 

@@ -26,7 +26,7 @@ class Network:
         try:
             exec(compile(graph.text, str(graph.file), "exec"), self._globals)
         except Exception as error:
-            raise KitError(f"cannot be run: {type(error).__name__}: {error}", where=str(graph.file)) from None
+            raise self._failed(error) from None
 
     def forward(self, inputs: Mapping[str, Tensor], sizes: Mapping[str, int]) -> Values:
         """All tensors of one forward pass by name, inputs included."""
@@ -42,7 +42,7 @@ class Network:
         file = str(self.graph.file)
         lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
         where = f"{file}:{lines[-1]}" if lines else file
-        return KitError(f"forward() failed: {type(error).__name__}: {error}", where=where)
+        return KitError(f"cannot be run: {type(error).__name__}: {error}", where=where)
 
     def evaluate(self, statement: Statement, values: Mapping[str, Any]) -> Tensor:
         """The right-hand side of one statement."""

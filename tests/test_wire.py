@@ -1,0 +1,456 @@
+"""The pipe: every message survives it, and no bytes do anything but become a message or a WireError."""
+
+from __future__ import annotations
+
+import json
+import socket
+import struct
+import threading
+import time
+import tracemalloc
+from collections.abc import Callable, Iterator
+from dataclasses import fields
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from grader.wire import frames
+from grader.wire.frames import MAX_BLOCK, MAX_TENSORS, MAX_TEXT, WireClosed, WireError, WireTimeout
+from grader.wire.messages import Answer, Call, Failed, Load, Loaded, Refused, Reply, Request
+
+MIB = 1 << 20
+DTYPES = {
+    torch.float64: 8,
+    torch.float32: 4,
+    torch.float16: 2,
+    torch.bfloat16: 2,
+    torch.int64: 8,
+    torch.int32: 4,
+    torch.int16: 2,
+    torch.int8: 1,
+    torch.uint8: 1,
+    torch.bool: 1,
+}
+ROUND_TRIPS = settings(max_examples=100, deadline=None, database=None)
+FUZZ = settings(max_examples=1000, deadline=None, database=None)
+
+Reader = Callable[[bytes], Request | Reply]
+READERS = (frames.read_request, frames.read_reply)
+
+
+# What goes in comes out
+
+
+def _from_bytes(raw: bytes, dtype: torch.dtype, shape: tuple[int, ...]) -> Tensor:
+    if not raw:
+        return torch.empty(shape, dtype=dtype)
+    return torch.frombuffer(bytearray(raw), dtype=dtype).reshape(shape)
+
+
+def _bits(tensor: Tensor) -> bytes:
+    return bytes(tensor.contiguous().reshape(-1).view(torch.uint8).tolist())
+
+
+@st.composite
+def tensors(draw: st.DrawFn) -> Tensor:
+    """Any dtype that crosses, up to four axes, some of them empty, and any bits: NaN, -0, denormals."""
+    dtype = draw(st.sampled_from(list(DTYPES)))
+    shape = tuple(draw(st.lists(st.integers(0, 4), max_size=4)))
+    size = torch.Size(shape).numel() * DTYPES[dtype]
+    raw = draw(st.binary(min_size=size, max_size=size))
+    return _from_bytes(bytes(byte & 1 for byte in raw) if dtype is torch.bool else raw, dtype, shape)
+
+
+anything = st.text(max_size=20)
+words = st.text(max_size=20)
+names = st.from_regex(r"[A-Za-z]\w{0,12}", fullmatch=True)
+name_lists = st.lists(words, max_size=5).map(tuple)
+refusals = st.builds(Refused, words)
+messages: dict[str, st.SearchStrategy[Any]] = {
+    "load": st.builds(Load, anything, anything, anything, anything),
+    "call": st.builds(
+        Call,
+        anything,
+        st.sampled_from(["float64", "float32"]),
+        st.dictionaries(names, st.integers(0, 1 << 40), max_size=3),
+        st.dictionaries(names, tensors(), max_size=3),
+    ),
+    "loaded": st.builds(Loaded, name_lists, name_lists, st.booleans()),
+    "answer": st.builds(
+        Answer, st.lists(tensors() | refusals, max_size=4).map(tuple), st.booleans(), name_lists, anything
+    ),
+    "failed": st.builds(Failed, st.booleans(), anything, st.none() | st.integers(-1, 1 << 31), anything),
+}
+
+
+def _read(kind: str, frame: bytes) -> Request | Reply:
+    return frames.read_request(frame) if kind in ("load", "call") else frames.read_reply(frame)
+
+
+def _alike(one: Any, other: Any) -> bool:
+    """Equal, tensors bit by bit."""
+    if isinstance(one, Tensor) and isinstance(other, Tensor):
+        return one.dtype == other.dtype and one.shape == other.shape and _bits(one) == _bits(other)
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_alike(one[key], other[key]) for key in one)
+    if isinstance(one, tuple) and isinstance(other, tuple):
+        return len(one) == len(other) and all(map(_alike, one, other))
+    return bool(type(one) is type(other) and one == other)
+
+
+@pytest.mark.parametrize("kind", messages)
+@ROUND_TRIPS
+@given(data=st.data())
+def test_every_message_comes_out_as_it_went_in(kind: str, data: st.DataObject) -> None:
+    message = data.draw(messages[kind])
+    read = _read(kind, frames.write(message))
+    assert type(read) is type(message)
+    for field in fields(message):
+        assert _alike(getattr(read, field.name), getattr(message, field.name)), field.name
+
+
+VIEWS: dict[str, Callable[[Tensor], Tensor]] = {
+    "a transpose": lambda x: x.T,
+    "every other column": lambda x: x[:, ::2],
+    "an expanded row": lambda x: x[:1].expand(5, -1),
+    "a flipped sign bit": lambda x: torch.complex(x, -x).conj().imag,
+    "one number": lambda x: x[1, 2],
+    "no rows": lambda x: x[:0],
+    "one with a graph": lambda x: x.clone().requires_grad_().mul(2),
+}
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_view_crosses_as_the_numbers_it_shows(view: str) -> None:
+    shown = VIEWS[view](torch.arange(12, dtype=torch.float64).reshape(3, 4) - 5)
+    sent = shown.resolve_neg()
+    read = frames.read_reply(frames.write(Answer((sent,), False, (), "")))
+    assert isinstance(read, Answer)
+    assert _alike(read.returned[0], sent.detach())
+
+
+def test_what_was_read_is_the_readers_own_memory() -> None:
+    frame = bytearray(frames.write(Answer((torch.ones(3),), False, (), "")))
+    read = frames.read_reply(frame)
+    frame[-12:] = bytes(12)
+    assert isinstance(read, Answer)
+    assert _alike(read.returned[0], torch.ones(3))
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        Answer((), False, (), "x" * (MAX_TEXT + 1)),
+        Answer(tuple(torch.zeros(MAX_BLOCK // 40, dtype=torch.float64) for _ in range(6)), True, (), ""),
+    ],
+    ids=["text", "tensors"],
+)
+def test_a_message_over_the_caps_is_not_written(message: Answer) -> None:
+    with pytest.raises(WireError, match="over the caps"):
+        frames.write(message)
+
+
+# Whatever comes, it is a message or a WireError
+
+
+def _reads_or_refuses(frame: bytes) -> None:
+    for read in READERS:
+        try:
+            message = read(frame)
+        except WireError:
+            continue
+        assert isinstance(message, Load | Call | Loaded | Answer | Failed)
+
+
+SAMPLES = [
+    frames.write(Load("ex.step", "def step(x):\n    return x\n", "step", "ex.py")),
+    frames.write(Call("ex.step", "float64", {"n": 3}, {"x": torch.ones(2, 3), "i": torch.zeros(2, dtype=torch.int64)})),
+    frames.write(Loaded(("x", "n"), ("n",))),
+    frames.write(Answer((torch.ones(2, 3), Refused("None"), torch.tensor([True, False])), True, ("x",), "printed")),
+    frames.write(Failed(False, "ValueError: no", 3, "")),
+]
+
+
+@st.composite
+def damaged(draw: st.DrawFn) -> bytes:
+    """A whole frame with a few bytes changed, put in, taken out, or its end cut off."""
+    frame = bytearray(draw(st.sampled_from(SAMPLES)))
+    for _ in range(draw(st.integers(1, 4))):
+        place = draw(st.integers(0, max(len(frame) - 1, 0)))
+        match draw(st.sampled_from(["flip", "set", "insert", "remove", "cut"])):
+            case "flip" if frame:
+                frame[place] ^= 1 << draw(st.integers(0, 7))
+            case "set" if frame:
+                frame[place] = draw(st.integers(0, 255))
+            case "insert":
+                frame[place:place] = draw(st.binary(max_size=8))
+            case "remove":
+                del frame[place : place + draw(st.integers(1, 8))]
+            case "cut":
+                del frame[place:]
+    return bytes(frame)
+
+
+@st.composite
+def with_other_lengths(draw: st.DrawFn) -> bytes:
+    """The bytes of a frame behind two lengths that have little to do with them."""
+    frame = draw(st.sampled_from(SAMPLES))
+    text, block, _ = struct.unpack_from("<III", frame)
+    lengths = st.integers(0, (1 << 32) - 1) | st.integers(-9, 9).map(lambda by: max(text + by, 0))
+    return (
+        struct.pack("<III", draw(lengths), draw(st.sampled_from([block, 0, len(frame) - 12 - text, 1 << 31])), 0)
+        + (frame[12:])
+    )
+
+
+def _frame(text: bytes, block: bytes = b"") -> bytes:
+    return struct.pack("<III", len(text), len(block), 0) + text + block
+
+
+def _safetensors(header: Any, data: bytes = b"") -> bytes:
+    text = json.dumps(header).encode()
+    return struct.pack("<Q", len(text)) + text + data
+
+
+F64: dict[str, Any] = {"dtype": "F64", "shape": [1], "data_offsets": [0, 8]}
+EIGHT = bytes(8)
+ODD_NUMBERS = [None, True, -1, 0, 3, 1 << 31, 1 << 63, (1 << 64) - 1, 1 << 70, 0.5, float("nan")]
+ODD_TEXTS = ["", "x", "\ud800", "C64", "F4", "BOOL", "U8"]
+ODD_LISTS = [[], [[]], [0], [-1], ["x"], [0, 0], [8, 0], [0, 16], [0, 1 << 40], [1 << 62], [0, 1 << 63], [1] * 100, {}]
+odd = st.sampled_from([*ODD_NUMBERS, *ODD_TEXTS, *ODD_LISTS])
+WHOLE: list[dict[str, Any]] = [
+    {"kind": "load", "key": "k", "source": "", "name": "n", "file": "f"},
+    {"kind": "call", "key": "k", "dtype": "float64", "sizes": {"n": 3}},
+    {"kind": "loaded", "parameters": ["x"], "optional": [], "any": False},
+    {"kind": "answer", "count": 1, "refused": {}, "sequence": False, "changed": [], "output": ""},
+    {"kind": "failed", "memory": False, "error": "", "line": 3, "output": ""},
+]
+
+
+@st.composite
+def bent(draw: st.DrawFn, whole: dict[str, Any]) -> dict[str, Any]:
+    """`whole` with up to two of its values replaced by odd ones."""
+    return whole | draw(st.dictionaries(st.sampled_from(list(whole)), odd, max_size=2))
+
+
+@st.composite
+def well_formed_nonsense(draw: st.DrawFn) -> bytes:
+    """A message's own keys with odd values, beside a tensor that claims odd things about itself."""
+    told = draw(bent(draw(st.sampled_from(WHOLE))))
+    claimed = {draw(st.sampled_from(["0", "x", "__metadata__"])): draw(bent(F64))}
+    block = _safetensors(claimed, EIGHT) if draw(st.booleans()) else b""
+    return _frame(json.dumps(told).encode(), block)
+
+
+@pytest.mark.parametrize(
+    "bytes_of",
+    [
+        st.binary(max_size=200),
+        st.binary(max_size=60).map(lambda raw: struct.pack("<III", len(raw), 0, 0) + raw),
+        st.binary(max_size=60).map(lambda raw: _frame(b'{"kind": "answer"}', raw)),
+        damaged(),
+        with_other_lengths(),
+        well_formed_nonsense(),
+    ],
+    ids=["noise", "noise for JSON", "noise for tensors", "damage", "other lengths", "well-formed nonsense"],
+)
+@FUZZ
+@given(data=st.data())
+def test_any_bytes_are_a_message_or_a_wire_error(bytes_of: st.SearchStrategy[bytes], data: st.DataObject) -> None:
+    _reads_or_refuses(data.draw(bytes_of))
+
+
+ANSWER = WHOLE[3]
+
+
+def _answer(told: dict[str, Any], header: Any = None, data: bytes = EIGHT) -> bytes:
+    return _frame(json.dumps(ANSWER | told).encode(), _safetensors({"0": F64} if header is None else header, data))
+
+
+def test_the_frames_below_are_refused_for_their_one_flaw() -> None:
+    read = frames.read_reply(_answer({}))
+    assert isinstance(read, Answer)
+    assert _alike(read.returned[0], torch.zeros(1, dtype=torch.float64))
+
+
+def _tensor(**other: Any) -> bytes:
+    return _answer({}, {"0": F64 | other})
+
+
+FORGED = {
+    "nothing": b"",
+    "half a head": b"\x01\x00",
+    "no text": _frame(b""),
+    "two messages": SAMPLES[2] + SAMPLES[3],
+    "a message and a byte": SAMPLES[3] + b"\x00",
+    "JSON nested deep": _frame(b"[" * 100_000),
+    "JSON objects nested deep": _frame(b'{"kind":' * 100_000),
+    "tensors nested deep": _frame(json.dumps(ANSWER).encode(), struct.pack("<Q", 90_000) + b"[" * 90_000),
+    "a number of 5000 digits": _frame(b'{"kind": "failed", "line": ' + b"1" * 5000 + b"}"),
+    "JSON that is no object": _frame(b'["answer"]'),
+    "text that is no UTF-8": _frame(b'{"kind": "\xff\xfe\xfa"}'),
+    "a complex tensor": _tensor(dtype="C64"),
+    "an 8-bit float": _answer({}, {"0": {"dtype": "F8_E5M2", "shape": [8], "data_offsets": [0, 8]}}),
+    "another 8-bit float": _answer({}, {"0": {"dtype": "F8_E4M3", "shape": [8], "data_offsets": [0, 8]}}),
+    "an unsigned integer": _tensor(dtype="U64"),
+    "a dtype of nobody": _tensor(dtype="object"),
+    "a shape over its data": _tensor(shape=[2]),
+    "a shape under its data": _tensor(shape=[0]),
+    "a shape of 2^62": _tensor(shape=[1 << 62]),
+    "a shape that overflows": _tensor(shape=[1 << 33, 1 << 33]),
+    "a negative shape": _tensor(shape=[-1]),
+    "a shape of text": _tensor(shape=["1"]),
+    "more axes than sense": _tensor(shape=[1] * 100),
+    "empty, of more axes than numbers": _answer({}, {"0": F64 | {"shape": [0, 1 << 63], "data_offsets": [0, 0]}}, b""),
+    "data outside the frame": _tensor(data_offsets=[8, 16]),
+    "data backwards": _tensor(data_offsets=[8, 0]),
+    "data twice": _answer({"count": 2}, {"0": F64, "1": F64}),
+    "a truth of 2": _answer({}, {"0": {"dtype": "BOOL", "shape": [8], "data_offsets": [0, 8]}}, b"\x02" * 8),
+    "more tensors than counted": _answer({"count": 0}),
+    "fewer tensors than counted": _answer({"count": 2}),
+    "a count under zero": _answer({"count": -1}, {}, b""),
+    "a count over the cap": _answer({"count": MAX_TENSORS + 1, "refused": dict.fromkeys("ab", "")}, {}, b""),
+    "a count in words": _answer({"count": "1"}),
+    "a place that is not there": _answer({}, {"7": F64}),
+    "a place taken twice": _answer({"count": 2, "refused": {"0": "None"}}),
+    "a refusal that is no text": _answer({"refused": {"0": 3}}, {}, b""),
+    "a sequence of 3": _answer({"sequence": 3}),
+    "a name of 201 letters": _answer({"changed": ["x" * 201]}),
+    "a name that is no text": _answer({"changed": [1]}),
+    "too many names": _answer({"changed": ["x"] * (MAX_TENSORS + 1)}),
+    "a verdict": _frame(b'{"kind": "right", "credit": 1.0}'),
+    "a request": SAMPLES[1],
+}
+
+
+@pytest.mark.parametrize("flaw", FORGED)
+def test_a_forged_reply_is_refused(flaw: str) -> None:
+    with pytest.raises(WireError):
+        frames.read_reply(FORGED[flaw])
+
+
+def test_more_tensors_than_the_cap_are_refused() -> None:
+    many = {
+        str(place): {"dtype": "U8", "shape": [1], "data_offsets": [place, place + 1]}
+        for place in range(MAX_TENSORS + 1)
+    }
+    data = bytes(MAX_TENSORS + 1)
+    with pytest.raises(WireError):
+        frames.read_reply(_answer({"count": MAX_TENSORS + 1}, many, data))
+    with pytest.raises(WireError):
+        frames.read_request(_frame(json.dumps(WHOLE[1]).encode(), _safetensors(many, data)))
+
+
+@pytest.mark.parametrize("claim", [(MAX_TEXT + 1, 0), (0, MAX_BLOCK + 1)], ids=["text", "tensors"])
+def test_a_reader_refuses_lengths_over_the_caps_even_where_the_bytes_are_there(claim: tuple[int, int]) -> None:
+    with pytest.raises(WireError):
+        frames.read_reply(struct.pack("<III", *claim, 0) + bytes(sum(claim)))
+
+
+# Sockets
+
+
+@pytest.fixture
+def ends() -> Iterator[tuple[socket.socket, socket.socket]]:
+    one, other = socket.socketpair()
+    with one, other:
+        yield one, other
+
+
+Ends = tuple[socket.socket, socket.socket]
+
+
+def _soon(seconds: float = 5.0) -> float:
+    return time.monotonic() + seconds
+
+
+@pytest.mark.parametrize("frame", SAMPLES, ids=["load", "call", "loaded", "answer", "failed"])
+def test_a_frame_that_is_sent_is_received(frame: bytes, ends: Ends) -> None:
+    frames.send(ends[0], frame, _soon())
+    assert frames.receive(ends[1], _soon()) == frame
+
+
+def test_of_two_messages_each_is_received_by_itself(ends: Ends) -> None:
+    ends[0].sendall(SAMPLES[2] + SAMPLES[3])
+    assert frames.receive(ends[1], _soon()) == SAMPLES[2]
+    assert frames.receive(ends[1], _soon()) == SAMPLES[3]
+
+
+@pytest.mark.parametrize(
+    "claim", [(5 << 29, (1 << 32) - 1), (MAX_TEXT + 1, 0), (0, MAX_BLOCK + 1)], ids=["7 GB", "text", "tensors"]
+)
+def test_a_claim_over_the_caps_is_refused_before_anything_is_allocated(claim: tuple[int, int], ends: Ends) -> None:
+    ends[0].sendall(struct.pack("<III", *claim, 0))
+    tracemalloc.start()
+    try:
+        with pytest.raises(WireError, match="over the caps"):
+            frames.receive(ends[1], _soon())
+        assert tracemalloc.get_traced_memory()[1] < MIB
+    finally:
+        tracemalloc.stop()
+
+
+def test_memory_grows_with_what_came_and_not_with_what_was_claimed(ends: Ends) -> None:
+    ends[0].sendall(struct.pack("<III", MAX_TEXT, MAX_BLOCK, 0) + bytes(1000))
+    ends[0].close()
+    tracemalloc.start()
+    try:
+        with pytest.raises(WireClosed):
+            frames.receive(ends[1], _soon())
+        assert tracemalloc.get_traced_memory()[1] < 2 * MIB
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("sent", [b"", SAMPLES[3][:3], SAMPLES[3][:8], SAMPLES[3][:-1]])
+def test_a_pipe_closed_before_the_end_of_a_message_is_wire_closed(sent: bytes, ends: Ends) -> None:
+    ends[0].sendall(sent)
+    ends[0].close()
+    with pytest.raises(WireClosed):
+        frames.receive(ends[1], _soon())
+
+
+def test_sending_into_a_closed_pipe_is_wire_closed(ends: Ends) -> None:
+    ends[1].close()
+    with pytest.raises(WireClosed):
+        frames.send(ends[0], SAMPLES[0], _soon())
+
+
+@pytest.mark.parametrize("sent", [b"", SAMPLES[3][:3], SAMPLES[3][:-1]])
+@pytest.mark.parametrize("seconds", [-1.0, 0.0, 0.1])
+def test_a_message_that_is_not_whole_at_the_deadline_is_wire_timeout(seconds: float, sent: bytes, ends: Ends) -> None:
+    ends[0].sendall(sent)
+    start = time.monotonic()
+    with pytest.raises(WireTimeout):
+        frames.receive(ends[1], start + seconds)
+    assert time.monotonic() - start < seconds + 2
+
+
+def test_the_deadline_is_for_the_whole_message_however_often_a_byte_comes(ends: Ends) -> None:
+    over = threading.Event()
+
+    def drip() -> None:
+        for byte in SAMPLES[3]:
+            ends[0].sendall(bytes([byte]))
+            if over.wait(0.02):
+                return
+
+    dripping = threading.Thread(target=drip)
+    dripping.start()
+    try:
+        with pytest.raises(WireTimeout):
+            frames.receive(ends[1], _soon(0.2))
+    finally:
+        over.set()
+        dripping.join()
+
+
+def test_sending_to_one_that_does_not_read_ends_at_the_deadline(ends: Ends) -> None:
+    start = time.monotonic()
+    with pytest.raises(WireTimeout):
+        frames.send(ends[0], bytes(8 * MIB), start + 0.1)
+    assert time.monotonic() - start < 2

@@ -1,0 +1,823 @@
+"""The student process: whatever an answer does, it costs its own step, and nothing of it is left afterwards.
+
+Most of these answers would be `forbidden` before they ran. They are written by hand and given to the
+process directly, because the vocabulary is the first wall and this is the second.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import os
+import signal
+import textwrap
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from grader.judge.job import Request
+from grader.judge.student import Lost, Student
+from grader.judge.submission import Judge
+from grader.lesson import Lesson, Limits
+from grader.results.model import SubmissionResult
+from grader.results.store import as_text
+from grader.submission.answers import Answer as Written
+from grader.submission.answers import Answers, read_answers
+from grader.submission.find import Submission, submission_at
+from grader.warm.client import Warm
+from grader.wire import frames
+from grader.wire.messages import Answer, Call, Failed, Load, Loaded, Refused
+from grader.worker.answer import OUTPUT_CAP
+from tests.support import PRELUDE, ROOT, JudgeText, step_of
+
+LIMITS = Limits(step_seconds=1, submission_seconds=60, training_seconds=1, memory_mib=1536)
+X = torch.arange(6, dtype=torch.float64).reshape(2, 3) + 1
+FILE = "ex.py"
+
+# Every answer starts with this: modules, and its own end of the channel.
+TOOLS = """\
+import ctypes, gc, os, signal, struct, sys, threading, time
+import torch
+def _channel():
+    links = {fd: os.readlink(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd") if fd.isdigit() and
+             os.path.lexists(f"/proc/self/fd/{fd}")}
+    return next(int(fd) for fd, link in links.items() if link.startswith("socket:"))
+"""
+_NUMBERS = itertools.count()
+FIRST_LINE = TOOLS.count("\n") + 2  # of an answer's body
+
+
+def written(body: str, name: str = "step", parameters: str = "x") -> Written:
+    """An answer made by hand: a function with this body. No two of them are the same to the process."""
+    text = f"{TOOLS}def {name}({parameters}):\n{textwrap.indent(textwrap.dedent(body).strip(), '    ')}\n"
+    return Written(f"ex{next(_NUMBERS)}", name, "ready", file=FILE, line=1, source=text)
+
+
+def call_of(answer: Written, *, dtype: str = "float64", **tensors: Tensor) -> bytes:
+    return frames.write(Call(f"{answer.exercise}.{answer.name}", dtype, {}, tensors or {"x": X}))
+
+
+def ask(student: Student, answer: Written, seconds: float = 20.0) -> Answer | Failed | Lost:
+    return student.call(answer, call_of(answer), time.monotonic() + seconds)
+
+
+def tensor_of(reply: Answer | Failed | Lost) -> Tensor:
+    """The one tensor that a good reply returns."""
+    assert isinstance(reply, Answer), reply
+    (item,) = reply.returned
+    assert isinstance(item, Tensor), item
+    return item
+
+
+@pytest.fixture(scope="module")
+def warm_pid(warm: Warm) -> int:
+    """The warm process, which is ready once this is known."""
+    forked = warm.fork("student", {"memory_mib": 1024, "cpu_seconds": 5})
+    parent = processes()[forked.pid].parent
+    warm.bury(forked)
+    return parent
+
+
+@pytest.fixture
+def student(warm: Warm, warm_pid: int) -> Iterator[Student]:
+    """A student process's holder. Afterwards, no process of it may be left."""
+    with Student(warm, LIMITS) as held:
+        yield held
+    assert not [pid for pid, process in processes().items() if process.parent == warm_pid]
+
+
+class Process:
+    """A line of /proc: who its parent is, and whether it lives."""
+
+    def __init__(self, stat: str) -> None:
+        state, parent, group = stat.rpartition(")")[2].split()[:3]
+        self.parent = int(parent)
+        self.group = int(group)
+        self.is_dead = state in "ZX"  # a zombie whose parent is the system's first process is not ours to bury
+
+
+def processes() -> dict[int, Process]:
+    """Every process of the machine by its id."""
+    found: dict[int, Process] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                found[int(entry.name)] = Process((entry / "stat").read_text())
+            except OSError:
+                continue
+    return found
+
+
+def dies(pid: int, within: float = 2.0) -> bool:
+    """Whether a process is gone, or gone soon."""
+    give_up = time.monotonic() + within
+    while time.monotonic() < give_up:
+        process = processes().get(pid)
+        if process is None or process.is_dead:
+            return True
+        time.sleep(0.02)
+    return False
+
+
+# Through the judge: one broken step, one verdict
+
+
+def plant(monkeypatch: pytest.MonkeyPatch, *answers: Written) -> None:
+    """Puts answers made by hand into ex1_chain of every submission, as if the vocabulary had let them through."""
+    planted = {("ex1_chain", answer.name): replace(answer, exercise="ex1_chain") for answer in answers}
+
+    def read(submission: Submission, lesson: Lesson) -> Answers:
+        answers_read = read_answers(submission, lesson)
+        return replace(answers_read, by_name=answers_read.by_name | planted)
+
+    monkeypatch.setattr("grader.judge.submission.read_answers", read)
+
+
+def judge_solution(lesson: Lesson, warm: Warm, *asked: str, limits: Limits) -> SubmissionResult:
+    """The solution (or what was planted in it) under limits of its own."""
+    judge = Judge(replace(lesson, limits=limits), 0, warm)
+    return judge.judge(Request(submission_at(ROOT / "solutions" / "mlp", lesson), frozenset(asked)))
+
+
+BROKEN = {
+    "dlogprobs": ("timeout", "while True: pass"),
+    "dcounts_sum": ("memory", "return torch.ones(10**11)"),
+    "dlogit_maxes": ("crashed", "os._exit(0)"),
+    "dW2": ("crashed", "os.kill(os.getpid(), signal.SIGSEGV)"),
+    "db2": ("error", "raise SystemExit(0)"),
+    "dbngain": ("crashed", "os.write(_channel(), bytes(100)); time.sleep(60)"),
+    "dbnraw": ("error", "raise KeyboardInterrupt"),
+    "dbnvar": ("timeout", "os.kill(os.getpid(), signal.SIGSTOP)"),
+    "dC": ("error", "return None"),
+}
+
+
+def test_each_way_to_break_a_step_costs_that_step_and_no_other(
+    lesson: Lesson, warm: Warm, warm_pid: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plant(monkeypatch, *(written(body, name, "") for name, (_, body) in BROKEN.items()))
+    steps = lesson.exercise("ex1_chain").steps
+    limits = Limits(step_seconds=1.5, submission_seconds=60)
+    result = judge_solution(lesson, warm, *(step.path for step in steps), limits=limits)
+    found = {step.step: step.verdict.replace("exact", "right") for step in result.exercises[0].steps}
+    assert found == {step.name: BROKEN.get(step.name, ("right", ""))[0] for step in steps}
+    assert all(step.message for step in result.exercises[0].steps if not step.passes)
+    assert not [pid for pid, process in processes().items() if process.parent == warm_pid]
+
+
+def test_a_submission_over_its_time_is_told_which_steps_were_not_reached(
+    lesson: Lesson, warm: Warm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plant(monkeypatch, written("while True: pass", "dC", ""))
+    asked = ("ex1_chain.dlogprobs", "ex1_chain.dC", "ex2_cross_entropy.dlogits")
+    result = judge_solution(lesson, warm, *asked, limits=Limits(step_seconds=10, submission_seconds=1.5))
+    steps = [step_of(result, path) for path in asked]
+    assert [step.verdict.replace("exact", "right") for step in steps] == ["right", "timeout", "timeout"]
+    assert ["not reached" in step.message for step in steps] == [False, False, True]
+
+
+HARMLESS_WORDS = {
+    "an endless loop": ("timeout", "while True:\n        pass"),
+    "more memory than there is": ("memory", "return torch.ones(10**11)"),
+    "a recursion without end": ("error", "return dprobs(dlogprobs, probs)"),
+    "a step that raises": ("error", "raise ValueError('no idea')"),
+}
+
+
+@pytest.mark.parametrize("what", HARMLESS_WORDS)
+def test_what_the_vocabulary_lets_through_is_stopped_by_the_process(
+    what: str, lesson: Lesson, warm: Warm, warm_pid: int, tmp_path: Path
+) -> None:
+    verdict, body = HARMLESS_WORDS[what]
+    (tmp_path / "ex1_chain.py").write_text(f"{PRELUDE}def dprobs(dlogprobs, probs):\n    {body}\n", encoding="utf-8")
+    judge = Judge(replace(lesson, limits=LIMITS), 0, warm)
+    result = judge.judge(Request(submission_at(tmp_path, lesson), frozenset({"ex1_chain.dprobs"})))
+    assert step_of(result, "ex1_chain.dprobs").verdict == verdict
+    assert not [pid for pid, process in processes().items() if process.parent == warm_pid]
+
+
+@pytest.mark.parametrize("body", ['print("\\ud800")\n    return logits', 'raise ValueError("\\ud800")'])
+def test_whatever_a_step_prints_or_raises_its_result_can_be_written(body: str, judge_text: JudgeText) -> None:
+    text = f"{PRELUDE}def dlogits(logits):\n    {body}\n"
+    result: SubmissionResult = judge_text({"ex2_cross_entropy": text}, "ex2_cross_entropy.dlogits")
+    assert as_text(result.as_json()).encode("utf-8")
+
+
+# The process dies, hangs or talks nonsense
+
+LOST = {
+    "it leaves with 0": ("crashed", "exit code 0", "os._exit(0)"),
+    "it leaves with 7": ("crashed", "exit code 7", "os._exit(7)"),
+    "it crashes": ("crashed", "SIGSEGV", "os.kill(os.getpid(), signal.SIGSEGV)"),
+    "it reads address 0": ("crashed", "SIGSEGV", "ctypes.string_at(0)"),
+    "it aborts": ("crashed", "SIGABRT", "os.abort()"),
+    "it is killed": ("memory", "killed", "os.kill(os.getpid(), signal.SIGKILL)"),
+    "it is killed with its group": ("memory", "killed", "os.killpg(0, signal.SIGKILL)"),
+    "it never ends": ("timeout", "time was up", "while True: pass"),
+    "it sleeps": ("timeout", "time was up", "time.sleep(60)"),
+    "it stops itself": ("timeout", "time was up", "os.kill(os.getpid(), signal.SIGSTOP)"),
+    "it ignores every signal": (
+        "timeout",
+        "time was up",
+        "for n in range(1, 32):\n    if n not in (9, 19): signal.signal(n, signal.SIG_IGN)\ntime.sleep(60)",
+    ),
+    "it writes zeros": ("crashed", "not one well-formed", "os.write(_channel(), bytes(100)); time.sleep(60)"),
+    "it writes noise": ("crashed", "not one well-formed", "os.write(_channel(), b'\\xff' * 100); time.sleep(60)"),
+    "it claims 4 GB": (
+        "crashed",
+        "over the caps",
+        "os.write(_channel(), struct.pack('<III', 9, 2**32 - 1, 0)); time.sleep(60)",
+    ),
+    "it says it passed": (
+        "crashed",
+        "not a reply",
+        """
+        text = b'{"kind": "right", "credit": 1.0}'
+        os.write(_channel(), struct.pack('<III', len(text), 0, 0) + text); time.sleep(60)
+        """,
+    ),
+    "it answers another question": (
+        "crashed",
+        "no answer",
+        """
+        from grader.wire import frames, messages
+        os.write(_channel(), frames.write(messages.Loaded(('x',), ()))); time.sleep(60)
+        """,
+    ),
+    "half a message, then silence": ("timeout", "time was up", "os.write(_channel(), b'\\x09'); time.sleep(60)"),
+    "half a message, then death": ("crashed", "exit code 0", "os.write(_channel(), b'\\x09'); os._exit(0)"),
+    "it closes every descriptor": ("crashed", "", "os.closerange(0, 64); return x"),
+    "it closes its channel and sleeps": ("crashed", "closed its pipe", "os.close(_channel()); time.sleep(60)"),
+    "it closes its channel and returns": ("crashed", "", "os.close(_channel()); return x"),
+    "it shuts its channel down": (
+        "crashed",
+        "closed its pipe",
+        "import socket; socket.socket(fileno=_channel()).shutdown(2); time.sleep(60)",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", LOST)
+def test_a_process_that_dies_hangs_or_talks_nonsense_costs_its_own_step(what: str, student: Student) -> None:
+    verdict, words, body = LOST[what]
+    before = ask(student, written("return x + 1", "before"))
+    reply = ask(student, written(body), seconds=0.4 if verdict == "timeout" else 20)
+    after = ask(student, written("return x + 2", "after"))
+    assert isinstance(reply, Lost)
+    assert reply.verdict == verdict
+    assert words in reply.message
+    assert torch.equal(tensor_of(before), X + 1)
+    assert torch.equal(tensor_of(after), X + 2)
+
+
+@pytest.mark.parametrize("what", ["it leaves with 0", "it crashes", "it never ends", "it writes noise"])
+def test_the_same_while_the_file_is_read_costs_the_answer_too(what: str, student: Student) -> None:
+    verdict, words, body = LOST[what]
+    top_level = replace(written("return x"), source=f"{TOOLS}{body}\ndef step(x): return x\n")
+    reply = student.load(top_level, time.monotonic() + (0.4 if verdict == "timeout" else 20))
+    assert isinstance(reply, Lost)
+    assert (reply.verdict, words in reply.message) == (verdict, True)
+    assert torch.equal(tensor_of(ask(student, written("return x + 2", "after"))), X + 2)
+
+
+TWO = """
+from grader.wire import frames, messages
+os.write(_channel(), frames.write(messages.Answer((messages.Refused('None'),), False, (), '')))
+"""
+DESYNC = "what is left in the pipe is taken for the answer to the next question"
+
+
+@pytest.mark.parametrize("pause", ["", "time.sleep(0.3)"], ids=["at once", "late"])
+def test_a_second_answer_to_one_question_is_never_the_answer_to_the_next(pause: str, student: Student) -> None:
+    ask(student, written(f"{TWO}\n{pause}\nreturn x"))
+    assert torch.equal(tensor_of(ask(student, written("return x + 2", "after"))), X + 2)
+
+
+def test_a_step_that_answers_twice_is_not_passed_and_costs_itself_alone(
+    lesson: Lesson, warm: Warm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = """
+    from grader.wire import frames, messages
+    right = dlogprobs / probs
+    os.write(_channel(), frames.write(messages.Answer((right,), False, (), '')))
+    return right
+    """
+    plant(monkeypatch, written(body, "dprobs", "dlogprobs, probs"))
+    result = judge_solution(lesson, warm, "ex1_chain.dprobs", "ex1_chain.dcounts", limits=LIMITS)
+    assert step_of(result, "ex1_chain.dprobs").credit == 0
+    assert step_of(result, "ex1_chain.dcounts").passes
+
+
+def test_the_time_that_the_kit_needs_to_start_is_not_the_students() -> None:
+    with Warm() as cold, Student(cold, LIMITS) as student:
+        assert torch.equal(tensor_of(ask(student, written("return x"), seconds=0.5)), X)
+
+
+# Processes it leaves behind
+
+ORPHAN = """
+child = os.fork()
+if child == 0:
+    {escape}
+    time.sleep(60)
+    os._exit(0)
+time.sleep(0.2)  # the child gets where it wants to be
+{then}
+"""
+ORPHANS = {
+    "beside a right answer": ("", "return torch.tensor(float(child))"),
+    "ignoring signals": ("signal.signal(15, signal.SIG_IGN)", "return torch.tensor(float(child))"),
+    "stopped": ("os.kill(os.getpid(), signal.SIGSTOP)", "return torch.tensor(float(child))"),
+    "after a death": ("", "raise ValueError(child)"),
+    "in a session of its own": ("os.setsid()", "return torch.tensor(float(child))"),
+}
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        pytest.param(what)
+        if "session" in what
+        else what
+        for what in ORPHANS
+    ],
+)
+def test_what_a_submission_started_is_dead_afterwards(what: str, warm: Warm, warm_pid: int) -> None:
+    escape, then = ORPHANS[what]
+    with Student(warm, LIMITS) as student:
+        reply = ask(student, written(ORPHAN.format(escape=escape, then=then)))
+    child = int(reply.error.split(": ")[1]) if isinstance(reply, Failed) else int(tensor_of(reply))
+    try:
+        assert dies(child)
+        assert not [pid for pid, process in processes().items() if process.parent == warm_pid]
+    finally:
+        if not dies(child, 0.01):
+            os.kill(child, signal.SIGKILL)
+
+
+def test_a_child_that_holds_the_pipe_open_does_not_make_a_dead_process_live(student: Student) -> None:
+    body = ORPHAN.format(escape="", then="os._exit(0)")
+    reply = ask(student, written(body), seconds=0.5)
+    assert isinstance(reply, Lost)
+    assert torch.equal(tensor_of(ask(student, written("return x + 2", "after"))), X + 2)
+
+
+# What it raises
+
+RAISED = {
+    "an error": ("raise ValueError('no')", "ValueError: no", False),
+    "SystemExit": ("raise SystemExit(0)", "SystemExit: 0", False),
+    "KeyboardInterrupt": ("raise KeyboardInterrupt", "KeyboardInterrupt: ", False),
+    "GeneratorExit": ("raise GeneratorExit", "GeneratorExit: ", False),
+    "sys.exit": ("sys.exit('passed')", "SystemExit: passed", False),
+    "recursion": ("return step(x)", "RecursionError: maximum recursion depth exceeded", False),
+    "a broken __str__": (
+        "class Odd(Exception):\n    def __str__(self): raise SystemExit\nraise Odd",
+        "Odd: (its message cannot be shown)",
+        False,
+    ),
+    "a __str__ that is no text": (
+        "class Odd(Exception):\n    def __str__(self): return 3\nraise Odd",
+        "Odd: (its message cannot be shown)",
+        False,
+    ),
+    "a long message": ("raise ValueError('a' * 10**6)", "ValueError: " + "a" * 1988, False),
+    "a terabyte tensor": ("return torch.ones(10**11)", "ran out of memory", True),
+    "a tensor over the limit": ("return torch.ones(2**28)", "ran out of memory", True),
+    "a terabyte list": ("return [0] * 10**12", "ran out of memory", True),
+    "memory, bit by bit": ("kept = []\nwhile True: kept.append(bytearray(1 << 26))", "ran out of memory", True),
+    "a shape": ("return x @ x", "RuntimeError: mat1 and mat2 shapes cannot be multiplied (2x3 and 2x3)", False),
+    "more files than allowed": (
+        "kept = []\nwhile True: kept.append(os.open('/dev/null', 0))",
+        "OSError: [Errno 24] Too many open files: '/dev/null'",
+        False,
+    ),
+}
+
+
+@pytest.mark.parametrize("what", RAISED)
+def test_an_exception_of_any_kind_is_told_and_costs_its_own_step(what: str, student: Student) -> None:
+    body, error, is_memory = RAISED[what]
+    reply = ask(student, written(body))
+    assert isinstance(reply, Failed), reply
+    assert (reply.error, reply.is_memory) == (error, is_memory)
+    assert reply.line is not None
+    assert reply.line >= FIRST_LINE
+    assert torch.equal(tensor_of(ask(student, written("return x + 2", "after"))), X + 2)
+
+
+def test_nothing_can_be_written_to_a_file(student: Student, tmp_path: Path) -> None:
+    target = tmp_path / "grades.csv"
+    reply = ask(student, written(f"with open({str(target)!r}, 'w') as file: file.write('44 of 44')\nreturn x"))
+    assert isinstance(reply, Failed)
+    assert not target.exists() or not target.read_bytes()
+
+
+NO_ANSWER = {
+    "no such name": ("other = 1", "step is not defined; expected a function"),
+    "a number": ("step = 3", "step is the Python number 3; expected a function"),
+    "a tensor": ("import torch\nstep = torch.ones(2)", "step is a torch.Tensor; expected a function"),
+    "no Python": ("def step(x) return x", "SyntaxError: "),
+    "an error on the way": ("1 / 0\ndef step(x): return x", "ZeroDivisionError: division by zero"),
+    "a signature that cannot be read": ("import torch\nstep = torch.exp", "ValueError: no signature found"),
+}
+
+
+@pytest.mark.parametrize("what", NO_ANSWER)
+def test_a_file_that_makes_no_callable_says_why(what: str, student: Student) -> None:
+    source, error = NO_ANSWER[what]
+    reply = student.load(replace(written("return x"), source=source), time.monotonic() + 20)
+    assert isinstance(reply, Failed)
+    assert reply.error.startswith(error)
+
+
+@pytest.mark.usefixtures("warm_pid")
+def test_a_call_before_its_load_is_told_so(warm: Warm) -> None:
+    process = warm.fork("student", {"memory_mib": 1024, "cpu_seconds": 5})
+    frames.send(process.channel, call_of(written("return x")), time.monotonic() + 5)
+    reply = frames.read_reply(frames.receive(process.channel, time.monotonic() + 5))
+    warm.bury(process)
+    assert reply == Failed(False, "nothing is loaded", None, "")
+
+
+# What it returns
+
+NO_TENSOR = {
+    "None": ("return None", "None"),
+    "nothing": ("x", "None"),
+    "an int": ("return 3", "the Python number 3"),
+    "a float": ("return 0.5", "the Python number 0.5"),
+    "a bool": ("return True", "the Python number True"),
+    "text": ("return 'right'", "a str"),
+    "a dict": ("return {'verdict': 'right'}", "a dict"),
+    "an array": ("return x.numpy()", "a numpy.ndarray"),
+    "a subclass": ("return torch.nn.Parameter(x)", "a torch.nn.parameter.Parameter"),
+    "a subclass of one's own": ("class Mine(torch.Tensor): pass\nreturn x.as_subclass(Mine)", "a Mine"),
+    "a subclass that lies": (
+        """
+        class Odd(torch.Tensor):
+            @classmethod
+            def __torch_function__(cls, function, types, args=(), kwargs=None): return True
+        return x.as_subclass(Odd)
+        """,
+        "an Odd",
+    ),
+    "an object that says it is a tensor": (
+        "class Liar:\n    __class__ = torch.Tensor\n    def __eq__(self, other): return True\nreturn Liar()",
+        "a Liar",
+    ),
+    "a named tuple": ("return x.max(0)", "a torch.return_types.max"),
+    "a sparse tensor": ("return x.to_sparse()", "a sparse tensor"),
+    "a sparse tensor by rows": ("return x.to_sparse_csr()", "a sparse tensor"),
+    "a complex tensor": ("return x + 0j", "a complex tensor"),
+    "a meta tensor": ("return x.to('meta')", "a tensor on the device meta"),
+    "an 8-bit float": ("return x.to(torch.float8_e5m2)", "a tensor of (2, 3) float8_e5m2"),
+    "a quantized tensor": (
+        "return torch.quantize_per_tensor(x.float(), 1.0, 0, torch.qint8)",
+        "a tensor of (2, 3) qint8",
+    ),
+    "a tensor too large to send": (
+        "return torch.ones(1, dtype=x.dtype).expand(2**24, -1)",
+        "a tensor of (16777216, 1)",
+    ),
+    "the function itself": ("return step", "a function"),
+    "a generator": ("return (row for row in x)", "a generator"),
+}
+
+
+@pytest.mark.parametrize("what", NO_TENSOR)
+@pytest.mark.filterwarnings("ignore")
+def test_what_is_no_plain_dense_real_tensor_is_named_in_words(what: str, student: Student) -> None:
+    body, words = NO_TENSOR[what]
+    reply = ask(student, written(body))
+    assert isinstance(reply, Answer), reply
+    (item,) = reply.returned
+    assert isinstance(item, Refused)
+    assert item.what.startswith(words)
+    assert not reply.is_sequence
+
+
+IN_WORDS_TOO = {
+    "a list of 300 numbers": "return [0.0] * 300",
+    "a list of 100000 numbers": "return [0.0] * 100_000",
+    "a nested tensor": "return torch.nested.nested_tensor([x, x])",
+    "five tensors of 16 MiB": "return [torch.ones(2**21, dtype=torch.float64)] * 5",
+}
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        pytest.param(what)
+        if what == "a nested tensor"
+        else what
+        for what in IN_WORDS_TOO
+    ],
+)
+def test_an_answer_that_no_message_can_carry_is_an_error_and_no_crash(what: str, student: Student) -> None:
+    reply = ask(student, written(IN_WORDS_TOO[what]))
+    assert not isinstance(reply, Lost), reply
+
+
+def test_several_things_are_returned_each_by_itself(student: Student) -> None:
+    reply = ask(student, written("return [x, None, x + 0j, x.T, 1]"))
+    assert isinstance(reply, Answer)
+    assert reply.is_sequence
+    assert [item.what if isinstance(item, Refused) else list(item.shape) for item in reply.returned] == [
+        [2, 3],
+        "None",
+        "a complex tensor",
+        [3, 2],
+        "the Python number 1",
+    ]
+
+
+PLAIN = {
+    "a transpose": ("return x.T", X.T),
+    "a row": ("return x[1]", X[1]),
+    "one number": ("return x.sum()", X.sum()),
+    "an expanded view": ("return x[:1].expand(4, -1)", X[:1].expand(4, -1)),
+    "no rows": ("return x[:0]", X[:0]),
+    "a negated view": ("return torch.complex(x, -x).conj().imag", X),
+    "half precision": ("return x.half()", X.half()),
+    "integers": ("return x.long()", X.long()),
+    "not a number": ("return x * float('nan')", X * math.nan),
+    "with a graph": ("with torch.inference_mode(False):\n    return torch.ones(2, requires_grad=True) * 3", X[:0, 0]),
+}
+
+
+@pytest.mark.parametrize("what", PLAIN)
+def test_a_plain_tensor_comes_as_it_is(what: str, student: Student) -> None:
+    body, expected = PLAIN[what]
+    if what == "with a graph":
+        expected = torch.full((2,), 3.0, dtype=torch.float64)
+    reply = ask(student, written(body))
+    got = tensor_of(reply)
+    assert got.dtype == expected.dtype
+    assert torch.equal(got.isnan(), expected.isnan())
+    assert torch.equal(got.nan_to_num(), expected.nan_to_num())
+    assert isinstance(reply, Answer)
+    assert reply.changed == ()
+
+
+# What it leaves in its process
+
+LEFT = {
+    "the default dtype": "torch.set_default_dtype(torch.float16)",
+    "the number of threads": "torch.set_num_threads(2)",
+    "the seed": "torch.manual_seed(99); torch.rand(5)",
+    "its gradient mode": "torch.set_grad_enabled(True)",
+    "its output": "sys.stdout = sys.stderr = None",
+    "the recursion it reached": "sys.setrecursionlimit(10**5)",
+    "an error": "torch.set_default_dtype(torch.float16); torch.set_num_threads(2); raise ValueError",
+}
+STATE = """
+print('heard')
+return torch.tensor([torch.ones(1).element_size(), torch.get_num_threads(), torch.is_inference_mode_enabled(),
+                     torch.is_grad_enabled(), *torch.rand(4)], dtype=torch.float64)
+"""
+
+
+@pytest.mark.parametrize("what", LEFT)
+def test_torchs_state_is_as_at_the_start_in_every_call(what: str, student: Student) -> None:
+    clean = ask(student, written(STATE, "state"))
+    ask(student, written(f"{LEFT[what]}\nreturn x"))
+    after = ask(student, written(STATE, "state"))
+    assert torch.equal(tensor_of(after), tensor_of(clean))
+    assert isinstance(after, Answer)
+    assert after.output == "heard\n"
+
+
+@pytest.mark.parametrize(("dtype", "size"), [("float64", 8), ("float32", 4)])
+def test_the_default_dtype_is_the_one_asked_for(dtype: str, size: int, student: Student) -> None:
+    answer = written("return torch.tensor(torch.zeros(1).element_size())")
+    reply = student.call(answer, call_of(answer, dtype=dtype), time.monotonic() + 20)
+    assert int(tensor_of(reply)) == size
+
+
+def test_inputs_are_sent_anew_for_every_call(student: Student) -> None:
+    ask(student, written("torch.kept = x\nx.zero_()\nreturn x"))
+    assert torch.equal(tensor_of(ask(student, written("return x"))), X)
+
+
+CHANGED = {
+    "in place": ("x.add_(1); return x", ("x",)),
+    "through a view": ("y = x.view(-1); y += 1; return y", ("x",)),
+    "one entry": ("x[1, 2] = 0; return x", ("x",)),
+    "through .data": ("x.data.zero_(); return x", ("x",)),
+    "its shape": ("x.t_(); return x", ("x",)),
+    "its size": ("x.resize_(1); return x", ("x",)),
+    "to NaN": ("x.fill_(float('nan')); return x", ("x",)),
+    "and back": ("x.add_(1); x.sub_(1); return x", ()),
+    "a copy": ("y = x.clone(); y.zero_(); return x", ()),
+    "nothing, a view returned": ("return x.view(3, 2)", ()),
+    "nothing, the input returned": ("return x", ()),
+    "and raised": ("x.zero_(); return x.view(7)", None),
+}
+
+
+@pytest.mark.parametrize("what", CHANGED)
+def test_inputs_changed_in_place_are_reported_and_views_are_not(what: str, student: Student) -> None:
+    body, changed = CHANGED[what]
+    reply = ask(student, written(body))
+    assert (reply.changed if isinstance(reply, Answer) else None) == changed
+
+
+def test_each_changed_input_is_named(student: Student) -> None:
+    answer = written("b.zero_(); d.mul_(2); return a", parameters="a, b, c, d")
+    frame = call_of(answer, a=X.clone(), b=X.clone(), c=X.clone(), d=X.clone())
+    reply = student.call(answer, frame, time.monotonic() + 20)
+    assert isinstance(reply, Answer)
+    assert reply.changed == ("b", "d")
+
+
+def test_parameters_are_given_by_name_and_by_place(student: Student) -> None:
+    answer = written("return a - b + c", parameters="b, /, a, *rest, c=5, **others")
+    loaded = student.load(answer, time.monotonic() + 20)
+    assert loaded == Loaded(("b", "a", "c"), ("c",), takes_any=True)
+    reply = student.call(answer, call_of(answer, a=X * 3, b=X), time.monotonic() + 20)
+    assert torch.equal(tensor_of(reply), X * 2 + 5)
+
+
+# What it prints
+
+PRINTED = {
+    "a little": ("print('one'); print('two', file=sys.stderr)", "one\ntwo\n"),
+    "10 MB at once": ("print('a' * 10**7)", "a" * OUTPUT_CAP + "\n[output cut here]"),
+    "10 MB in lines": (
+        "for _ in range(10_000): print('b' * 999)",
+        ("b" * 999 + "\n") * 65 + "b" * 536 + "\n[output cut here]",
+    ),
+    "10 MB of signs": ("print('\\U0001d700' * 10**7)", "\U0001d700" * OUTPUT_CAP + "\n[output cut here]"),
+    "quotes and zeros": ("print('\"}\\x00\\r\\x1b[31m')", '"}\x00\r\x1b[31m\n'),
+}
+
+
+@pytest.mark.parametrize("what", PRINTED)
+@pytest.mark.parametrize("end", ["return x", "raise ValueError"])
+def test_what_is_printed_comes_along_cut_at_a_cap(what: str, end: str, student: Student) -> None:
+    body, output = PRINTED[what]
+    reply = ask(student, written(f"{body}\n{end}"))
+    assert isinstance(reply, Answer | Failed)
+    assert reply.output == output
+
+
+def test_an_output_that_lies_about_its_length_costs_its_own_step(student: Student) -> None:
+    body = """
+    class Long(str):
+        def __len__(self): return 0
+        def __getitem__(self, place): return 'a' * (1 << 21)
+    sys.stdout.write(Long())
+    return x
+    """
+    assert not isinstance(ask(student, written(body)), Answer)
+    assert torch.equal(tensor_of(ask(student, written("return x + 2", "after"))), X + 2)
+
+
+# What it can see
+
+
+def _told(student: Student, body: str) -> list[str]:
+    """Lines that an answer prints."""
+    reply = ask(student, written(f"{textwrap.dedent(body)}\nreturn x"))
+    assert isinstance(reply, Answer), reply
+    return reply.output.splitlines()
+
+
+def test_of_the_grader_it_holds_the_worker_and_the_wire_and_nothing_that_judges(student: Student) -> None:
+    modules = set(_told(student, "print(*(m for m in sys.modules if m.split('.')[0] == 'grader'), sep='\\n')"))
+    assert {module.split(".")[1] for module in modules if "." in module} == {"warm", "wire", "worker"}
+    assert not {module for module in modules if module == "grader.warm.client"}
+
+
+def test_no_object_in_its_memory_comes_from_the_judge(student: Student) -> None:
+    body = """
+    far = ('grader.judge', 'grader.submission', 'grader.results', 'grader.lesson', 'grader.run')
+    for thing in gc.get_objects():
+        place = (thing if type(thing) in (type, type(_channel)) else type(thing)).__module__
+        if isinstance(place, str) and place.startswith(far): print(place, type(thing))
+    """
+    assert _told(student, body) == []
+
+
+def test_no_tensor_was_there_before_its_own_inputs(student: Student) -> None:
+    body = """
+    tensors = [t for t in gc.get_objects() if issubclass(type(t), torch.Tensor)]
+    print(sum(t.requires_grad for t in tensors), len({t.data_ptr() for t in tensors} - {0}))
+    """
+    (line,) = _told(student, body)
+    with_graph, places = map(int, line.split())
+    assert with_graph == 0
+    assert places <= 2  # the input as it came, and the copy that the function is given
+
+
+def test_its_frames_lead_to_the_warm_process_and_no_further(student: Student) -> None:
+    body = """
+    frame = sys._getframe()
+    while frame:
+        print(frame.f_globals.get('__name__'))
+        frame = frame.f_back
+    """
+    assert set(_told(student, body)) == {
+        "submission",
+        "grader.worker.answer",
+        "grader.worker.serve",
+        "grader.warm.process",
+        "__main__",
+    }
+
+
+def test_its_environment_is_the_few_variables_the_warm_process_was_started_with(student: Student) -> None:
+    told = set(_told(student, "print(*os.environ, sep='\\n')"))
+    assert told <= {"PATH", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "LC_CTYPE"}
+    raw = _told(student, "print(open('/proc/self/environ', 'rb').read().count(b'\\x00'))")
+    assert int(raw[0]) <= len(told)
+
+
+def test_its_open_descriptors_are_the_standard_ones_and_its_channel(student: Student) -> None:
+    body = """
+    for fd in range(64):
+        try: print(fd, os.readlink(f'/proc/self/fd/{fd}'))
+        except OSError: pass
+    """
+    links = dict(line.split(" ", 1) for line in _told(student, body))
+    assert links.pop("0") == links.pop("1") == "/dev/null"
+    links.pop("2")  # the terminal's: where the interpreter itself would say its last words
+    assert [link.partition(":")[0] for link in links.values()] == ["socket"]
+
+
+def test_its_command_line_names_no_lesson_and_no_submission(student: Student) -> None:
+    (line,) = _told(student, "print(open('/proc/self/cmdline').read().replace('\\x00', ' '))")
+    assert not any(word in line for word in ("solutions", "lesson", "seed"))
+
+
+SEED = 918_273_645
+FIND_SEED = f"""
+needle = str({SEED // 5} * 5).encode()  # built here, so that the source does not hold it
+found = []
+for line in open('/proc/self/maps'):
+    place, mode, *_, name = line.split()
+    if mode[0] != 'r' or name.startswith('[v') or name.startswith('/'): continue
+    first, last = (int(part, 16) for part in place.split('-'))
+    with open('/proc/self/mem', 'rb', 0) as memory:
+        memory.seek(first)
+        seen = memory.read(min(last - first, 1 << 27)) or b''
+    at = seen.find(b'"seed": ' + needle)
+    if at >= 0: print(name, at)
+    del seen
+"""
+
+
+def test_its_memory_does_not_hold_the_seed_of_a_judge(lesson: Lesson) -> None:
+    with Warm() as fresh:
+        judge = fresh.fork("judge", {"lesson": str(lesson.folder), "seed": SEED})
+        with Student(fresh, LIMITS) as student:
+            found = _told(student, FIND_SEED)
+        fresh.bury(judge)
+    assert found == []
+
+
+@pytest.mark.parametrize("limit", ["AS", "CPU", "FSIZE", "CORE", "NOFILE"])
+def test_its_limits_are_set_before_its_first_line(limit: str, student: Student) -> None:
+    (line,) = _told(student, f"import resource; print(*resource.getrlimit(resource.RLIMIT_{limit}))")
+    expected = {"AS": LIMITS.memory_mib << 20, "CPU": math.ceil(66), "FSIZE": 0, "CORE": 0, "NOFILE": 64}[limit]
+    soft, hard = map(int, line.split())
+    assert soft == hard
+    assert 0 <= soft <= expected
+
+
+@pytest.mark.usefixtures("warm_pid")
+def test_one_submissions_process_knows_nothing_of_anothers(warm: Warm) -> None:
+    with Student(warm, LIMITS) as first:
+        ask(first, written("torch.left = sys.left = 'the answers'; os.environ['LEFT'] = 'x'; return x"))
+        with Student(warm, LIMITS) as second:
+            body = "print(hasattr(torch, 'left'), hasattr(sys, 'left'), 'LEFT' in os.environ)"
+            assert _told(second, body) == ["False False False"]
+
+
+def test_a_replaced_process_starts_afresh(student: Student) -> None:
+    ask(student, written("torch.left = 1; return x"))
+    ask(student, written("os._exit(0)", "dead"))
+    assert _told(student, "print(hasattr(torch, 'left'))") == ["False"]
+
+
+def test_load_is_sent_once_a_process(student: Student) -> None:
+    answer = replace(
+        written("return x"), source=f"{TOOLS}count = [0]\ndef step(x):\n    count[0] += 1\n    return x * count[0]\n"
+    )
+    assert torch.equal(tensor_of(ask(student, answer)), X)
+    assert torch.equal(tensor_of(ask(student, answer)), X * 2)
+
+
+@pytest.mark.usefixtures("warm_pid")
+def test_a_load_message_is_what_is_run(warm: Warm) -> None:
+    process = warm.fork("student", {"memory_mib": 1024, "cpu_seconds": 5})
+    load = Load("key", "def f(x, n=1): return x\n", "f", FILE)
+    frames.send(process.channel, frames.write(load), time.monotonic() + 5)
+    assert frames.read_reply(frames.receive(process.channel, time.monotonic() + 5)) == Loaded(("x", "n"), ("n",))
+    warm.bury(process)

@@ -51,10 +51,19 @@ def stored(node: ast.AST) -> Iterator[str]:
         case ast.Lambda():
             return
         case ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
-            yield from (inner.target.id for inner in ast.walk(node) if isinstance(inner, ast.NamedExpr))
+            yield from _walruses(node)
             return
     for child in ast.iter_child_nodes(node):
         yield from stored(child)
+
+
+def _walruses(node: ast.AST) -> Iterator[str]:
+    """What `:=` in a comprehension binds around it; a lambda keeps its own."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.NamedExpr):
+            yield child.target.id
+        if not isinstance(child, ast.Lambda):
+            yield from _walruses(child)
 
 
 def _parts(node: ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp) -> Iterator[ast.AST]:

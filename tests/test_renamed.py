@@ -194,6 +194,8 @@ EXAMPLES = {
     "lesson/model.py": {"probs", "dprobs"},
     "report/terminal.py": {"dprobs"},
     "scope.py": {"dhpreact"},
+    "submission/answers.py": {"dprobs"},
+    "submission/slicing.py": {"dprobs"},
 }
 
 

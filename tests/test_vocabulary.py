@@ -558,25 +558,25 @@ TRICKS = {
         from torch import *
         load: int
         def dprobs(dlogprobs, probs):
-            return load("x.pt")
+            return load("x.pt") + exp(probs)
     """,
     "star: a binding above the star import hides what it brings": """
         load = 1
         from torch import *
         def dprobs(dlogprobs, probs):
-            return load("x.pt")
+            return load("x.pt") + exp(probs)
     """,
     "star: a walrus that is never reached hides what a star import brings": """
         from torch import *
         x = 0 and (load := 1)
         def dprobs(dlogprobs, probs):
-            return load("x.pt") + x
+            return load("x.pt") + exp(probs)
     """,
     "star: a dead binding hides what a star import brings": """
         from torch import *
         if 0: load = 1
         def dprobs(dlogprobs, probs):
-            return load("x.pt")
+            return load("x.pt") + exp(probs)
     """,
     "star: what a star import brings": """
         from torch import *

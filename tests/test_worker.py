@@ -7,6 +7,7 @@ process directly, because the vocabulary is the first wall and this is the secon
 from __future__ import annotations
 
 import itertools
+import json
 import math
 import os
 import signal
@@ -235,7 +236,7 @@ LOST = {
     ),
     "it says it passed": (
         "crashed",
-        "not a reply",
+        "not one well-formed",
         """
         text = b'{"kind": "right", "credit": 1.0}'
         os.write(_channel(), struct.pack('<III', len(text), 0, 0) + text); time.sleep(60)
@@ -243,7 +244,7 @@ LOST = {
     ),
     "it answers another question": (
         "crashed",
-        "no answer",
+        "not one well-formed",
         """
         from grader.wire import frames, messages
         os.write(_channel(), frames.write(messages.Loaded(('x',), ()))); time.sleep(60)
@@ -315,6 +316,7 @@ def test_a_step_that_answers_twice_is_not_passed_and_costs_itself_alone(
 
 def test_the_time_that_the_kit_needs_to_start_is_not_the_students() -> None:
     with Warm() as cold, Student(cold, LIMITS) as student:
+        student.deadline(0.5)  # a step's clock starts when its process is there
         assert torch.equal(tensor_of(ask(student, written("return x"), seconds=0.5)), X)
 
 
@@ -340,12 +342,7 @@ ORPHANS = {
 
 @pytest.mark.parametrize(
     "what",
-    [
-        pytest.param(what)
-        if "session" in what
-        else what
-        for what in ORPHANS
-    ],
+    [pytest.param(what) if "session" in what else what for what in ORPHANS],
 )
 def test_what_a_submission_started_is_dead_afterwards(what: str, warm: Warm, warm_pid: int) -> None:
     escape, then = ORPHANS[what]
@@ -512,12 +509,7 @@ IN_WORDS_TOO = {
 
 @pytest.mark.parametrize(
     "what",
-    [
-        pytest.param(what)
-        if what == "a nested tensor"
-        else what
-        for what in IN_WORDS_TOO
-    ],
+    [pytest.param(what) if what == "a nested tensor" else what for what in IN_WORDS_TOO],
 )
 def test_an_answer_that_no_message_can_carry_is_an_error_and_no_crash(what: str, student: Student) -> None:
     reply = ask(student, written(IN_WORDS_TOO[what]))
@@ -775,7 +767,8 @@ for line in open('/proc/self/maps'):
 
 def test_its_memory_does_not_hold_the_seed_of_a_judge(lesson: Lesson) -> None:
     with Warm() as fresh:
-        judge = fresh.fork("judge", {"lesson": str(lesson.folder), "seed": SEED})
+        judge = fresh.fork("judge", {})
+        judge.channel.sendall(json.dumps({"lesson": str(lesson.folder), "seed": SEED}).encode() + b"\n")
         with Student(fresh, LIMITS) as student:
             found = _told(student, FIND_SEED)
         fresh.bury(judge)

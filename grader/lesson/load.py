@@ -114,6 +114,7 @@ class _Reader:
         exercises = tuple(
             self._exercise(place, value, known, "training" in raw) for place, value in enumerate(raw["exercises"])
         )
+        self.start = 1
         self._distinct(exercises)
         cases = tuple(self._case(place, value, sizes, inputs) for place, value in enumerate(raw["cases"]))
         self.start = 1

@@ -20,7 +20,6 @@ from grader.scope import free_loads, stored
 
 _FILE = Path(__file__).with_name("vocabulary.toml")
 _BUILTINS = frozenset(dir(builtins))
-_UNCONDITIONAL = ast.FunctionDef | ast.ClassDef | ast.Assign | ast.AnnAssign | ast.Import | ast.ImportFrom
 _MATH = frozenset(dir(math))
 
 
@@ -88,9 +87,7 @@ def first_breach(statements: Iterable[ast.stmt], vocabulary: Vocabulary) -> Brea
         vocabulary,
         frozenset(_own_attributes(nodes)),
         frozenset(_imported_names(nodes)),
-        frozenset(
-            name for statement in statements if isinstance(statement, _UNCONDITIONAL) for name in stored(statement)
-        ),
+        frozenset(name for statement in statements for name in stored(statement)),
     )
     breaches = [breach for node in nodes for breach in checker.breaches(node)]
     breaches += [
@@ -164,8 +161,9 @@ class _Checker:
         word = name.id
         if word.startswith("__") or word in self.vocabulary.names:
             return
-        starred = "*" in self.imported and word not in self.bound and word not in _MATH
-        if word in _BUILTINS or (starred and word not in self.vocabulary.attributes):
+        unknown = word not in self.bound and word not in _MATH and word not in self.vocabulary.attributes
+        starred = "*" in self.imported and (unknown or word in self.vocabulary.reasons)
+        if word in _BUILTINS or starred:
             yield self._breach(name, word, self._reason(word))
 
     def _reason(self, word: str) -> str:

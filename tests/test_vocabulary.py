@@ -624,7 +624,8 @@ TRICKS = {
 
 
 STILL_OPEN = {
-    *(name for name in TRICKS if name.startswith("own attribute")),
+    "own attribute: a method, then probs.backward",  # the worker's engine refuses
+    "own attribute: an annotation, then probs.grad",  # it is None: inputs carry no graph
     "format: a text reads any attribute",
 }
 
@@ -1155,7 +1156,6 @@ OWNERS = (
 )
 
 
-@pytest.mark.xfail(strict=True, reason="the word generator is an argument's name, no attribute")
 def test_every_allowed_attribute_exists() -> None:
     words = _the_list().allowed["attributes"]
     assert not {word for word in words if not any(hasattr(owner, word) for owner in OWNERS)}

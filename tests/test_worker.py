@@ -7,7 +7,6 @@ process directly, because the vocabulary is the first wall and this is the secon
 from __future__ import annotations
 
 import itertools
-import json
 import math
 import os
 import signal
@@ -16,6 +15,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -27,10 +27,11 @@ from grader.judge.submission import Judge
 from grader.lesson import Lesson, Limits
 from grader.results.model import SubmissionResult
 from grader.results.store import as_text
+from grader.run.pool import Pool
 from grader.submission.answers import Answer as Written
 from grader.submission.answers import Answers, read_answers
 from grader.submission.find import Submission, submission_at
-from grader.warm.client import Warm
+from grader.warm.client import Forked, Forker, Warm
 from grader.wire import frames
 from grader.wire.messages import Answer, Call, Failed, Load, Loaded, Refused
 from grader.worker.answer import OUTPUT_CAP
@@ -40,14 +41,23 @@ LIMITS = Limits(step_seconds=1, submission_seconds=60, training_seconds=1, memor
 X = torch.arange(6, dtype=torch.float64).reshape(2, 3) + 1
 FILE = "ex.py"
 
-# Every answer starts with this: modules, and its own end of the channel.
+# Every answer starts with this: modules, its own end of the channel, and a way to speak on it with the right number.
 TOOLS = """\
 import ctypes, gc, os, signal, struct, sys, threading, time
 import torch
+from grader.wire import frames, messages
 def _channel():
     links = {fd: os.readlink(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd") if fd.isdigit() and
              os.path.lexists(f"/proc/self/fd/{fd}")}
     return next(int(fd) for fd, link in links.items() if link.startswith("socket:"))
+def _number():
+    frame = sys._getframe()
+    while frame.f_globals["__name__"] != "grader.worker.serve": frame = frame.f_back
+    return frames.number_of(frame.f_locals["frame"])
+def _say(text, number=0):
+    os.write(_channel(), struct.pack("<III", len(text), 0, number or _number()) + text)
+def _answer(message):
+    os.write(_channel(), frames.write(message, _number()))
 """
 _NUMBERS = itertools.count()
 FIRST_LINE = TOOLS.count("\n") + 2  # of an answer's body
@@ -236,19 +246,18 @@ LOST = {
     ),
     "it says it passed": (
         "crashed",
-        "not one well-formed",
-        """
-        text = b'{"kind": "right", "credit": 1.0}'
-        os.write(_channel(), struct.pack('<III', len(text), 0, 0) + text); time.sleep(60)
-        """,
+        "not a reply",
+        """_say(b'{"kind": "right", "credit": 1.0}'); time.sleep(60)""",
     ),
     "it answers another question": (
         "crashed",
-        "not one well-formed",
-        """
-        from grader.wire import frames, messages
-        os.write(_channel(), frames.write(messages.Loaded(('x',), ()))); time.sleep(60)
-        """,
+        "no answer",
+        "_answer(messages.Loaded(('x',), ())); time.sleep(60)",
+    ),
+    "it answers a later question": (
+        "crashed",
+        "more than one answer",
+        "_say(b'{}', _number() + 1); time.sleep(60)",
     ),
     "half a message, then silence": ("timeout", "time was up", "os.write(_channel(), b'\\x09'); time.sleep(60)"),
     "half a message, then death": ("crashed", "exit code 0", "os.write(_channel(), b'\\x09'); os._exit(0)"),
@@ -286,32 +295,37 @@ def test_the_same_while_the_file_is_read_costs_the_answer_too(what: str, student
     assert torch.equal(tensor_of(ask(student, written("return x + 2", "after"))), X + 2)
 
 
-TWO = """
-from grader.wire import frames, messages
-os.write(_channel(), frames.write(messages.Answer((messages.Refused('None'),), False, (), '')))
-"""
-DESYNC = "what is left in the pipe is taken for the answer to the next question"
+NONE_FIRST = "_answer(messages.Answer((messages.Refused('None'),), False, (), ''))"
 
 
 @pytest.mark.parametrize("pause", ["", "time.sleep(0.3)"], ids=["at once", "late"])
 def test_a_second_answer_to_one_question_is_never_the_answer_to_the_next(pause: str, student: Student) -> None:
-    ask(student, written(f"{TWO}\n{pause}\nreturn x"))
+    first = ask(student, written(f"{NONE_FIRST}\n{pause}\nreturn x"))
+    assert isinstance(first, Answer)
+    assert first.returned == (Refused("None"),)
     assert torch.equal(tensor_of(ask(student, written("return x + 2", "after"))), X + 2)
 
 
+@pytest.mark.parametrize("pause", ["", "time.sleep(0.1)"], ids=["at once", "late"])
 def test_a_step_that_answers_twice_is_not_passed_and_costs_itself_alone(
-    lesson: Lesson, warm: Warm, monkeypatch: pytest.MonkeyPatch
+    pause: str, lesson: Lesson, warm: Warm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    body = """
-    from grader.wire import frames, messages
+    body = f"""
     right = dlogprobs / probs
-    os.write(_channel(), frames.write(messages.Answer((right,), False, (), '')))
+    _answer(messages.Answer((right,), False, (), ''))
+    {pause}
     return right
     """
     plant(monkeypatch, written(body, "dprobs", "dlogprobs, probs"))
     result = judge_solution(lesson, warm, "ex1_chain.dprobs", "ex1_chain.dcounts", limits=LIMITS)
     assert step_of(result, "ex1_chain.dprobs").credit == 0
     assert step_of(result, "ex1_chain.dcounts").passes
+
+
+def test_a_process_that_dies_between_two_questions_does_not_cost_the_next_step(student: Student) -> None:
+    ask(student, written("threading.Timer(0.1, os._exit, (0,)).start(); return x"))
+    time.sleep(0.5)
+    assert torch.equal(tensor_of(ask(student, written("return x + 2", "after"))), X + 2)
 
 
 def test_the_time_that_the_kit_needs_to_start_is_not_the_students() -> None:
@@ -340,10 +354,7 @@ ORPHANS = {
 }
 
 
-@pytest.mark.parametrize(
-    "what",
-    [pytest.param(what) if "session" in what else what for what in ORPHANS],
-)
+@pytest.mark.parametrize("what", ORPHANS)
 def test_what_a_submission_started_is_dead_afterwards(what: str, warm: Warm, warm_pid: int) -> None:
     escape, then = ORPHANS[what]
     with Student(warm, LIMITS) as student:
@@ -355,6 +366,39 @@ def test_what_a_submission_started_is_dead_afterwards(what: str, warm: Warm, war
     finally:
         if not dies(child, 0.01):
             os.kill(child, signal.SIGKILL)
+
+
+LINE_OF_STRAYS = """
+inner, outer = os.pipe()
+if os.fork() == 0:
+    os.setsid()
+    for generation in range(4):  # each leaves its parent's session, and its parent waits for nothing
+        os.write(outer, struct.pack('<i', os.getpid()))
+        if os.fork(): break
+        os.setsid()
+    time.sleep(60)
+    os._exit(0)
+time.sleep(0.3)
+return torch.tensor(struct.unpack('<4i', os.read(inner, 16)), dtype=torch.float64)
+"""
+
+
+@pytest.mark.xfail(strict=True, reason="each burial kills one generation: what a killed stray leaves behind lives on")
+def test_strays_of_strays_are_dead_afterwards(warm: Warm, warm_pid: int) -> None:
+    with Student(warm, LIMITS) as student:
+        strays = [int(pid) for pid in tensor_of(ask(student, written(LINE_OF_STRAYS)))]
+    alive = [pid for pid in strays if not dies(pid)]
+    left = [pid for pid, process in processes().items() if process.parent == warm_pid]
+    for pid in {*alive, *left}:
+        os.kill(pid, signal.SIGKILL)
+    assert (alive, left) == ([], [])
+
+
+def test_burying_one_submission_leaves_the_others_alone(warm: Warm, student: Student) -> None:
+    ask(student, written("torch.left = 1; return x"))
+    with Student(warm, LIMITS) as other:
+        ask(other, written(ORPHAN.format(escape="os.setsid()", then="return x")))
+    assert _told(student, "print(torch.left)") == ["1"]
 
 
 def test_a_child_that_holds_the_pipe_open_does_not_make_a_dead_process_live(student: Student) -> None:
@@ -507,10 +551,7 @@ IN_WORDS_TOO = {
 }
 
 
-@pytest.mark.parametrize(
-    "what",
-    [pytest.param(what) if what == "a nested tensor" else what for what in IN_WORDS_TOO],
-)
+@pytest.mark.parametrize("what", IN_WORDS_TOO)
 def test_an_answer_that_no_message_can_carry_is_an_error_and_no_crash(what: str, student: Student) -> None:
     reply = ask(student, written(IN_WORDS_TOO[what]))
     assert not isinstance(reply, Lost), reply
@@ -749,9 +790,7 @@ def test_its_command_line_names_no_lesson_and_no_submission(student: Student) ->
 
 
 SEED = 918_273_645
-FIND_SEED = f"""
-needle = str({SEED // 5} * 5).encode()  # built here, so that the source does not hold it
-found = []
+FIND_SEED = """
 for line in open('/proc/self/maps'):
     place, mode, *_, name = line.split()
     if mode[0] != 'r' or name.startswith('[v') or name.startswith('/'): continue
@@ -759,20 +798,34 @@ for line in open('/proc/self/maps'):
     with open('/proc/self/mem', 'rb', 0) as memory:
         memory.seek(first)
         seen = memory.read(min(last - first, 1 << 27)) or b''
-    at = seen.find(b'"seed": ' + needle)
-    if at >= 0: print(name, at)
+    at = seen.find(b'91827')  # in two halves, so that the code that looks for it does not hold it
+    while at >= 0:
+        if seen[at + 5 : at + 9] == b'3645': print(name)
+        at = seen.find(b'91827', at + 1)
     del seen
 """
 
 
-def test_its_memory_does_not_hold_the_seed_of_a_judge(lesson: Lesson) -> None:
-    with Warm() as fresh:
-        judge = fresh.fork("judge", {})
-        judge.channel.sendall(json.dumps({"lesson": str(lesson.folder), "seed": SEED}).encode() + b"\n")
-        with Student(fresh, LIMITS) as student:
+def test_its_memory_does_not_hold_the_seed_of_a_run(lesson: Lesson, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    fork = Forker.fork
+
+    def noted(forker: Forker, role: str, arguments: dict[str, Any]) -> Forked:
+        asked.append(f"{role} {arguments}")
+        return fork(forker, role, arguments)
+
+    monkeypatch.setattr(Forker, "fork", noted)
+    sample = Request(submission_at(ROOT / "data" / "class" / "s01", lesson), frozenset({"ex2_cross_entropy.dlogits"}))
+    with Pool(lesson, SEED) as pool:
+        ((_, result),) = pool.judge([sample])
+        assert isinstance(result, SubmissionResult)
+        assert result.seed == SEED
+        assert pool._warm
+        with Student(pool._warm, LIMITS) as student:
             found = _told(student, FIND_SEED)
-        fresh.bury(judge)
     assert found == []
+    assert asked[0].startswith("judge")
+    assert not [line for line in asked if str(SEED) in line or str(lesson.folder) in line]
 
 
 @pytest.mark.parametrize("limit", ["AS", "CPU", "FSIZE", "CORE", "NOFILE"])

@@ -20,6 +20,8 @@ from grader.scope import free_loads, stored
 
 _FILE = Path(__file__).with_name("vocabulary.toml")
 _BUILTINS = frozenset(dir(builtins))
+# Honest names of one's own methods, which lead nowhere on a tensor: the worker has no autograd engine.
+_HARMLESS_OWN = frozenset({"backward", "grad", "open", "input", "id", "hash", "dir", "vars", "help", "exit", "quit"})
 _MATH = frozenset(dir(math))
 
 
@@ -152,9 +154,15 @@ class _Checker:
             yield self._breach(node, name, self._reason(name))
 
     def _attribute(self, node: ast.AST, attr: str) -> Iterator[Breach]:
-        allowed = attr in self.vocabulary.attributes or (attr in self.own and not attr.startswith("__"))
+        allowed = attr in self.vocabulary.attributes or self._is_own(attr)
         if not allowed and attr not in self.vocabulary.methods:
             yield self._breach(node, f".{attr}", self._reason(attr))
+
+    def _is_own(self, attr: str) -> bool:
+        """Whether a class of the student's own may have given this name to an attribute of its objects."""
+        if attr not in self.own or attr.startswith("_"):
+            return False
+        return attr not in self.vocabulary.reasons or attr in _HARMLESS_OWN
 
     def builtin(self, name: ast.Name) -> Iterator[Breach]:
         """A name looked up outside any function: it may be one of Python's own, also where the file rebinds it."""

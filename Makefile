@@ -39,6 +39,7 @@ help:
 	@echo "  make doctor                 what this machine has, and what is missing"
 	@echo "  make test                   the kit's own tests     make lint    ruff and mypy"
 	@echo "  make bench                  what it costs, measured make setup   .venv alone"
+	@echo "  make docs-pictures          draw the pictures of the README from real runs"
 
 setup: $(VENV)/.ready
 

@@ -189,7 +189,6 @@ def _soon(look: Callable[[], list[int]], within: float = 20.0) -> list[int]:
     return found
 
 
-@pytest.mark.xfail(strict=True, reason="its socket is closed a moment before the system says that it is dead")
 def test_a_warm_process_that_is_just_dying_is_replaced_as_well(
     lesson: Lesson, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

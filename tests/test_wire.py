@@ -141,6 +141,15 @@ def test_what_was_read_is_the_readers_own_memory() -> None:
     assert _alike(read.returned[0], torch.ones(3))
 
 
+@pytest.mark.parametrize("number", [0, 1, (1 << 32) - 1])
+def test_a_frame_carries_the_number_of_its_question(number: int) -> None:
+    reply = Failed(False, "no", 3, "")
+    frame = frames.write(reply, number)
+    assert frames.number_of(frame) == number
+    assert frames.numbered(frames.write(reply), number) == frame
+    assert frames.read_reply(frame) == reply
+
+
 @pytest.mark.parametrize(
     "message",
     [

@@ -383,7 +383,6 @@ return torch.tensor(struct.unpack('<4i', os.read(inner, 16)), dtype=torch.float6
 """
 
 
-@pytest.mark.xfail(strict=True, reason="each burial kills one generation: what a killed stray leaves behind lives on")
 def test_strays_of_strays_are_dead_afterwards(warm: Warm, warm_pid: int) -> None:
     with Student(warm, LIMITS) as student:
         strays = [int(pid) for pid in tensor_of(ask(student, written(LINE_OF_STRAYS)))]

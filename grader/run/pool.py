@@ -74,7 +74,10 @@ class Pool:
                     slot = key.data
                     place = slot.at
                     reply = _reply(slot)
-                    if reply is None or place is None:
+                    if reply is None:
+                        continue
+                    if place is None:  # an idle judge that died is not needed any more
+                        selector.unregister(slot.process.channel)
                         continue
                     if "result" in reply:
                         yield place, result_from_json(reply["result"])

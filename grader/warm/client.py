@@ -15,6 +15,7 @@ from typing import Any
 
 from grader.errors import WorkerFault
 
+_DYING = 0.5  # seconds
 _PACKAGE_PARENT = Path(__file__).resolve().parents[2]
 _START = "import sys; sys.path.append(sys.argv[2]); from grader.warm.process import main; main(int(sys.argv[1]))"
 
@@ -96,7 +97,12 @@ class Warm(Forker):
         super().__init__(ours)
 
     def is_alive(self) -> bool:
-        return self._process.poll() is None
+        """Whether it still runs; one that is just dying gets a moment to be dead."""
+        try:
+            self._process.wait(timeout=_DYING)
+        except subprocess.TimeoutExpired:
+            return True
+        return False
 
     def __enter__(self) -> Warm:
         return self

@@ -69,6 +69,8 @@ def main(control_fd: int) -> None:
                     _bury(control, pid, 0)
                 _controls.remove(control)
                 if control is first:
+                    for orphaned in [(other, pid) for other in _controls for pid in list(other.children)]:
+                        _bury(*orphaned, 0)
                     os._exit(0)  # nothing to clean up, and torch takes long to unload
 
 
@@ -171,12 +173,20 @@ def _bury(control: Control, pid: int, wait: float) -> int | None:
 def _bury_strays() -> None:
     """Kills what a dead process left behind in a session of its own: children of ours that nobody forked here."""
     known = {pid for control in _controls for pid in control.children}
-    with contextlib.suppress(OSError):
-        listed = Path(f"/proc/self/task/{os.getpid()}/children").read_text(encoding="ascii").split()
-        for stray in {int(pid) for pid in listed} - known:
+    while strays := _children() - known:  # burying one may bring its own children
+        for stray in strays:
             with contextlib.suppress(ProcessLookupError, ChildProcessError):
                 os.kill(stray, signal.SIGKILL)
                 os.waitpid(stray, 0)
+
+
+def _children() -> set[int]:
+    """The processes whose parent is this one; empty where the system does not list them."""
+    try:
+        listed = Path(f"/proc/self/task/{os.getpid()}/children").read_text(encoding="ascii")
+    except OSError:
+        return set()
+    return {int(pid) for pid in listed.split()}
 
 
 def _prctl(option: int, value: int) -> None:

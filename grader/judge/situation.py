@@ -84,6 +84,7 @@ class Situation:
         """How far a right answer in float32 may be off."""
         exact = self.reference(tensor, cuts)
         if (tensor, cuts) not in self._float32_errors:
+            keep_small(self._float32_errors)
             drawn = self._cuts(cuts, "single")
             rounded = Backward(self._single_tape, drawn).gradient(tensor).double()
             self._float32_errors[tensor, cuts] = float((rounded - exact.gradient).abs().max())

@@ -8,7 +8,8 @@ reference   the right answer at cut points, and the scale that errors are measur
 situation   one case of one callable: what is injected, what is right
 student     the student process: load, call, deadlines, death
 compare     one answer against one reference
-diagnosis   which mistake explains a wrong answer
+diagnosis/  which mistake explains a wrong answer: predictions from graph and numbers
+tags        the closed list of mistakes
 verdict     all cases of one step -> its verdict
 steps       one callable of a student -> the results of its steps
 chain       the student's own chain, end to end

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -22,6 +23,8 @@ class Comparison:
 
     outcome: Outcome
     fact: str = ""  # for wrong and shape: what is off, without the numbers of hidden cases
+    tag: str = ""  # of the mistake, where the form alone shows it
+    off: Tensor | None = None  # bool: which elements differ
     proves: bool = False  # the right answer is not zero in exact arithmetic
     got: Tensor | None = None  # in the reference's shape, where it has as many elements
     scaled_error: float | None = None
@@ -35,14 +38,14 @@ def compare(got: Tensor, situation: Situation, tensor: str, cuts: frozenset[str]
     right, shape = reference.gradient, tuple(reference.gradient.shape)
     if got.dtype not in _FLOATS:
         kind = str(got.dtype).removeprefix("torch.")
-        return Comparison("wrong", f"it holds {kind} numbers; a gradient is float32 or float64")
+        return Comparison("wrong", f"it holds {kind} numbers; a gradient is float32 or float64", "dtype")
     if got.numel() != right.numel():
         return Comparison(
             "wrong", f"its shape is {_shape(got)}, which has {got.numel()} elements; expected {_tuple(shape)}"
         )
     if not bool(torch.isfinite(got).all()):
         bad = int((~torch.isfinite(got)).sum())
-        return Comparison("wrong", f"{bad} of {got.numel()} elements are not finite (NaN or infinite)")
+        return Comparison("wrong", f"{bad} of {got.numel()} elements are not finite (NaN or infinite)", "not-finite")
     aligned = got.to(torch.float64).reshape(shape)
     single = got.dtype == torch.float32 or view == "single"
     tolerance = situation.float32_tolerance(tensor, cuts) if single else TOLERANCE * reference.scale
@@ -58,11 +61,12 @@ def compare(got: Tensor, situation: Situation, tensor: str, cuts: frozenset[str]
         fact = f"{differing} of {error.numel()} elements differ"
         if tuple(got.shape) != shape:
             fact = f"its shape is {_shape(got)}, expected {_tuple(shape)}, and {fact}"
-        return Comparison("wrong", fact, reference.proves, aligned, scaled, differing)
+        return Comparison("wrong", fact, "", error > tolerance, reference.proves, aligned, scaled, differing)
     if tuple(got.shape) != shape:
         fact = f"its shape is {_shape(got)}, expected {_tuple(shape)}; the values are right"
-        return Comparison("shape", fact, reference.proves, aligned, scaled, 0, note)
-    return Comparison("right", "", reference.proves, aligned, scaled, 0, note)
+        tag = "keepdim" if _long(got.shape) == _long(shape) else "flattened"
+        return Comparison("shape", fact, tag, None, reference.proves, aligned, scaled, 0, note)
+    return Comparison("right", "", "", None, reference.proves, aligned, scaled, 0, note)
 
 
 def _fits_tied(
@@ -85,6 +89,11 @@ def _fits_tied(
             "a subgradient shares it out among them"
         )
     return False, ""
+
+
+def _long(shape: Sequence[int]) -> list[int]:
+    """The lengths of a shape but those of 1."""
+    return [length for length in shape if length != 1]
 
 
 def _shape(tensor: Tensor) -> str:

@@ -37,11 +37,17 @@ class Reference:
 
 
 class Backward:
-    """Gradients on one tape with some of them cut; each is worked out once."""
+    """Gradients on one tape with some of them cut; each is worked out once.
 
-    def __init__(self, tape: Tape, cuts: Mapping[str, Tensor]) -> None:
+    `closed` are paths, (tensor, tensor made from it), along which nothing flows back.
+    """
+
+    def __init__(
+        self, tape: Tape, cuts: Mapping[str, Tensor], closed: frozenset[tuple[str, str]] = frozenset()
+    ) -> None:
         self._tape = tape
         self._cuts = cuts
+        self._closed = closed
         self._products: dict[str, dict[str, Tensor]] = {}
         self._gradients: dict[str, Tensor] = {}
 
@@ -60,6 +66,8 @@ class Backward:
         graph = self._tape.graph
         parts: dict[str, Tensor] = {}
         for place, user in enumerate(graph.users[tensor]):
+            if (tensor, user.tensor) in self._closed:
+                continue
             if user.tensor == graph.loss or graph.loss in graph.downstream[user.tensor]:
                 products = self.path(place).through(user.tensor)
                 if tensor in products:
@@ -79,6 +87,21 @@ class Backward:
     def path(self, _place: int) -> Backward:
         """Where the contribution of a tensor's `place`th user comes from."""
         return self
+
+
+class Altered(Backward):
+    """The same, but with something else than what flows back from one statement to what it reads."""
+
+    def __init__(
+        self,
+        tape: Tape,
+        cuts: Mapping[str, Tensor],
+        closed: frozenset[tuple[str, str]],
+        made: str,
+        products: Mapping[str, Tensor],
+    ) -> None:
+        super().__init__(tape, cuts, closed)
+        self._products[made] = dict(products)
 
 
 class Shaken(Backward):

@@ -88,6 +88,7 @@ class _Work:
                 step,
                 self.exercise.is_chain,
                 work.injection.cuts,
+                self.written.mentioned,
                 self.written.line,
                 tuple(cases[place]),
                 public[place] if public else None,
@@ -165,11 +166,14 @@ class _Work:
         wanted = len(self.steps) if self.exercise.function else None
         problem = _wrong_form(reply, wanted, self.exercise)
         if problem:
-            return [CaseOutcome(situation, "error", problem) for _ in self.steps]
+            refused = any(isinstance(item, Refused) for item in reply.returned[:1])
+            tag = "no-tensor" if wanted is None or refused else ""
+            return [CaseOutcome(situation, "error", problem, tag=tag) for _ in self.steps]
         outcomes: list[CaseOutcome] = []
         for step, item in zip(self.steps, reply.returned, strict=True):
             if isinstance(item, Refused):
-                outcomes.append(CaseOutcome(situation, "error", f"it returned {item.what}; expected a tensor"))
+                fact = f"it returned {item.what}; expected a tensor"
+                outcomes.append(CaseOutcome(situation, "error", fact, tag="no-tensor"))
                 continue
             comparison = compare(item, situation, step.tensor, self.injection.cuts, view)
             outcomes.append(

@@ -7,6 +7,7 @@ from typing import Literal
 
 from grader.judge.compare import TOLERANCE, Comparison
 from grader.judge.diagnosis import Observation, diagnose
+from grader.judge.diagnosis.where import where_off
 from grader.judge.situation import Situation
 from grader.lesson import Lesson, Step
 from grader.results.model import Float32Row, Mistake, StepResult
@@ -16,6 +17,11 @@ _UNNOTICED = (
     "the comparison on the real chain does not notice, because what differs is zero there in exact arithmetic; "
     "a step has to be right for any gradient that reaches it"
 )
+_NO_TENSOR = "return the gradient itself, as one torch tensor; a function without `return` returns None"
+_FORMS = {
+    "dtype": "work in the type of the inputs: no .int(), .long() or .half(), and no tensor of integers to add into",
+    "not-finite": "look for a division by zero, the log of zero, or a power of something negative",
+}
 LOST = frozenset({"timeout", "memory", "crashed"})
 
 
@@ -30,6 +36,7 @@ class CaseOutcome:
     observation: Observation | None = None
     changed: tuple[str, ...] = ()
     line: int | None = None
+    tag: str = ""  # of the mistake, where the form alone shows it
 
 
 @dataclass(frozen=True)
@@ -39,6 +46,7 @@ class Evidence:
     step: Step
     must_prove: bool  # a reference that is zero in exact arithmetic proves nothing
     cuts: frozenset[str]
+    mentioned: frozenset[str]  # the names in the student's code
     line: int | None
     cases: tuple[CaseOutcome, ...]
     public: CaseOutcome | None = None  # the lecture's sizes; looked at when a case is not right
@@ -76,7 +84,7 @@ def decide(evidence: Evidence, lesson: Lesson) -> StepResult:
                 base,
                 verdict="shape",
                 message=_shape_fact(evidence, slipped.comparison),
-                mistake=Mistake("keepdim", _shape_help(evidence)),
+                mistake=Mistake(slipped.comparison.tag, _shape_help(evidence, slipped.comparison.tag)),
             ),
             evidence,
         )
@@ -120,13 +128,25 @@ def _bad(base: StepResult, evidence: Evidence, bad: CaseOutcome) -> StepResult:
         return replace(base, verdict="hard-coded", message=fact, mistake=Mistake("hard-coded", help))
     if bad.kind == "error":
         seen = public if public and public.kind == "error" else bad  # rather with the sizes the student knows
-        return replace(base, verdict="error", message=seen.fact, line=seen.line or base.line, float32=None)
-    observations = [case.observation for case in evidence.cases if case.observation and not case.situation.case.ties]
-    step = evidence.step
-    mistake = diagnose(observations, step.tensor, evidence.cuts)
+        mistake = Mistake(seen.tag, _NO_TENSOR) if seen.tag else None
+        line = seen.line or base.line
+        return replace(base, verdict="error", message=seen.fact, line=line, float32=None, mistake=mistake)
+    mistake = _mistake(evidence, bad)
     shown = public.comparison if public and public.comparison else bad.comparison
     fact = shown.fact if shown else bad.fact
+    if public and not mistake and public.comparison and public.comparison.off is not None:
+        place = where_off(public.comparison.off, public.situation, evidence.step.tensor)
+        fact += f", {place}" if place else ""
     return _with_numbers(replace(base, verdict="wrong", message=fact, mistake=mistake), evidence)
+
+
+def _mistake(evidence: Evidence, bad: CaseOutcome) -> Mistake | None:
+    """What the form shows, or what explains the numbers of all cases."""
+    if bad.comparison and bad.comparison.tag:
+        return Mistake(bad.comparison.tag, _FORMS[bad.comparison.tag])
+    outcomes = [*evidence.cases, *([evidence.public] if evidence.public else [])]
+    observations = [case.observation for case in outcomes if case.observation and not case.situation.case.ties]
+    return diagnose(observations, evidence.step.tensor, evidence.cuts, evidence.mentioned)
 
 
 def _earns_half(outcome: CaseOutcome, evidence: Evidence) -> bool:
@@ -186,10 +206,11 @@ def _shape_fact(evidence: Evidence, hidden: Comparison) -> str:
     return public.fact if public and public.outcome == "shape" else hidden.fact
 
 
-def _shape_help(evidence: Evidence) -> str:
+def _shape_help(evidence: Evidence, tag: str) -> str:
     tensor = evidence.step.tensor
+    mend = "keepdim=True in a sum, or " if tag == "keepdim" else ""
     return (
-        f"give it the shape of {tensor} itself (keepdim=True in a sum, or .view({tensor}.shape)): "
+        f"give it the shape of {tensor} itself ({mend}.view({tensor}.shape)): "
         f"an update in place of {tensor} fails or broadcasts otherwise"
     )
 

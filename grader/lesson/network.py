@@ -44,10 +44,11 @@ class Network:
         where = f"{file}:{lines[-1]}" if lines else file
         return KitError(f"cannot be run: {type(error).__name__}: {error}", where=where)
 
-    def evaluate(self, statement: Statement, values: Mapping[str, Any]) -> Tensor:
-        """The right-hand side of one statement."""
+    def evaluate(self, statement: Statement, values: Mapping[str, Any], expression: str = "") -> Tensor:
+        """The right-hand side of one statement, or another `expression` of the kit's own in its place."""
+        code = compile(expression, "forward.py", "eval") if expression else self._code[statement.tensor]
         try:
-            result = eval(self._code[statement.tensor], self._globals, dict(values))
+            result = eval(code, self._globals, dict(values))
         except Exception as error:
             where = f"{self.graph.file}:{statement.line}"
             raise KitError(f"{statement.source} failed: {type(error).__name__}: {error}", where=where) from None

@@ -37,7 +37,7 @@ class Float32Row:
 
 @dataclass(frozen=True)
 class Mistake:
-    """Which mistake it is: a tag of the closed list in judge/diagnosis.py, and what helps."""
+    """Which mistake it is: a tag of the closed list in judge/tags.py, and what helps."""
 
     tag: str
     help: str

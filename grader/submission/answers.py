@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -31,6 +32,7 @@ class Answer:
     line: int | None = None
     source: str = ""
     parameters: tuple[str, ...] = ()  # as its text has them, for callables that hide theirs (`*args`)
+    mentioned: frozenset[str] = frozenset()  # the names in its code
 
 
 @dataclass(frozen=True)
@@ -159,7 +161,12 @@ def _answer(
         line,
         part.text,
         parameters_of(function_of(program, definition.node, name)),
+        _names(part.statements),
     )
+
+
+def _names(statements: Iterable[ast.stmt]) -> frozenset[str]:
+    return frozenset(node.id for part in statements for node in ast.walk(part) if isinstance(node, ast.Name))
 
 
 def _may_define(piece: Broken, name: str, program: Program) -> bool:

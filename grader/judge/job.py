@@ -16,6 +16,7 @@ class Request:
     submission: Submission
     steps: frozenset[str] = frozenset()  # "exercise.step"
     is_check: bool = False  # a self-check trains for longer than a class run
+    mends: bool = True  # whether to look for the nearest mend of what is wrong
 
 
 def job(request: Request) -> str:
@@ -33,6 +34,7 @@ def job(request: Request) -> str:
                 },
                 "steps": sorted(request.steps),
                 "is_check": request.is_check,
+                "mends": request.mends,
             }
         )
         + "\n"
@@ -53,4 +55,5 @@ def read_job(line: str) -> Request:
         ),
         frozenset(raw["steps"]),
         raw["is_check"],
+        raw["mends"],
     )

@@ -15,7 +15,8 @@ from grader.judge.real_chain import RealChain
 from grader.judge.situation import Situation, Situations, View
 from grader.judge.student import Lost, Student
 from grader.judge.verdict import LOST, CaseOutcome, Evidence, Kind, decide
-from grader.lesson import Exercise, Lesson, Step
+from grader.lesson import Case, Exercise, Lesson, Step
+from grader.lesson.model import GRADIENT_PREFIX
 from grader.results.model import Float32Row, StepResult
 from grader.submission.answers import Answer as Written
 from grader.wire.messages import Answer, Failed, Loaded, Refused
@@ -62,6 +63,33 @@ def _judged(
     results = [decide(evidence, desk.lesson) for evidence in work.evidence()]
     remark = _not_from_the_start(exercise, injection)
     return [replace(result, note=result.note or remark) for result in results] if remark else results
+
+
+def right_in(
+    desk: Desk,
+    student: Student,
+    exercise: Exercise,
+    steps: Sequence[Step],
+    written: Written,
+    case: Case,
+    deadline: float,
+) -> list[bool] | None:
+    """Whether a ready answer is right in one case, step by step; None if its process was lost."""
+    student.forget(written)
+    loaded = student.load(written, deadline)
+    if isinstance(loaded, Lost):
+        return None
+    injection = (
+        resolve(desk.lesson, [step.tensor for step in steps], loaded, written) if isinstance(loaded, Loaded) else None
+    )
+    if not isinstance(injection, Injection):
+        return [False] * len(steps)
+    read = frozenset(tensor for tensor in injection.cuts if GRADIENT_PREFIX + tensor in written.mentioned)
+    work = _Work(desk, student, exercise, tuple(steps), written, replace(injection, cuts=read), deadline)
+    outcomes = work.outcomes_in(case)
+    if outcomes[0].kind in LOST:
+        return None
+    return [outcome.kind == "right" and not outcome.changed for outcome in outcomes]
 
 
 @dataclass(frozen=True)
@@ -127,6 +155,14 @@ class _Work:
             if not (isinstance(usual, Answer) and isinstance(other, Answer) and _same(usual, other)):
                 read.add(cut)
         return frozenset(read)
+
+    def outcomes_in(self, case: Case) -> list[CaseOutcome]:
+        """One case alone."""
+        if case is self.desk.lesson.public_case:
+            situation = self.desk.situations.public(self.exercise.name, self.written.name)
+        else:
+            situation = self.desk.situations.hidden(self.exercise.name, self.written.name, case)
+        return self._outcomes(situation, "plain")
 
     def _cases(self, view: View) -> list[list[CaseOutcome]]:
         """For each step its outcomes in all cases, up to one in which the process is lost."""

@@ -79,6 +79,10 @@ class Student:
             return self._lost_to_junk("an answer came before its question")
         return reply
 
+    def forget(self, written: Written) -> None:
+        """Makes the next load of this answer a new one: its source is another."""
+        self._loaded.pop(answer_key(written.exercise, written.name), None)
+
     def call(self, written: Written, frame: bytes, deadline: float) -> Answer | Failed | Lost:
         """Calls an answer, loading it first where the process is new."""
         ready = self.load(written, deadline)

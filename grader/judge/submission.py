@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from functools import cache
 
 from grader import __version__
 from grader.judge.chain import chain_reaches
 from grader.judge.job import Request
+from grader.judge.mend import mended
 from grader.judge.real_chain import RealChain
 from grader.judge.situation import Situations
 from grader.judge.steps import Desk, judge_callable
@@ -15,7 +17,7 @@ from grader.judge.student import Student
 from grader.judge.training import Course, judge_training, make_course
 from grader.lesson import Exercise, Lesson, Step, TrainingPlan
 from grader.results.model import ExerciseResult, StepResult, SubmissionResult
-from grader.submission.answers import Answers, callable_of, read_answers
+from grader.submission.answers import Answers, callable_of, callables, read_answers
 from grader.warm.client import Forker
 from grader.worker.limits import LAYERS
 
@@ -45,6 +47,8 @@ class Judge:
                 if exercise.is_chain and len(wanted) == len(exercise.steps):
                     own = {step.name: answers.by_name[exercise.name, step.name] for step in exercise.gradient_steps}
                     reaches = chain_reaches(self._desk, student, exercise, own)
+        if request.mends:
+            exercises = self._mended(exercises, answers)
         return SubmissionResult(
             __version__,
             self._lesson.name,
@@ -70,6 +74,22 @@ class Judge:
             if step.is_training:
                 results[step.name] = self._training(student, exercise, step, answers, results, request)
         return [results[step.name] for step in wanted]
+
+    def _mended(self, results: Sequence[ExerciseResult], answers: Answers) -> list[ExerciseResult]:
+        """The results with the nearest mend of each wrong step: all verdicts are settled, in another process."""
+        with Student(self._forker, self._lesson.limits) as workshop:
+            return [self._exercise_mended(workshop, result, answers) for result in results]
+
+    def _exercise_mended(self, workshop: Student, result: ExerciseResult, answers: Answers) -> ExerciseResult:
+        exercise = self._lesson.exercise(result.exercise)
+        settled = {step.step: step for step in result.steps}
+        for name in callables(exercise):
+            written = answers.by_name[exercise.name, name]
+            steps = [s for s in exercise.gradient_steps if callable_of(exercise, s) == name and s.name in settled]
+            found = [settled[step.name] for step in steps]
+            if len(steps) == len(exercise.gradient_steps) or not exercise.function:
+                settled |= {r.step: r for r in mended(self._desk, workshop, exercise, steps, written, found)}
+        return replace(result, steps=tuple(settled[step.step] for step in result.steps))
 
     def _needed(self, exercise: Exercise, wanted: Collection[Step]) -> list[Step]:
         """The gradient steps to judge: one function is judged as a whole, and training needs its gradients."""

@@ -1,0 +1,13 @@
+"""The nearest mend: a small edit of the student's own code that makes a wrong step right in every case.
+
+text     an edit as a change of the student's text
+rules    the local derivative of a forward line, written out: what a missing path would add
+edits    the small edits of one answer, the likeliest first
+search   runs them like any student code, and keeps one only if it is the only nearest one
+
+Mends run in a student process of their own, after all verdicts are settled: they cannot change any.
+"""
+
+from grader.judge.mend.search import mended
+
+__all__ = ["mended"]

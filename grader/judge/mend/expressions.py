@@ -1,0 +1,184 @@
+"""The changes of numbers, names and operators."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from grader.judge.diagnosis.ratios import number_of
+from grader.judge.mend.sites import (
+    AXES,
+    FARTHER,
+    NEAR,
+    REDUCING,
+    Change,
+    Scope,
+    Site,
+    World,
+    added_constants,
+    expression,
+    later,
+    method_of,
+    shape_of,
+    tensor_of,
+    with_receiver,
+)
+from grader.lesson.model import GRADIENT_PREFIX
+
+_WITH_AXES = REDUCING | {
+    "logsumexp",
+    "cumsum",
+    "unsqueeze",
+    "squeeze",
+    "index_add_",
+    "index_add",
+    "scatter_add_",
+    "stack",
+}
+_SWAPS: dict[type[ast.operator], tuple[type[ast.operator], str]] = {
+    ast.Add: (ast.Sub, "path-sign"),
+    ast.Sub: (ast.Add, "path-sign"),
+    ast.Mult: (ast.Div, "derivative"),
+    ast.Div: (ast.Mult, "derivative"),
+    ast.FloorDiv: (ast.Div, "dtype"),
+}
+SIGNS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.FloorDiv: "//"}
+_POWERS = (-2.0, -1.5, -1.0, -0.5, 0.5, 1.5, 2.0, 3.0)
+
+
+def number_changes(site: Site) -> Iterator[Change]:
+    node, parent = site.node, site.parent
+    if not (isinstance(node, ast.Constant) and isinstance(node.value, int | float)):
+        return
+    value = float(node.value)
+    is_axis = isinstance(parent, ast.Call) and method_of(parent) in _WITH_AXES and isinstance(node.value, int)
+    if is_axis and isinstance(parent, ast.Call):
+        for axis in AXES:
+            if axis != node.value:
+                words = f"{method_of(parent)} runs over axis {node.value}; over axis {axis} the step is right"
+                hint = f"over which axis does the {method_of(parent)} run, and over which should it?"
+                yield Change(NEAR, "wrong-axis", ast.Constant(axis), words, hint)
+        return
+    if isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Pow) and node is parent.right:
+        for power in _POWERS:
+            yield _number(value, power, "derivative", "exponent")
+        return
+    in_size = isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Add | ast.Sub)
+    near = (value - 1, value + 1) if in_size or isinstance(parent, ast.Call) else ()
+    others = dict.fromkeys((-value, 2 * value, value / 2, 1.0, 2.0, 0.5, 0.0, *near))
+    for other in others:
+        tag = "bessel" if in_size else "sign" if other == -value else "factor"
+        yield _number(value, other, tag, "number")
+
+
+def _number(old: float, new: float, tag: str, what: str) -> Change:
+    number = int(new) if new == int(new) else new
+    literal = ast.Constant(number) if number >= 0 else ast.UnaryOp(ast.USub(), ast.Constant(-number))
+    return Change(NEAR, tag, literal, f"the {what} {old:g} would be right as {new:g}", f"look at the {what} {old:g}")
+
+
+def name_changes(node: ast.Name, scope: Scope, world: World) -> Iterator[Change]:
+    name = node.id
+    if name in world.sizes:
+        for size in world.sizes:
+            if size != name:
+                words = f"{name} stands where {size} should"
+                yield Change(NEAR, "factor", ast.Name(size), words, f"which size does {name} stand for here?")
+        less = ast.BinOp(ast.Name(name), ast.Sub(), ast.Constant(1))
+        yield Change(NEAR, "bessel", less, f"{name} should be {ast.unparse(less)}", f"{name} or {name} - 1?")
+        return
+    shape = shape_of(name, world)
+    candidates = [*scope.names, *(() if shape is None else sorted(world.graph.tensors)),
+                  *(GRADIENT_PREFIX + tensor for tensor in sorted(later(world)))]  # fmt: skip
+    for other in dict.fromkeys(candidates):
+        theirs = shape_of(other, world)
+        alike = shape is None or theirs is None or list(shape) == list(theirs)
+        if other == name or other in world.sizes or not alike or name in ("torch", "F", "math"):
+            continue
+        is_gradient = tensor_of(other, world) is not None or tensor_of(name, world) is not None
+        words = f"{name} stands where {other} should"
+        hint = f"is {name} the right tensor here?"
+        yield Change(NEAR, "wrong-gradient" if is_gradient else "wrong-tensor", ast.Name(other), words, hint)
+    for constant in added_constants(name, world):
+        words = f"{constant} of the forward line belongs inside"
+        yield Change(
+            NEAR, "eps", expression(f"{name} {constant}"), words, f"what stands beside {name} in its forward line?"
+        )
+    if shape is not None and not isinstance(node.ctx, ast.Store):
+        yield Change(
+            NEAR,
+            "derivative",
+            expression(f"{name}**2"),
+            f"{name} belongs squared",
+            f"is it {name} that the slope needs?",
+        )
+        yield Change(
+            FARTHER, "derivative", expression(f"{name}.exp()"), f"the exp of {name} is missing", f"look at {name}"
+        )
+
+
+def operator_changes(node: ast.BinOp) -> Iterator[Change]:
+    left, right = node.left, node.right
+    kind = type(node.op)
+    if kind in _SWAPS:
+        other, tag = _SWAPS[kind]
+        words = f"{SIGNS[kind]} should be {SIGNS[other]}"
+        yield Change(NEAR, tag, ast.BinOp(left, other(), right), words, f"look at the {SIGNS[kind]}")
+    if isinstance(node.op, ast.Mult | ast.Div | ast.Pow | ast.Add | ast.Sub):
+        tag = "extra-term" if isinstance(node.op, ast.Add | ast.Sub) else "extra-factor"
+        if isinstance(node.op, ast.Sub) and number_of(right) == 1:
+            tag = "bessel"
+        if number_of(right) is not None or isinstance(right, ast.Name):
+            tag = tag if isinstance(node.op, ast.Add | ast.Sub) else "factor" if number_of(right) is not None else tag
+        words = f"without {SIGNS.get(kind, '**')} {ast.unparse(right)} the step is right"
+        yield Change(NEAR, tag, left, words, f"is {ast.unparse(right)} needed here?")
+        if not isinstance(node.op, ast.Div | ast.Pow):
+            new = ast.UnaryOp(ast.USub(), right) if isinstance(node.op, ast.Sub) else right
+            words = f"without {ast.unparse(left)} the step is right"
+            yield Change(NEAR, tag, new, words, f"is {ast.unparse(left)} needed here?")
+    if isinstance(node.op, ast.MatMult):
+        yield from products(left, right)
+
+
+def products(left: ast.expr, right: ast.expr) -> Iterator[Change]:
+    """The operands of a matrix product, turned over and in either order."""
+    hint = "write down the shapes of both operands of the @, and of the result"
+    for turns in ((0, 1), (1, 0), (1, 1)):
+        new = ast.BinOp(_turn(left, turns[0]), ast.MatMult(), _turn(right, turns[1]))
+        cost = NEAR if sum(turns) == 1 else FARTHER
+        yield Change(cost, "transposed", new, "the transpose is in the wrong place", hint)
+    for turns in ((0, 0), (0, 1), (1, 0), (1, 1)):
+        new = ast.BinOp(_turn(right, turns[0]), ast.MatMult(), _turn(left, turns[1]))
+        cost = NEAR if sum(turns) == 0 else FARTHER
+        yield Change(cost, "transposed", new, "the operands of the @ are in the wrong order", hint)
+
+
+def _turn(node: ast.expr, turned: int) -> ast.expr:
+    if not turned:
+        return node
+    if isinstance(node, ast.Attribute) and node.attr == "T":
+        return node.value
+    return ast.Attribute(node, "T", ast.Load())
+
+
+def bracket_changes(node: ast.BinOp) -> Iterator[Change]:
+    """The same operators in the same order, but evaluated in another one."""
+    hint = "in which order does Python work out this line? Look at the brackets"
+    words = "the brackets are in the wrong place"
+    if isinstance(node.right, ast.BinOp):
+        inner = node.right
+        new = ast.BinOp(ast.BinOp(node.left, node.op, inner.left), inner.op, inner.right)
+        yield Change(NEAR, "brackets", new, words, hint)
+    if isinstance(node.left, ast.BinOp):
+        inner = node.left
+        new = ast.BinOp(inner.left, inner.op, ast.BinOp(inner.right, node.op, node.right))
+        yield Change(NEAR, "brackets", new, words, hint)
+    if isinstance(node.op, ast.Pow) and isinstance(node.left, ast.UnaryOp) and isinstance(node.left.op, ast.USub):
+        new_power = ast.UnaryOp(ast.USub(), ast.BinOp(node.left.operand, ast.Pow(), node.right))
+        yield Change(NEAR, "brackets", new_power, words, hint)
+    for side, other in ((node.left, node.right), (node.right, node.left)):
+        if isinstance(side, ast.Call) and method_of(side) in ("sum", "mean") and isinstance(side.func, ast.Attribute):
+            first = side is node.left
+            inside = ast.BinOp(side.func.value, node.op, other) if first else ast.BinOp(other, node.op, side.func.value)
+            moved = with_receiver(side, inside)
+            yield Change(NEAR, "brackets", moved, f"the {method_of(side)} has to run over the whole product", hint)

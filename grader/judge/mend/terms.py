@@ -1,0 +1,86 @@
+"""What can be put to a whole term or to the result: signs, factors, sums, paths, shapes."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from grader.judge.mend.rules import path_through
+from grader.judge.mend.sites import (
+    AXES,
+    FARTHER,
+    NEAR,
+    Change,
+    Scope,
+    Site,
+    World,
+    exponents,
+    expression,
+    likely_factors,
+    method_of,
+    with_receiver,
+)
+
+
+def term_changes(site: Site, scope: Scope, world: World) -> Iterator[Change]:
+    """Signs, factors and sums put to a whole term."""
+    node = site.node
+    if not isinstance(node, ast.UnaryOp) and not (isinstance(node, ast.Name) and isinstance(site.parent, ast.Return)):
+        negative = ast.UnaryOp(ast.USub(), node)
+        tag = "path-sign" if isinstance(site.parent, ast.BinOp) else "sign"
+        yield Change(NEAR, tag, negative, "a minus is missing", "look at the sign")
+    for size in world.sizes:
+        hint = "write the forward line as a formula: which constant stands before the sum?"
+        over = ast.BinOp(node, ast.Div(), ast.Name(size))
+        yield Change(NEAR, "factor", over, f"a division by {size} is missing", hint)
+        times = ast.BinOp(node, ast.Mult(), ast.Name(size))
+        yield Change(FARTHER, "factor", times, f"a factor {size} is missing", hint)
+        less = ast.BinOp(node, ast.Div(), ast.BinOp(ast.Name(size), ast.Sub(), ast.Constant(1)))
+        yield Change(FARTHER, "factor", less, f"a division by {size} - 1 is missing", hint)
+    yield Change(NEAR, "factor", ast.BinOp(ast.Constant(2), ast.Mult(), node), "a factor 2 is missing", "a factor?")
+    yield Change(FARTHER, "factor", ast.BinOp(node, ast.Div(), ast.Constant(2)), "it is twice as large as it should be",
+                  "a factor?")  # fmt: skip
+    for exponent in exponents(world):
+        times = ast.BinOp(ast.Constant(exponent), ast.Mult(), node)
+        yield Change(NEAR, "factor", times, f"the power rule's factor {exponent:g} is missing", "the power rule")
+    for name in likely_factors(scope, world):
+        words = f"the factor {name} is missing"
+        hint = "which tensors stand beside it in the forward line?"
+        yield Change(NEAR, "missing-factor", ast.BinOp(ast.Name(name), ast.Mult(), node), words, hint)
+    if not (isinstance(node, ast.Call) and method_of(node) in ("sum", "mean")):
+        for axis in AXES[:2]:
+            for keep in (True, False):
+                summed = ast.Call(ast.Attribute(node, "sum", ast.Load()), [ast.Constant(axis)],
+                                  [ast.keyword("keepdim", ast.Constant(True))] if keep else [])  # fmt: skip
+                words = f"a sum over axis {axis} is missing"
+                yield Change(NEAR, "missing-sum", summed, words, "was something broadcast in the forward line?")
+
+
+def result_changes(site: Site, world: World) -> Iterator[Change]:
+    """What can be missing from the result as a whole: a path, a shape, a copy."""
+    node = site.node
+    for target in world.targets:
+        for user in world.graph.users[target]:
+            text = path_through(user, target, world.shapes)
+            if text is None:
+                continue
+            words = f"what comes through {user.tensor} is missing ({world.graph.file.name}:{user.line})"
+            hint = f"how many lines of {world.graph.file.name} use {target}?"
+            term = expression(text)
+            yield Change(FARTHER, "missing-path", ast.BinOp(node, ast.Add(), term), words, hint)
+        hint = f"which shape has {target}?"
+        if len(world.targets) == 1:
+            like = f"torch.ones_like({target})"
+            spread = ast.BinOp(node, ast.Mult(), expression(like))
+            yield Change(FARTHER, "not-expanded", spread, f"stretch it to the shape of {target}", hint)
+            viewed = expression(f"X.view({target}.shape)")
+            assert isinstance(viewed, ast.Call)
+            viewed = with_receiver(viewed, node)
+            yield Change(FARTHER, "flattened", viewed, f"give it the shape of {target}", hint)
+    if isinstance(node, ast.Name):
+        copied = expression(f"{node.id}.clone()")
+        yield Change(FARTHER, "in-place", copied, "work on a copy", "which tensor is changed in place?")
+    if isinstance(node, ast.Tuple) and len(node.elts) == 1:
+        yield Change(NEAR, "no-tensor", node.elts[0], "the comma makes it a tuple", "look at the comma")
+    turned = ast.Attribute(node, "T", ast.Load())
+    yield Change(NEAR, "transposed", turned, "it is transposed", "which shape is asked for?")

@@ -1,0 +1,65 @@
+"""An edit as a change of the student's text: one piece of source written otherwise."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+
+_ATOMS = (ast.Name, ast.Constant, ast.Call, ast.Attribute, ast.Subscript, ast.Tuple, ast.List)
+
+
+@dataclass(frozen=True)
+class Edit:
+    """One small change. Of two, that with the smaller cost is nearer."""
+
+    cost: int
+    tag: str
+    line: int
+    words: str  # completes "line 31: ...": what is, and what would be right
+    hint: str  # the same for students: where to look, and not what to write
+    source: str  # the whole text after the change
+    shown: str  # the statement after the change
+
+
+class Source:
+    """The text of one answer, with places by line and column as ast counts them."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.tree = ast.parse(text)
+        self.size = sum(1 for _ in ast.walk(self.tree))
+        self._bytes = text.encode()
+        starts = [0]
+        for line in self._bytes.split(b"\n"):
+            starts.append(starts[-1] + len(line) + 1)
+        self._starts = starts
+
+    def replaced(self, old: ast.expr | ast.stmt, new: str) -> str:
+        """The text with `new` in the place of a node."""
+        start, end = self.span(old)
+        return (self._bytes[:start] + new.encode() + self._bytes[end:]).decode()
+
+    def span(self, node: ast.expr | ast.stmt) -> tuple[int, int]:
+        """Where a node stands, in bytes."""
+        assert node.end_lineno is not None
+        assert node.end_col_offset is not None
+        return self._starts[node.lineno - 1] + node.col_offset, self._starts[node.end_lineno - 1] + node.end_col_offset
+
+    def piece(self, node: ast.expr | ast.stmt) -> str:
+        """The source of a node, as the student wrote it, on one line."""
+        start, end = self.span(node)
+        return " ".join(self._bytes[start:end].decode().split())
+
+    def shown(self, statement: ast.stmt, old: ast.expr | ast.stmt, new: str) -> str:
+        """The source of a statement with one of its nodes written otherwise, on one line."""
+        first, last = self.span(statement)
+        start, end = self.span(old)
+        return " ".join((self._bytes[first:start] + new.encode() + self._bytes[end:last]).decode().split())
+
+
+def bracketed(node: ast.expr, parent: ast.AST, old: ast.expr) -> str:
+    """The text of a new expression in the place of `old` under `parent`, in brackets where it needs them."""
+    text = ast.unparse(node)
+    alone = isinstance(parent, ast.Return | ast.Assign | ast.AugAssign | ast.AnnAssign | ast.Lambda)
+    exponent = isinstance(parent, ast.BinOp) and parent.right is old and isinstance(node, ast.UnaryOp)
+    return text if alone or exponent or isinstance(node, _ATOMS) else f"({text})"

@@ -52,6 +52,9 @@ def _parser() -> argparse.ArgumentParser:
         "ex2_cross_entropy.dlogits, or an exercise's name",
     )
     check.add_argument("--json", action="store_true", help="print the object of results.json")
+    check.add_argument(
+        "--verbose", action="store_true", help="for instructors: every case, and the nearest mend of what is wrong"
+    )
     _lesson_option(check)
 
     grade = commands.add_parser("grade", help="grade every submission under the paths")
@@ -61,12 +64,20 @@ def _parser() -> argparse.ArgumentParser:
     grade.add_argument(
         "--seed", type=_at_least_zero, metavar="S", help="draws the cases (default: a new one a DIR, kept there)"
     )
+    grade.add_argument("--no-mends", action="store_true", help="do not look for the nearest mend of wrong steps")
     _lesson_option(grade)
 
-    hint = commands.add_parser("hint", help="a hint for one step, in three levels")
+    hint = commands.add_parser(
+        "hint", help="a hint for one step, in three levels, on your own answer where there is one"
+    )
     hint.add_argument("step", metavar="STEP")
+    hint.add_argument("path", nargs="?", metavar="PATH", help="whose answer (default: the lesson's own folder)")
     hint.add_argument(
-        "--level", type=_at_least_one, default=1, metavar="N", help="1 a question, 2 the rule, 3 nearly the line"
+        "--level",
+        type=_at_least_one,
+        default=1,
+        metavar="N",
+        help="1 your mistake and a question, 2 the rule, 3 nearly the line",
     )
     _lesson_option(hint)
 

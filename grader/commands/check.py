@@ -25,7 +25,9 @@ def run(options: argparse.Namespace) -> int:
     path, words = split_arguments(options.what, lesson)
     request = Request(submission_at(path, lesson), paths_of_steps(words, lesson), is_check=True)
     with Pool(lesson, SEED) as pool:
-        result = _only(pool, request)
+        result = only_result(pool, request)
+    if not options.verbose:
+        result = result.for_students()
     if options.json:
         print(as_text(result.as_json()), end="")
     else:
@@ -48,7 +50,8 @@ def split_arguments(words: Sequence[str], lesson: Lesson) -> tuple[Path, list[st
     return (Path(paths[0]) if paths else lesson.folder), steps
 
 
-def _only(pool: Pool, request: Request) -> SubmissionResult:
+def only_result(pool: Pool, request: Request) -> SubmissionResult:
+    """The result of one request. Raises KitError where the kit itself failed."""
     for _, result in pool.judge([request]):
         if isinstance(result, Fault):
             raise KitError(f"the kit itself failed:\n{result.reason}", exit_code=KIT_FAULT)

@@ -36,6 +36,7 @@ class _Class:
     folder: RunFolder
     seed: int
     jobs: int
+    mends: bool
 
 
 def run(options: argparse.Namespace) -> int:
@@ -49,8 +50,9 @@ def run(options: argparse.Namespace) -> int:
             f"nothing to grade under {', '.join(options.paths)}",
             mend=f"a submission is a folder with {lesson.exercises[0].file} and so on, or one .py file",
         )
-    folder = RunFolder(Path(options.out), lesson)
-    job = _Class(lesson, found, folder, folder.seed(options.seed), options.jobs or os.cpu_count() or 1)
+    mends = not options.no_mends
+    folder = RunFolder(Path(options.out), lesson, mends)
+    job = _Class(lesson, found, folder, folder.seed(options.seed), options.jobs or os.cpu_count() or 1, mends)
     console.print(f"{len(found.submissions)} submissions, lesson {lesson.name}, seed {job.seed}, {job.jobs} judges")
     outcomes: dict[int, _Outcome] = {}
     stopped = False
@@ -97,12 +99,16 @@ def _graded(console: Console, job: _Class) -> Iterator[tuple[int, _Outcome]]:
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("", total=len(todo))
         with Pool(job.lesson, job.seed, job.jobs) as pool:
-            for index, outcome in pool.judge([Request(job.found.submissions[place]) for place in todo]):
+            for index, outcome in pool.judge(_requests(job, todo)):
                 place = todo[index]
                 if isinstance(outcome, SubmissionResult) and place in keys:
                     job.folder.keep(keys[place], outcome)
                 progress.update(task, advance=1, description=one_line(job.found.submissions[place].name)[:20])
                 yield place, outcome
+
+
+def _requests(job: _Class, todo: Sequence[int]) -> list[Request]:
+    return [Request(job.found.submissions[place], mends=job.mends) for place in todo]
 
 
 def _write_submission(job: _Class, submission: Submission, result: SubmissionResult) -> None:

@@ -10,7 +10,7 @@ from grader.judge.diagnosis import Observation, diagnose
 from grader.judge.diagnosis.where import where_off
 from grader.judge.situation import Situation
 from grader.lesson import Lesson, Step
-from grader.results.model import Float32Row, Mistake, StepResult
+from grader.results.model import PASSING, CaseReport, Float32Row, Instructor, Mistake, StepResult
 
 Kind = Literal["right", "shape", "wrong", "error", "timeout", "memory", "crashed"]
 _UNNOTICED = (
@@ -100,6 +100,8 @@ def decide(evidence: Evidence, lesson: Lesson) -> StepResult:
         exact = evidence.float32 is not None and evidence.float32.exact
         error = max((case.comparison.scaled_error or 0.0 for case in cases if case.comparison), default=0.0)
         result = replace(base, verdict="exact" if exact else "right", scaled_error=error)
+    if result.verdict not in PASSING:
+        result = replace(result, instructor=Instructor(cases=_case_reports(evidence)))
     notes = [case.comparison.note for case in cases if case.comparison and case.comparison.note]
     if result.verdict == "wrong" and evidence.float32 and evidence.float32.approximate:
         notes.append(_UNNOTICED)
@@ -160,16 +162,10 @@ def _earns_half(outcome: CaseOutcome, evidence: Evidence) -> bool:
 def _with_numbers(result: StepResult, evidence: Evidence) -> StepResult:
     """The worst element of the public case, in the fields and in the message."""
     public = evidence.public
-    if not (public and public.comparison and public.comparison.got is not None):
+    worst = _worst(public, evidence) if public else None
+    if not (public and public.comparison and worst):
         return result
-    reference = public.situation.reference(evidence.step.tensor, evidence.cuts)
-    error = (public.comparison.got - reference.gradient).abs()
-    place = int(error.argmax())
-    index: list[int] = []
-    for length in reversed(error.shape):
-        index.insert(0, place % length)
-        place //= length
-    got, expected = float(public.comparison.got[tuple(index)]), float(reference.gradient[tuple(index)])
+    index, got, expected = worst
     message = result.message
     if result.verdict == "wrong":
         at = f" at {tuple(index)}" if index else ""
@@ -180,10 +176,35 @@ def _with_numbers(result: StepResult, evidence: Evidence) -> StepResult:
         result,
         message=message,
         scaled_error=public.comparison.scaled_error,
-        worst_index=tuple(index),
+        worst_index=index,
         got=got,
         expected=expected,
     )
+
+
+def _worst(case: CaseOutcome, evidence: Evidence) -> tuple[tuple[int, ...], float, float] | None:
+    """Where the answer is off the most in a case, what stands there, what should."""
+    if not (case.comparison and case.comparison.got is not None):
+        return None
+    reference = case.situation.reference(evidence.step.tensor, evidence.cuts)
+    error = (case.comparison.got - reference.gradient).abs()
+    place = int(error.argmax())
+    index: list[int] = []
+    for length in reversed(error.shape):
+        index.insert(0, place % length)
+        place //= length
+    return tuple(index), float(case.comparison.got[tuple(index)]), float(reference.gradient[tuple(index)])
+
+
+def _case_reports(evidence: Evidence) -> tuple[CaseReport, ...]:
+    """Every case, for the instructor."""
+    reports = []
+    for outcome in (*evidence.cases, *([evidence.public] if evidence.public else [])):
+        index, got, expected = _worst(outcome, evidence) or (None, None, None)
+        case = outcome.situation.case
+        error = outcome.comparison.scaled_error if outcome.comparison else None
+        reports.append(CaseReport(case.name, case.sizes, outcome.kind, outcome.fact, error, index, got, expected))
+    return tuple(reports)
 
 
 def _proves_nothing(base: StepResult, evidence: Evidence, lesson: Lesson) -> StepResult:

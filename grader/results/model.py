@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 SCHEMA = 1
@@ -44,11 +44,26 @@ class Mistake:
 
 
 @dataclass(frozen=True)
+class CaseReport:
+    """One step in one case, with the numbers of its worst element."""
+
+    case: str
+    sizes: Mapping[str, int]
+    outcome: str  # right, shape, wrong, error ...
+    fact: str
+    scaled_error: float | None = None
+    worst_index: tuple[int, ...] | None = None
+    got: float | None = None
+    expected: float | None = None
+
+
+@dataclass(frozen=True)
 class Instructor:
-    """What only the instructor sees."""
+    """What only the instructor sees. `cases` are listed where the step did not pass."""
 
     mend: str | None = None
     suspected: str | None = None
+    cases: tuple[CaseReport, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -118,6 +133,16 @@ class SubmissionResult:
     def max_score(self) -> float:
         return sum(exercise.max_score for exercise in self.exercises)
 
+    def for_students(self) -> SubmissionResult:
+        """The same without what only the instructor sees: mends, suspicions, the hidden cases."""
+        return replace(
+            self,
+            exercises=tuple(
+                replace(exercise, steps=tuple(replace(step, instructor=Instructor()) for step in exercise.steps))
+                for exercise in self.exercises
+            ),
+        )
+
     def as_json(self) -> dict[str, Any]:
         """The object of results.json."""
         return {
@@ -164,9 +189,17 @@ def _step_from_json(raw: Mapping[str, Any]) -> StepResult:
     fields = dict(raw)
     fields["float32"] = Float32Row(**raw["float32"]) if raw["float32"] else None
     fields["mistake"] = Mistake(**raw["mistake"]) if raw["mistake"] else None
-    fields["instructor"] = Instructor(**raw["instructor"])
+    fields["instructor"] = _instructor_from_json(raw["instructor"])
     fields["worst_index"] = tuple(raw["worst_index"]) if raw["worst_index"] is not None else None
     return StepResult(**fields)
+
+
+def _instructor_from_json(raw: Mapping[str, Any]) -> Instructor:
+    cases = [
+        CaseReport(**{**case, "worst_index": tuple(case["worst_index"]) if case["worst_index"] is not None else None})
+        for case in raw["cases"]
+    ]
+    return Instructor(raw["mend"], raw["suspected"], tuple(cases))
 
 
 def _finite(value: Any) -> Any:

@@ -69,11 +69,11 @@ def kit_hash() -> str:
 class RunFolder:
     """DIR of a class run."""
 
-    def __init__(self, folder: Path, lesson: Lesson) -> None:
+    def __init__(self, folder: Path, lesson: Lesson, mends: bool = True) -> None:
         self.folder = folder
         self._own = folder / ".grader"
         lesson_files = hash_of_tree(lesson.folder, (".toml",)) + hashlib.sha256(lesson.graph.text.encode()).hexdigest()
-        self._fixed = "\0".join((kit_hash(), lesson_files, version("torch"), str(lesson.limits), *LAYERS))
+        self._fixed = "\0".join((kit_hash(), lesson_files, version("torch"), str(lesson.limits), str(mends), *LAYERS))
 
     def seed(self, wanted: int | None) -> int:
         """The run's seed: the one asked for, else the recorded one, else a new one that nobody knows."""

@@ -45,6 +45,30 @@ def sums(look: Look) -> Iterator[Candidate]:
             yield Candidate("wrong-axis", words, _summed(user, axes))
 
 
+def one_of_the_batch(look: Look) -> Iterator[Candidate]:
+    """Of a sum over the first axis, the first or the last term alone."""
+    for statement in look.graph.users[look.tensor]:
+        if statement.tensor not in look.cuts:
+            continue
+        place = look.place(statement)
+        words = f"only the last of the terms that add up is left, as if each replaced the one before: {place}"
+        yield Candidate("overwritten", words, _term_alone(statement, -1))
+        words = f"only the first of the terms that add up is there: {place}"
+        yield Candidate("missing-sum", words, _term_alone(statement, 0))
+
+
+def _term_alone(statement: Statement, place: int) -> Callable[[Look], Tensor | None]:
+    def predict(look: Look) -> Tensor | None:
+        upstream = look.backward.upstream(statement.tensor)
+        if upstream.dim() < 2:
+            return None
+        alone = torch.zeros_like(upstream)
+        alone[place] = upstream[place]
+        return look.altered(statement, look.tape.vjp(statement, alone))
+
+    return predict
+
+
 def extra_sums(look: Look) -> Iterator[Candidate]:
     """A sum, or a mean, over an axis that should stay; also spread out again."""
     for axis in range(look.right.dim()):

@@ -60,7 +60,9 @@ def skipped(look: Look) -> Iterator[Candidate]:
                 f"{GRADIENT_PREFIX}{later} stands where {GRADIENT_PREFIX}{inner} should: "
                 f"what lies between {inner} and {later} in {look.graph.file.name} is left out"
             )
-            yield Candidate("upstream-only", words, _with_gradient(inner, later))
+            adjacent = inner in look.graph.by_tensor[later].reads
+            tag = "upstream-only" if adjacent else "wrong-gradient"
+            yield Candidate(tag, words, _with_gradient(inner, later))
 
 
 def local_alone(look: Look) -> Iterator[Candidate]:

@@ -24,6 +24,7 @@ FAMILIES: tuple[Family, ...] = (
     chain_rule.forgotten_constant,
     axes.not_expanded,
     entries.spread,
+    axes.one_of_the_batch,
     axes.extra_sums,
     axes.orders,
     entries.lost_repeats,

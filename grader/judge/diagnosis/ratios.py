@@ -66,7 +66,8 @@ def _of_size(name: str) -> Iterator[Ratio]:
     yield Ratio("factor", small, lambda s: 1 / s[name])
     yield Ratio("bessel", f"off by ({name}-1)/{name}: {mixed}", lambda s: (s[name] - 1) / s[name])
     yield Ratio("bessel", f"off by {name}/({name}-1): {mixed}", lambda s: s[name] / (s[name] - 1))
-    yield Ratio("bessel", f"off by ({name}-1)/({name}-2): {mixed}", lambda s: (s[name] - 1) / (s[name] - 2))
+    less = f"{name}-2 stands for {name}-1"
+    yield Ratio("factor", f"off by ({name}-1)/({name}-2): {less}", lambda s: (s[name] - 1) / (s[name] - 2))
     yield Ratio("bessel", f"off by the square of ({name}-1)/{name}: {mixed}", lambda s: ((s[name] - 1) / s[name]) ** 2)
     yield Ratio("bessel", f"off by the square of {name}/({name}-1): {mixed}", lambda s: (s[name] / (s[name] - 1)) ** 2)
     yield Ratio("factor", f"{name}-1 times too large: a division by {name}-1 is missing", lambda s: s[name] - 1.0)

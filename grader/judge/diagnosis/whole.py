@@ -25,6 +25,15 @@ def constant_factor(look: Look) -> Iterator[Candidate]:
         return
     for ratio in ratios_near(constant, look.situation.case.sizes, look.region):
         yield Candidate(ratio.tag, f"it is {ratio.words}", _times(ratio))
+    for name, size in look.situation.case.sizes.items():
+        words = f"a fixed number stands where {name} should: in each case it is off by {name} over that number"
+        yield Candidate("factor", words, _fixed(name, constant / size))
+    words = f"it is {constant:.4g} times the right answer"
+    yield Candidate("factor", words, lambda look: look.right * constant)
+
+
+def _fixed(name: str, share: float) -> Callable[[Look], Tensor | None]:
+    return lambda look: look.right * share * look.situation.case.sizes[name]
 
 
 def _times(ratio: Ratio) -> Callable[[Look], Tensor | None]:

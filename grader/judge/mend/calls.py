@@ -13,7 +13,8 @@ _TRANSPARENT = frozenset({
     "exp", "log", "sum", "mean", "view", "reshape", "flatten", "squeeze", "unsqueeze", "expand", "expand_as", "abs",
     "half", "int", "long", "float", "round", "t", "transpose", "permute", "flip", "relu", "sqrt", "tanh", "sigmoid",
 })  # fmt: skip
-_NARROWING = frozenset({"half", "int", "long", "round", "float"})
+_NARROWING = frozenset({"half", "int", "long"})
+_FUNCTIONS = frozenset({"exp", "log", "tanh", "sigmoid", "sqrt"})
 _TURNING = frozenset({"t", "transpose", "permute", "flip"})
 _TWINS = {"zeros_like": "ones_like", "ones_like": "zeros_like", "max": "min", "min": "max", "argmax": "argmin",
           "argmin": "argmax", "sum": "mean", "mean": "sum"}  # fmt: skip
@@ -25,15 +26,11 @@ def call_changes(node: ast.Call) -> Iterator[Change]:
     if receiver is None:
         return
     if method in _TRANSPARENT:
-        tag = (
-            "extra-sum" if method in ("sum", "mean")
-            else "dtype" if method in _NARROWING
-            else "transposed" if method in _TURNING
-            else "derivative"
-        )  # fmt: skip
-        yield Change(NEAR, tag, receiver, f"without .{method}() the step is right", f"is the {method} needed here?")
+        yield Change(
+            NEAR, _tag_of_call(method), receiver, f".{method}() does not belong here", f"is the {method} needed here?"
+        )
     if method in _TWINS:
-        tag = "factor" if method in ("sum", "mean") else "derivative"
+        tag = "factor" if method in ("sum", "mean") else ""
         new = copy.deepcopy(node)
         assert isinstance(new.func, ast.Attribute)
         new.func.attr = _TWINS[method]
@@ -55,22 +52,33 @@ def call_changes(node: ast.Call) -> Iterator[Change]:
         yield from products(node.args[0], node.args[1])
 
 
+def _tag_of_call(method: str) -> str:
+    """Which mistake it is that a call is too many; '' where that is not certain."""
+    if method in ("sum", "mean"):
+        return "extra-sum"
+    if method in _TURNING:
+        return "transposed"
+    if method in _FUNCTIONS:
+        return "derivative"
+    return "dtype" if method in _NARROWING else ""
+
+
 def _keepdim(node: ast.Call) -> Iterator[Change]:
     given = [keyword for keyword in node.keywords if keyword.arg in ("keepdim", "keepdims")]
     new = copy.deepcopy(node)
     new.keywords = [keyword for keyword in new.keywords if keyword.arg not in ("keepdim", "keepdims")]
     hint = "which shape does the sum have, and which shape is asked for?"
     if given:
-        yield Change(NEAR, "keepdim", new, "without keepdim the step is right", hint)
+        yield Change(NEAR, "keepdim", new, "keepdim does not belong here", hint)
     if not given or not (isinstance(given[0].value, ast.Constant) and given[0].value.value is True):
         kept = copy.deepcopy(new)
         kept.keywords.append(ast.keyword("keepdim", ast.Constant(True)))
-        yield Change(NEAR, "keepdim", kept, "with keepdim=True the step is right", hint)
+        yield Change(NEAR, "keepdim", kept, "keepdim=True is missing", hint)
         if not node.args and not any(keyword.arg in ("dim", "axis") for keyword in node.keywords):
             for axis in AXES[:2]:
                 over = copy.deepcopy(new)
                 over.args = [ast.Constant(axis)]
-                words = f"the sum runs over everything; over axis {axis} the step is right"
+                words = f"the sum runs over everything, and should over axis {axis}"
                 yield Change(NEAR, "extra-sum", over, words, hint)
                 over = copy.deepcopy(kept)
                 over.args = [ast.Constant(axis)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from dataclasses import replace
 
 from grader.judge.mend.calls import call_changes, index_changes
 from grader.judge.mend.expressions import bracket_changes, name_changes, number_changes, operator_changes
@@ -23,16 +24,18 @@ from grader.judge.mend.sites import (
 from grader.judge.mend.statements import statement_edits
 from grader.judge.mend.terms import result_changes, term_changes
 from grader.judge.mend.text import Edit, Source, bracketed
+from grader.scope import stored
 
 
 def edits_of(source: Source, world: World) -> list[Edit]:
-    """All edits, each once, the nearest first."""
+    """All edits, each once: the nearest first, and of those equally near the shortest."""
     found: dict[str, Edit] = {}
-    for edit in _all(source, world):
+    for bare in _all(source, world):
+        edit = replace(bare, growth=abs(len(bare.source) - len(source.text)))
         known = found.get(edit.source)
         if edit.source != source.text and (known is None or edit.cost < known.cost):
             found[edit.source] = edit
-    return sorted(found.values(), key=lambda edit: edit.cost)
+    return sorted(found.values(), key=Edit.distance)
 
 
 def _all(source: Source, world: World) -> Iterator[Edit]:
@@ -44,15 +47,29 @@ def _all(source: Source, world: World) -> Iterator[Edit]:
                 yield from _edit(source, site, change, scope, world)
         if isinstance(function, ast.FunctionDef):
             yield from statement_edits(source, function)
+            yield from _asked_for(source, function, scope, world)
+
+
+def _asked_for(source: Source, function: ast.FunctionDef, scope: Scope, world: World) -> Iterator[Edit]:
+    """What the function uses and does not ask for, among its parameters."""
+    bound = {name for node in source.tree.body for name in stored(node)} | set(scope.names)
+    used = [node.id for node in ast.walk(function) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)]
+    unknown = [name for name in dict.fromkeys(used) if name not in bound]
+    possible = missing_names(ast.Tuple([ast.Name(name) for name in unknown], ast.Load()), scope, world)
+    edited = with_parameters(source, source.text, function, possible) if possible else None
+    if possible and edited:
+        names = ", ".join(possible)
+        words = f"{names} is used, and not among the parameters; right is `def {function.name}({names}, ...)`"
+        yield Edit(NEAR, "", function.lineno, words, f"where does {names} come from?", edited)
 
 
 def _edit(source: Source, site: Site, change: Change, scope: Scope, world: World) -> Iterator[Edit]:
     text = bracketed(change.new, site.parent, site.node)
     edited = source.replaced(site.node, text)
-    missing = missing_names(text, scope, world)
+    missing = missing_names(change.new, scope, world)
     if missing is None:
         return
-    cost = 10 * change.cost + (10 if missing else 0)
+    cost = change.cost + (1 if missing else 0)
     if missing:
         extended = with_parameters(source, edited, site.function, missing)
         if extended is None:
@@ -60,14 +77,8 @@ def _edit(source: Source, site: Site, change: Change, scope: Scope, world: World
         edited = extended
     shown = source.shown(site.statement, site.node, text)
     added = f" (and {', '.join(missing)} among the parameters)" if missing else ""
-    words = f"{change.words}: `{shown}`{added}"
-    yield Edit(
-        cost, change.tag, site.statement.lineno if _spans(site) else site.node.lineno, words, change.hint, edited, shown
-    )
-
-
-def _spans(site: Site) -> bool:
-    return site.is_whole
+    words = f"{change.words}; right is `{shown}`{added}"
+    yield Edit(cost, change.tag, site.node.lineno, words, change.hint, edited)
 
 
 def _changes(site: Site, scope: Scope, world: World) -> Iterator[Change]:
@@ -80,19 +91,22 @@ def _changes(site: Site, scope: Scope, world: World) -> Iterator[Change]:
         case ast.Name():
             yield from name_changes(node, scope, world)
         case ast.BinOp():
-            yield from operator_changes(node)
+            yield from operator_changes(site, node)
             yield from bracket_changes(node)
         case ast.UnaryOp(op=ast.USub(), operand=inner):
-            yield Change(NEAR, "sign", inner, "without the minus the step is right", "look at the minus")
+            yield Change(NEAR, "sign", inner, "the minus does not belong here", "look at the minus")
             if isinstance(inner, ast.BinOp) and isinstance(inner.op, ast.Pow):
                 squared = ast.BinOp(ast.UnaryOp(ast.USub(), inner.left), ast.Pow(), inner.right)
                 yield Change(NEAR, "brackets", squared, "the minus belongs inside the power", "look at the brackets")
         case ast.Call():
             yield from call_changes(node)
         case ast.Attribute(attr="T", value=inner):
-            yield Change(NEAR, "transposed", inner, "without .T the step is right", "look at the transposes")
+            tag = "reordered" if isinstance(site.parent, ast.Attribute) else "transposed"
+            yield Change(NEAR, tag, inner, ".T does not belong here", "look at the transposes")
         case ast.Subscript():
             yield from index_changes(node, scope)
+    if isinstance(getattr(node, "ctx", None), ast.Store):
+        return
     if is_term(site):
         yield from term_changes(site, scope, world)
     if isinstance(site.parent, ast.Return) or makes_the_result(site):

@@ -55,7 +55,7 @@ def number_changes(site: Site) -> Iterator[Change]:
     if is_axis and isinstance(parent, ast.Call):
         for axis in AXES:
             if axis != node.value:
-                words = f"{method_of(parent)} runs over axis {node.value}; over axis {axis} the step is right"
+                words = f"the {method_of(parent)} runs over axis {node.value}, and should over axis {axis}"
                 hint = f"over which axis does the {method_of(parent)} run, and over which should it?"
                 yield Change(NEAR, "wrong-axis", ast.Constant(axis), words, hint)
         return
@@ -65,16 +65,14 @@ def number_changes(site: Site) -> Iterator[Change]:
         return
     in_size = isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Add | ast.Sub)
     near = (value - 1, value + 1) if in_size or isinstance(parent, ast.Call) else ()
-    others = dict.fromkeys((-value, 2 * value, value / 2, 1.0, 2.0, 0.5, 0.0, *near))
-    for other in others:
-        tag = "bessel" if in_size else "sign" if other == -value else "factor"
-        yield _number(value, other, tag, "number")
+    for other in dict.fromkeys((-value, 2 * value, value / 2, 1.0, 2.0, 0.5, 0.0, *near)):
+        yield _number(value, other, "", "number")
 
 
 def _number(old: float, new: float, tag: str, what: str) -> Change:
     number = int(new) if new == int(new) else new
     literal = ast.Constant(number) if number >= 0 else ast.UnaryOp(ast.USub(), ast.Constant(-number))
-    return Change(NEAR, tag, literal, f"the {what} {old:g} would be right as {new:g}", f"look at the {what} {old:g}")
+    return Change(NEAR, tag, literal, f"the {what} {old:g} should be {new:g}", f"look at the {what} {old:g}")
 
 
 def name_changes(node: ast.Name, scope: Scope, world: World) -> Iterator[Change]:
@@ -83,13 +81,14 @@ def name_changes(node: ast.Name, scope: Scope, world: World) -> Iterator[Change]
         for size in world.sizes:
             if size != name:
                 words = f"{name} stands where {size} should"
-                yield Change(NEAR, "factor", ast.Name(size), words, f"which size does {name} stand for here?")
+                yield Change(NEAR, "", ast.Name(size), words, f"which size does {name} stand for here?")
         less = ast.BinOp(ast.Name(name), ast.Sub(), ast.Constant(1))
         yield Change(NEAR, "bessel", less, f"{name} should be {ast.unparse(less)}", f"{name} or {name} - 1?")
         return
     shape = shape_of(name, world)
+    lines = [user.tensor for target in world.targets for user in world.graph.users[target]]
     candidates = [*scope.names, *(() if shape is None else sorted(world.graph.tensors)),
-                  *(GRADIENT_PREFIX + tensor for tensor in sorted(later(world)))]  # fmt: skip
+                  *(GRADIENT_PREFIX + tensor for tensor in lines if tensor in later(world))]  # fmt: skip
     for other in dict.fromkeys(candidates):
         theirs = shape_of(other, world)
         alike = shape is None or theirs is None or list(shape) == list(theirs)
@@ -117,27 +116,36 @@ def name_changes(node: ast.Name, scope: Scope, world: World) -> Iterator[Change]
         )
 
 
-def operator_changes(node: ast.BinOp) -> Iterator[Change]:
-    left, right = node.left, node.right
-    kind = type(node.op)
+def operator_changes(site: Site, node: ast.BinOp) -> Iterator[Change]:
+    """Another operator, or one operand alone."""
+    left, right, kind = node.left, node.right, type(node.op)
     if kind in _SWAPS:
         other, tag = _SWAPS[kind]
         words = f"{SIGNS[kind]} should be {SIGNS[other]}"
         yield Change(NEAR, tag, ast.BinOp(left, other(), right), words, f"look at the {SIGNS[kind]}")
     if isinstance(node.op, ast.Mult | ast.Div | ast.Pow | ast.Add | ast.Sub):
-        tag = "extra-term" if isinstance(node.op, ast.Add | ast.Sub) else "extra-factor"
-        if isinstance(node.op, ast.Sub) and number_of(right) == 1:
-            tag = "bessel"
-        if number_of(right) is not None or isinstance(right, ast.Name):
-            tag = tag if isinstance(node.op, ast.Add | ast.Sub) else "factor" if number_of(right) is not None else tag
-        words = f"without {SIGNS.get(kind, '**')} {ast.unparse(right)} the step is right"
-        yield Change(NEAR, tag, left, words, f"is {ast.unparse(right)} needed here?")
+        sign = SIGNS.get(kind, "**")
+        words = f"{sign} {ast.unparse(right)} does not belong here"
+        yield Change(NEAR, _tag_without(site, node, right), left, words, f"is {ast.unparse(right)} needed here?")
         if not isinstance(node.op, ast.Div | ast.Pow):
             new = ast.UnaryOp(ast.USub(), right) if isinstance(node.op, ast.Sub) else right
-            words = f"without {ast.unparse(left)} the step is right"
-            yield Change(NEAR, tag, new, words, f"is {ast.unparse(left)} needed here?")
+            words = f"{ast.unparse(left)} {sign} does not belong here"
+            yield Change(NEAR, _tag_without(site, node, left), new, words, f"is {ast.unparse(left)} needed here?")
     if isinstance(node.op, ast.MatMult):
         yield from products(left, right)
+
+
+def _tag_without(site: Site, node: ast.BinOp, dropped: ast.expr) -> str:
+    """Which mistake it is that one operand is too many; '' where that is not certain."""
+    if isinstance(node.op, ast.Pow):
+        return "derivative"
+    is_name = isinstance(dropped, ast.Name)
+    if isinstance(node.op, ast.Mult | ast.Div):
+        return "extra-factor" if is_name else ""
+    inside = isinstance(site.parent, ast.BinOp) and isinstance(site.parent.op, ast.Mult | ast.Div)
+    if isinstance(node.op, ast.Sub) and number_of(dropped) == 1 and inside:
+        return "bessel"
+    return "extra-term" if is_name else ""
 
 
 def products(left: ast.expr, right: ast.expr) -> Iterator[Change]:

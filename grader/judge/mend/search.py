@@ -16,10 +16,13 @@ from grader.lesson import Case, Exercise, Step
 from grader.results.model import Mistake, StepResult
 from grader.submission.answers import Answer
 
-SECONDS = 2.0  # a step
-MOST_TRIED = 1500  # edits of one answer
+SECONDS = 1.0  # of processor time a step, here; the student process takes about as much again
+_MOST_SECONDS = 10.0  # of wall clock a step, on a machine that is busy with other things
+MOST_TRIED = 1000  # edits of one answer
 MOST_NODES = 3000  # parts of the syntax tree of an answer that is looked through
 _MENDABLE = frozenset({"wrong", "error", "shape", "mutates", "hard-coded"})
+_SYMPTOMS = frozenset({"missing-path", "zeros"})
+_CAUSES = frozenset({"overwritten", "brackets"})
 _MOST_LOST = 3  # processes that an edit may bring down before the search ends
 
 
@@ -33,16 +36,18 @@ class _Search:
     steps: tuple[Step, ...]
     written: Answer
     wrong: frozenset[str]
+    seconds: float  # of processor time
     deadline: float
     right: dict[str, list[Edit]] = field(default_factory=dict)
 
     def run(self, edits: Sequence[Edit]) -> None:
         """Tries the edits, nearest first, until no nearer one is left for any step."""
         case = self._first_wrong_case()
-        lost = 0
+        lost, start = 0, time.process_time()
         for edit in edits[:MOST_TRIED]:
             open_steps = [step for step in self.steps if step.name in self.wrong and self._may_take(step, edit)]
-            if not open_steps or time.monotonic() > self.deadline or lost > _MOST_LOST or case is None:
+            out_of_time = time.process_time() - start > self.seconds or time.monotonic() > self.deadline
+            if not open_steps or out_of_time or lost > _MOST_LOST or case is None:
                 break
             edited = _edited(self.written, edit)
             if edited is None:
@@ -68,7 +73,7 @@ class _Search:
 
     def _may_take(self, step: Step, edit: Edit) -> bool:
         found = self.right.get(step.name)
-        return not found or edit.cost <= found[0].cost
+        return not found or edit.distance() <= found[0].distance()
 
     def _verify(self, edit: Edit, edited: Answer, mends: Sequence[Step]) -> None:
         """Judges the edited answer like any other: a mend passes in every case."""
@@ -82,7 +87,7 @@ class _Search:
                 self.right.setdefault(step.name, []).append(edit)
 
     def _soon(self) -> float:
-        return min(self.deadline, self.student.deadline(SECONDS / 4))
+        return min(self.deadline, self.student.deadline(_MOST_SECONDS / 4))
 
 
 def mended(
@@ -97,7 +102,11 @@ def mended(
 
     `student` is a process for this alone: what an edited answer does there changes no verdict.
     """
-    wrong = frozenset(result.step for result in results if result.verdict in _MENDABLE)
+    wrong = frozenset(
+        result.step
+        for step, result in zip(steps, results, strict=True)
+        if result.verdict in _MENDABLE and _is_provable(desk, exercise, step, written)
+    )
     if not wrong or written.status != "ready":
         return list(results)
     try:
@@ -107,10 +116,19 @@ def mended(
         edits = edits_of(source, _world(desk, steps, written))
     except RecursionError:
         return list(results)
-    deadline = time.monotonic() + SECONDS * min(len(wrong), 3)
-    search = _Search(desk, student, exercise, tuple(steps), written, wrong, deadline)
+    times = min(len(wrong), 3)  # one mistake in one function makes many gradients wrong
+    deadline = time.monotonic() + _MOST_SECONDS * times
+    search = _Search(desk, student, exercise, tuple(steps), written, wrong, SECONDS * times, deadline)
     search.run(edits)
     return [_with_mend(result, search.right.get(result.step, [])) for result in results]
+
+
+def _is_provable(desk: Desk, exercise: Exercise, step: Step, written: Answer) -> bool:
+    """Whether the right answer is not 0 in exact arithmetic: else edits without sense would mend it."""
+    if exercise.is_chain:
+        return True
+    situation = desk.situations.hidden(exercise.name, written.name, desk.lesson.cases[0])
+    return situation.reference(step.tensor, frozenset()).proves
 
 
 def _with_mend(result: StepResult, found: Sequence[Edit]) -> StepResult:
@@ -119,9 +137,10 @@ def _with_mend(result: StepResult, found: Sequence[Edit]) -> StepResult:
         return result
     edit = found[0]
     mend = f"line {edit.line}: {edit.words}"
-    mistake = result.mistake
-    if mistake is None or (edit.tag == "overwritten" and mistake.tag == "missing-path"):
-        mistake = Mistake(edit.tag, f"line {edit.line}: {edit.hint}")
+    mistake = Mistake(edit.tag, f"line {edit.line}: {edit.hint}") if edit.tag else None
+    # The numbers name the mistake, and the edit where they are silent, or where it knows the cause of a lost path.
+    if result.mistake and not (result.mistake.tag in _SYMPTOMS and edit.tag in _CAUSES):
+        mistake = result.mistake
     return replace(result, mistake=mistake, instructor=replace(result.instructor, mend=mend))
 
 
@@ -138,6 +157,6 @@ def _edited(written: Answer, edit: Edit) -> Answer | None:
     except SyntaxError:
         return None
     names = frozenset(node.id for node in ast.walk(tree) if isinstance(node, ast.Name))
-    # The slice holds the imports that the answer as it is needs; an edit may need one more, at the end, where no line moves.
+    # The slice holds the imports that the answer needs; an edit may need one more: at the end, where it moves no line.
     imports = "" if "torch" in written.mentioned or "torch" not in names else "\nimport torch\n"
     return replace(written, source=edit.source + imports, mentioned=names)

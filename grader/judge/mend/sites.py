@@ -98,7 +98,7 @@ def _inside(
     node: ast.expr, parent: ast.AST, statement: ast.stmt, function: ast.FunctionDef | ast.Lambda
 ) -> Iterator[Site]:
     stored = isinstance(getattr(node, "ctx", None), ast.Store | ast.Del)
-    if not stored:
+    if not stored or isinstance(node, ast.Subscript):
         yield Site(node, parent, statement, function)
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.keyword):
@@ -137,11 +137,11 @@ def makes_the_result(site: Site) -> bool:
     return isinstance(target, ast.Name) and (target.id in returned or isinstance(site.node, ast.Name))
 
 
-def missing_names(text: str, scope: Scope, world: World) -> tuple[str, ...] | None:
+def missing_names(new: ast.expr, scope: Scope, world: World) -> tuple[str, ...] | None:
     """The names of the lesson that new code needs as parameters; None if it cannot have them."""
     known = set(scope.names)
     missing: list[str] = []
-    for node in ast.walk(ast.parse(text, mode="eval")):
+    for node in ast.walk(new):
         if isinstance(node, ast.Name) and node.id not in known:
             tensor = tensor_of(node.id, world)
             if node.id in world.sizes or node.id in world.graph.tensors:

@@ -23,7 +23,8 @@ def statement_edits(source: Source, function: ast.FunctionDef) -> Iterator[Edit]
                 assigned.add(target.id)
             case ast.Assign(targets=[ast.Subscript() as target], value=value):
                 text = f"{source.piece(target)} += {source.piece(value)}"
-                yield _statement_edit(source, statement, text, "overwritten", "= overwrites; += adds",
+                tag = "" if isinstance(value, ast.Constant) else "overwritten"
+                yield _statement_edit(source, statement, text, tag, "= overwrites; += adds",
                                       "is a value overwritten that should have been added to?")  # fmt: skip
                 yield from _accumulated(source, statement, target, value)
             case ast.AugAssign(target=ast.Subscript() as target, op=ast.Add(), value=value):
@@ -61,9 +62,9 @@ def _accumulated(source: Source, statement: ast.stmt, target: ast.Subscript, val
 def _other_signs(source: Source, statement: ast.AugAssign) -> Iterator[Edit]:
     sign = "-=" if isinstance(statement.op, ast.Add) else "+="
     text = f"{source.piece(statement.target)} {sign} {source.piece(statement.value)}"
-    yield _statement_edit(source, statement, text, "path-sign", f"with {sign} the step is right", "look at the sign")
+    yield _statement_edit(source, statement, text, "path-sign", "the sign is wrong", "look at the sign")
 
 
 def _statement_edit(source: Source, statement: ast.stmt, text: str, tag: str, words: str, hint: str) -> Edit:
     edited = source.replaced(statement, text)
-    return Edit(10 * NEAR, tag, statement.lineno, f"{words}: `{text}`", hint, edited, text)
+    return Edit(NEAR, tag, statement.lineno, f"{words}; right is `{text}`", hint, edited)

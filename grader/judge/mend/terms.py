@@ -10,6 +10,7 @@ from grader.judge.mend.sites import (
     AXES,
     FARTHER,
     NEAR,
+    REDUCING,
     Change,
     Scope,
     Site,
@@ -47,7 +48,8 @@ def term_changes(site: Site, scope: Scope, world: World) -> Iterator[Change]:
         words = f"the factor {name} is missing"
         hint = "which tensors stand beside it in the forward line?"
         yield Change(NEAR, "missing-factor", ast.BinOp(ast.Name(name), ast.Mult(), node), words, hint)
-    if not (isinstance(node, ast.Call) and method_of(node) in ("sum", "mean")):
+    reduced = isinstance(site.parent, ast.Attribute) or (isinstance(node, ast.Call) and method_of(node) in REDUCING)
+    if not reduced:
         for axis in AXES[:2]:
             for keep in (True, False):
                 summed = ast.Call(ast.Attribute(node, "sum", ast.Load()), [ast.Constant(axis)],
@@ -60,7 +62,7 @@ def result_changes(site: Site, world: World) -> Iterator[Change]:
     """What can be missing from the result as a whole: a path, a shape, a copy."""
     node = site.node
     for target in world.targets:
-        for user in world.graph.users[target]:
+        for user in world.graph.users[target] if len(world.graph.users[target]) > 1 else ():
             text = path_through(user, target, world.shapes)
             if text is None:
                 continue
@@ -72,11 +74,11 @@ def result_changes(site: Site, world: World) -> Iterator[Change]:
         if len(world.targets) == 1:
             like = f"torch.ones_like({target})"
             spread = ast.BinOp(node, ast.Mult(), expression(like))
-            yield Change(FARTHER, "not-expanded", spread, f"stretch it to the shape of {target}", hint)
+            yield Change(FARTHER, "", spread, f"stretch it to the shape of {target}", hint)
             viewed = expression(f"X.view({target}.shape)")
             assert isinstance(viewed, ast.Call)
             viewed = with_receiver(viewed, node)
-            yield Change(FARTHER, "flattened", viewed, f"give it the shape of {target}", hint)
+            yield Change(FARTHER, "", viewed, f"give it the shape of {target}", hint)
     if isinstance(node, ast.Name):
         copied = expression(f"{node.id}.clone()")
         yield Change(FARTHER, "in-place", copied, "work on a copy", "which tensor is changed in place?")

@@ -13,12 +13,16 @@ class Edit:
     """One small change. Of two, that with the smaller cost is nearer."""
 
     cost: int
-    tag: str
+    tag: str  # of the mistake, where the edit shows it; '' where it may be mended so for many reasons
     line: int
     words: str  # completes "line 31: ...": what is, and what would be right
     hint: str  # the same for students: where to look, and not what to write
     source: str  # the whole text after the change
-    shown: str  # the statement after the change
+    growth: int = 0  # by how many characters the text is longer or shorter
+
+    def distance(self) -> tuple[int, int]:
+        """How far it is from what is written: the kind of change first, then the length of the text."""
+        return self.cost, self.growth
 
 
 class Source:

@@ -103,7 +103,7 @@ STEP_FIELDS = {
 }  # fmt: skip
 FLOAT32_FIELDS = {"exact": bool, "approximate": bool, "max_diff": (float, NOTHING)}
 MISTAKE_FIELDS = {"tag": str, "help": str}
-INSTRUCTOR_FIELDS = {"mend": (str, NOTHING), "suspected": (str, NOTHING)}
+INSTRUCTOR_FIELDS = {"mend": (str, NOTHING), "suspected": (str, NOTHING), "cases": list}
 
 
 def assert_fields(value: Mapping[str, Any], fields: Mapping[str, Any]) -> None:

@@ -116,14 +116,14 @@ def credit_of(verdict: str, lesson: Lesson) -> float:
 def _bad(base: StepResult, evidence: Evidence, bad: CaseOutcome) -> StepResult:
     """Hard-coded, error or wrong."""
     public, masked = evidence.public, evidence.masked
-    if public and _earns_half(public, evidence):
+    if public and _earns_half(public, evidence, bad):
         sizes = ", ".join(f"{name} = {size}" for name, size in bad.situation.case.sizes.items())
         fact = f"right at the lecture's sizes, but not in the case “{bad.situation.case.name}” ({sizes}): {bad.fact}"
         help = "look for a number that should be a size, such as 32 for n, or a shape written out"
         return replace(
             base, verdict="hard-coded", message=fact, mistake=Mistake("hard-coded", help), line=bad.line or base.line
         )
-    if masked and _earns_half(masked, evidence):
+    if masked and _earns_half(masked, evidence, bad):
         names = ", ".join(f"d{cut}" for cut in sorted(evidence.cuts))
         fact = f"right only where {names} is zero in the same places as in the real chain; in general {bad.fact}"
         help = "a step has to be right for any gradient that reaches it, not only for this loss's"
@@ -151,10 +151,17 @@ def _mistake(evidence: Evidence, bad: CaseOutcome) -> Mistake | None:
     return diagnose(observations, evidence.step.tensor, evidence.cuts, evidence.mentioned)
 
 
-def _earns_half(outcome: CaseOutcome, evidence: Evidence) -> bool:
-    """Right there to the last digits, where that proves something."""
+def _earns_half(outcome: CaseOutcome, evidence: Evidence, bad: CaseOutcome) -> bool:
+    """Right there to the last digits, where that proves something.
+
+    Where the right answer is 0 in exact arithmetic, 0 of the lecture's size proves the size alone: that is
+    enough where the other cases fail for the size, and not where they fail for the values.
+    """
     seen = outcome.comparison
-    if seen is None or seen.outcome == "wrong" or (evidence.must_prove and not seen.proves):
+    if seen is None or seen.outcome == "wrong":
+        return False
+    other_values = bad.comparison is not None and bad.comparison.got is not None
+    if not seen.proves and (evidence.must_prove or other_values):
         return False
     return seen.scaled_error is not None and seen.scaled_error <= TOLERANCE
 

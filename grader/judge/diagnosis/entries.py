@@ -13,15 +13,14 @@ from grader.lesson.graph import Statement
 
 def spread(look: Look) -> Iterator[Candidate]:
     """A gradient that belongs to the entries a forward line picks, given to all of them."""
-    for statement in look.region:
-        for read in statement.reads:
-            if look.flows_to(read):
-                words = (
-                    f"{look.place(statement)} reads some entries of {read} only; "
-                    "the others have gradient 0 through it, and here they get some"
-                )
-                for kind in (_to_everyone, _constant_everywhere):
-                    yield Candidate("spread", words, _altered(statement, read, kind))
+    for statement in look.graph.users[look.tensor]:
+        if look.tensor in look.backward.through(statement.tensor):
+            words = (
+                f"{look.place(statement)} reads some entries of {look.tensor} only; "
+                "the others have gradient 0 through it, and here they get some"
+            )
+            for kind in (_to_everyone, _constant_everywhere):
+                yield Candidate("spread", words, _altered(statement, look.tensor, kind))
 
 
 def _altered(

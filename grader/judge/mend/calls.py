@@ -41,7 +41,7 @@ def call_changes(node: ast.Call) -> Iterator[Change]:
             words = f"the {method} should run over one factor only"
             for one, other in ((receiver.left, receiver.right), (receiver.right, receiver.left)):
                 new_product = ast.BinOp(other, receiver.op, with_receiver(node, one))
-                yield Change(NEAR, "brackets", new_product, words, "over what does the sum run?")
+                yield Change(NEAR, "", new_product, words, "over what does the sum run?")
     if method.endswith("_") and method not in ("index_add_", "scatter_add_", "zero_", "fill_", "index_put_"):
         new = copy.deepcopy(node)
         assert isinstance(new.func, ast.Attribute)

@@ -51,16 +51,19 @@ def _all(source: Source, world: World) -> Iterator[Edit]:
 
 
 def _asked_for(source: Source, function: ast.FunctionDef, scope: Scope, world: World) -> Iterator[Edit]:
-    """What the function uses and does not ask for, among its parameters."""
-    bound = {name for node in source.tree.body for name in stored(node)} | set(scope.names)
+    """What the function uses and does not ask for, among its parameters; a size that the file fixes, too."""
+    bound = {name for node in source.tree.body for name in stored(node)}
     used = [node.id for node in ast.walk(function) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)]
-    unknown = [name for name in dict.fromkeys(used) if name not in bound]
+    unknown = [
+        name for name in dict.fromkeys(used) if name not in scope.names and (name not in bound or name in world.sizes)
+    ]
     possible = missing_names(ast.Tuple([ast.Name(name) for name in unknown], ast.Load()), scope, world)
     edited = with_parameters(source, source.text, function, possible) if possible else None
     if possible and edited:
         names = ", ".join(possible)
         words = f"{names} is used, and not among the parameters; right is `def {function.name}({names}, ...)`"
-        yield Edit(NEAR, "", function.lineno, words, f"where does {names} come from?", edited)
+        tag = "factor" if bound & set(possible) else ""
+        yield Edit(NEAR, tag, function.lineno, words, f"where does {names} come from?", edited)
 
 
 def _edit(source: Source, site: Site, change: Change, scope: Scope, world: World) -> Iterator[Edit]:
@@ -78,7 +81,9 @@ def _edit(source: Source, site: Site, change: Change, scope: Scope, world: World
     shown = source.shown(site.statement, site.node, text)
     added = f" (and {', '.join(missing)} among the parameters)" if missing else ""
     words = f"{change.words}; right is `{shown}`{added}"
-    yield Edit(cost, change.tag, site.node.lineno, words, change.hint, edited)
+    # What an edit brings in from elsewhere mends for reasons of its own, but for a path that was forgotten.
+    tag = change.tag if not missing or change.tag in ("missing-path", "wrong-tensor") else ""
+    yield Edit(cost, tag, site.node.lineno, words, change.hint, edited)
 
 
 def _changes(site: Site, scope: Scope, world: World) -> Iterator[Change]:
@@ -91,7 +96,7 @@ def _changes(site: Site, scope: Scope, world: World) -> Iterator[Change]:
         case ast.Name():
             yield from name_changes(node, scope, world)
         case ast.BinOp():
-            yield from operator_changes(site, node)
+            yield from operator_changes(site, node, world)
             yield from bracket_changes(node)
         case ast.UnaryOp(op=ast.USub(), operand=inner):
             yield Change(NEAR, "sign", inner, "the minus does not belong here", "look at the minus")

@@ -94,10 +94,9 @@ def name_changes(node: ast.Name, scope: Scope, world: World) -> Iterator[Change]
         alike = shape is None or theirs is None or list(shape) == list(theirs)
         if other == name or other in world.sizes or not alike or name in ("torch", "F", "math"):
             continue
-        is_gradient = tensor_of(other, world) is not None or tensor_of(name, world) is not None
         words = f"{name} stands where {other} should"
         hint = f"is {name} the right tensor here?"
-        yield Change(NEAR, "wrong-gradient" if is_gradient else "wrong-tensor", ast.Name(other), words, hint)
+        yield Change(NEAR, _tag_of_swap(name, other, world), ast.Name(other), words, hint)
     for constant in added_constants(name, world):
         words = f"{constant} of the forward line belongs inside"
         yield Change(
@@ -116,7 +115,14 @@ def name_changes(node: ast.Name, scope: Scope, world: World) -> Iterator[Change]
         )
 
 
-def operator_changes(site: Site, node: ast.BinOp) -> Iterator[Change]:
+def _tag_of_swap(name: str, other: str, world: World) -> str:
+    """Which mistake it is that one name stands for another; '' where one of them is the student's own."""
+    if shape_of(name, world) is None or shape_of(other, world) is None:
+        return ""
+    return "wrong-gradient" if tensor_of(other, world) or tensor_of(name, world) else "wrong-tensor"
+
+
+def operator_changes(site: Site, node: ast.BinOp, world: World) -> Iterator[Change]:
     """Another operator, or one operand alone."""
     left, right, kind = node.left, node.right, type(node.op)
     if kind in _SWAPS:
@@ -126,20 +132,22 @@ def operator_changes(site: Site, node: ast.BinOp) -> Iterator[Change]:
     if isinstance(node.op, ast.Mult | ast.Div | ast.Pow | ast.Add | ast.Sub):
         sign = SIGNS.get(kind, "**")
         words = f"{sign} {ast.unparse(right)} does not belong here"
-        yield Change(NEAR, _tag_without(site, node, right), left, words, f"is {ast.unparse(right)} needed here?")
+        yield Change(NEAR, _tag_without(site, node, right, world), left, words, f"is {ast.unparse(right)} needed here?")
         if not isinstance(node.op, ast.Div | ast.Pow):
             new = ast.UnaryOp(ast.USub(), right) if isinstance(node.op, ast.Sub) else right
             words = f"{ast.unparse(left)} {sign} does not belong here"
-            yield Change(NEAR, _tag_without(site, node, left), new, words, f"is {ast.unparse(left)} needed here?")
+            yield Change(
+                NEAR, _tag_without(site, node, left, world), new, words, f"is {ast.unparse(left)} needed here?"
+            )
     if isinstance(node.op, ast.MatMult):
         yield from products(left, right)
 
 
-def _tag_without(site: Site, node: ast.BinOp, dropped: ast.expr) -> str:
+def _tag_without(site: Site, node: ast.BinOp, dropped: ast.expr, world: World) -> str:
     """Which mistake it is that one operand is too many; '' where that is not certain."""
     if isinstance(node.op, ast.Pow):
         return "derivative"
-    is_name = isinstance(dropped, ast.Name)
+    is_name = isinstance(dropped, ast.Name) and shape_of(dropped.id, world) is not None
     if isinstance(node.op, ast.Mult | ast.Div):
         return "extra-factor" if is_name else ""
     inside = isinstance(site.parent, ast.BinOp) and isinstance(site.parent.op, ast.Mult | ast.Div)
@@ -169,6 +177,13 @@ def _turn(node: ast.expr, turned: int) -> ast.expr:
     return ast.Attribute(node, "T", ast.Load())
 
 
+def _tag_of_brackets(one: ast.BinOp, other: ast.BinOp) -> str:
+    """Only a sum against a product is a matter of brackets for sure."""
+    sums = [isinstance(node.op, ast.Add | ast.Sub) for node in (one, other)]
+    powers = [isinstance(node.op, ast.Pow | ast.MatMult) for node in (one, other)]
+    return "brackets" if sums[0] != sums[1] and not any(powers) else ""
+
+
 def bracket_changes(node: ast.BinOp) -> Iterator[Change]:
     """The same operators in the same order, but evaluated in another one."""
     hint = "in which order does Python work out this line? Look at the brackets"
@@ -176,11 +191,11 @@ def bracket_changes(node: ast.BinOp) -> Iterator[Change]:
     if isinstance(node.right, ast.BinOp):
         inner = node.right
         new = ast.BinOp(ast.BinOp(node.left, node.op, inner.left), inner.op, inner.right)
-        yield Change(NEAR, "brackets", new, words, hint)
+        yield Change(NEAR, _tag_of_brackets(node, inner), new, words, hint)
     if isinstance(node.left, ast.BinOp):
         inner = node.left
         new = ast.BinOp(inner.left, inner.op, ast.BinOp(inner.right, node.op, node.right))
-        yield Change(NEAR, "brackets", new, words, hint)
+        yield Change(NEAR, _tag_of_brackets(node, inner), new, words, hint)
     if isinstance(node.op, ast.Pow) and isinstance(node.left, ast.UnaryOp) and isinstance(node.left.op, ast.USub):
         new_power = ast.UnaryOp(ast.USub(), ast.BinOp(node.left.operand, ast.Pow(), node.right))
         yield Change(NEAR, "brackets", new_power, words, hint)
@@ -189,4 +204,5 @@ def bracket_changes(node: ast.BinOp) -> Iterator[Change]:
             first = side is node.left
             inside = ast.BinOp(side.func.value, node.op, other) if first else ast.BinOp(other, node.op, side.func.value)
             moved = with_receiver(side, inside)
-            yield Change(NEAR, "brackets", moved, f"the {method_of(side)} has to run over the whole product", hint)
+            tag = "" if isinstance(other, ast.Call) else "brackets"
+            yield Change(NEAR, tag, moved, f"the {method_of(side)} has to run over the whole product", hint)

@@ -61,6 +61,11 @@ def _parser() -> argparse.ArgumentParser:
     grade.add_argument(
         "--seed", type=_at_least_zero, metavar="S", help="draws the cases (default: a new one a DIR, kept there)"
     )
+    grade.add_argument(
+        "--require-isolation",
+        action="store_true",
+        help="refuse to run where student code cannot be closed off by every layer (see doctor)",
+    )
     _lesson_option(grade)
 
     hint = commands.add_parser("hint", help="a hint for one step, in three levels")

@@ -1,0 +1,95 @@
+"""Autograd in a student's process: every way in refuses, and whatever was tried is noted.
+
+The vocabulary stands before this. What slips past it is seen here twice: by the functions of
+torch.autograd, torch.func, torch.jit and so on, which raise; and below them by the dispatcher,
+where the operators that differentiate (`tanh_backward` and the like) have kernels of ours under a
+key that is switched on in student processes alone. An operator that is not watched pays nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import reduce
+from typing import Any, NoReturn
+
+import torch
+from torch import Tensor
+
+_MOST = 16  # different things noted for one answer
+_REFUSAL = "autograd is switched off here: this exercise asks for the gradient by hand"
+_KEY = "PreDispatch"  # a fallthrough for every operator: only what is registered under it costs anything
+_FUNCTORCH = "grad grad_and_value vjp jvp jacrev jacfwd hessian linearize vmap"
+_ENTRIES = {
+    "torch": "compile vmap",
+    "torch.autograd": "grad backward _engine_run_backward",
+    "torch.autograd.graph": "_engine_run_backward",
+    "torch.autograd.functional": "jacobian hessian vjp jvp hvp vhp",
+    "torch.autograd.forward_ad": "make_dual unpack_dual enter_dual_level dual_level",
+    "torch.func": _FUNCTORCH,
+    "torch._functorch.apis": "grad grad_and_value vmap",
+    "torch._functorch.eager_transforms": "grad_impl grad_and_value_impl vjp jvp jacrev jacfwd hessian linearize",
+    "torch._functorch.vmap": "vmap_impl",
+    "torch.jit": "script trace trace_module freeze load",
+    "torch._C": "_EngineBase _ImperativeEngine _enter_dual_level",
+    "torch._C._functorch": "_grad_increment_nesting _jvp_increment_nesting _vmap_increment_nesting",
+}
+_FORWARD_MODE = frozenset({"aten::_make_dual", "aten::_make_dual_copy", "aten::_unpack_dual", "aten::_fw_primal"})
+_inference_mode = torch._C._InferenceMode
+_libraries: list[torch.library.Library] = []  # kernels live as long as these do
+
+
+class Attempts:
+    """What was tried of autograd since the last look."""
+
+    def __init__(self) -> None:
+        self._names: list[str] = []
+
+    def refuse(self, name: str) -> NoReturn:
+        """Notes an attempt, and ends it."""
+        if name not in self._names and len(self._names) < _MOST:
+            self._names.append(name)
+        raise RuntimeError(_REFUSAL)
+
+    def take(self) -> tuple[str, ...]:
+        """What was tried, and a clean page."""
+        names, self._names = tuple(self._names), []
+        return names
+
+
+ATTEMPTS = Attempts()
+
+
+def watch_operators() -> None:
+    """Once, in the warm process: registers what refuses the operators that differentiate, under a key that is off."""
+    library = torch.library.Library("aten", "IMPL")  # type: ignore[no-untyped-call]
+    for operator in torch._C._dispatch_get_all_op_names():
+        if operator.startswith("aten::") and ("backward" in operator or operator in _FORWARD_MODE):
+            name = operator.removeprefix("aten::")
+            library.impl(name, _refusal_of(operator), _KEY)  # type: ignore[no-untyped-call]
+    _libraries.append(library)
+
+
+def switch_off() -> None:
+    """In a student process, for good: the watch is on, and the ways into autograd refuse."""
+    guard: Any = torch._C._IncludeDispatchKeyGuard(getattr(torch.DispatchKey, _KEY))
+    guard.__enter__()
+    for module, names in _ENTRIES.items():
+        for name in names.split():
+            place = reduce(getattr, module.split(".")[1:], torch)
+            if hasattr(place, name):
+                setattr(place, name, _refusal_of(f"{module}.{name}"))
+    Tensor.backward = _refusal_of("Tensor.backward")  # type: ignore[method-assign]
+    torch.autograd.Variable._execution_engine = None  # type: ignore[assignment]
+    torch._C._InferenceMode = _only_on  # type: ignore[misc,assignment]
+
+
+def _refusal_of(name: str) -> Callable[..., Any]:
+    def refuse(*_: Any, **__: Any) -> NoReturn:
+        ATTEMPTS.refuse(name)
+
+    return refuse
+
+
+def _only_on(mode: bool) -> Any:
+    """Inference mode can be entered, never left: outside it, tensors could carry a graph."""
+    return _inference_mode(True) if mode else ATTEMPTS.refuse("torch.inference_mode(False)")

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 _TOOL = "bwrap"
 _SHORT = 10  # seconds that a tool which works needs by far not
 _OPTIONS = (
-    *("--unshare-all", "--die-with-parent"),
+    *("--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--die-with-parent"),
     *("--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"),
     *("--setenv", "TMPDIR", "/dev/shm"),  # the one place inside where a folder can be made
 )

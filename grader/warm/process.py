@@ -236,7 +236,7 @@ def _bury_strays() -> None:
 def _children() -> set[int]:
     """The processes whose parent is this one; empty where the system does not list them."""
     try:
-        listed = Path(f"/proc/self/task/{os.getpid()}/children").read_text(encoding="ascii")
+        listed = Path(f"/proc/self/task/{os.getpid()}/children").read_bytes()
     except OSError:
         return set()
     return {int(pid) for pid in listed.split()}

@@ -24,7 +24,7 @@ _ENTRIES = {
     "torch.autograd": "grad backward _engine_run_backward",
     "torch.autograd.graph": "_engine_run_backward",
     "torch.autograd.functional": "jacobian hessian vjp jvp hvp vhp",
-    "torch.autograd.forward_ad": "make_dual unpack_dual enter_dual_level dual_level",
+    "torch.autograd.forward_ad": "make_dual enter_dual_level dual_level",
     "torch.func": _FUNCTORCH,
     "torch._functorch.apis": "grad grad_and_value vmap",
     "torch._functorch.eager_transforms": "grad_impl grad_and_value_impl vjp jvp jacrev jacfwd hessian linearize",
@@ -33,7 +33,7 @@ _ENTRIES = {
     "torch._C": "_EngineBase _ImperativeEngine _enter_dual_level",
     "torch._C._functorch": "_grad_increment_nesting _jvp_increment_nesting _vmap_increment_nesting",
 }
-_FORWARD_MODE = frozenset({"aten::_make_dual", "aten::_make_dual_copy", "aten::_unpack_dual", "aten::_fw_primal"})
+_FORWARD_MODE = frozenset({"aten::_make_dual", "aten::_make_dual_copy"})
 _inference_mode = torch._C._InferenceMode
 _libraries: list[torch.library.Library] = []  # kernels live as long as these do
 

@@ -35,7 +35,7 @@ _ENTRIES = {
 }
 _FORWARD_MODE = frozenset({"aten::_make_dual", "aten::_make_dual_copy"})
 _inference_mode = torch._C._InferenceMode
-_libraries: list[torch.library.Library] = []  # kernels live as long as these do
+_alive: list[Any] = []  # the watch works as long as torch's objects for it live
 
 
 class Attempts:
@@ -66,21 +66,29 @@ def watch_operators() -> None:
         if operator.startswith("aten::") and ("backward" in operator or operator in _FORWARD_MODE):
             name = operator.removeprefix("aten::")
             library.impl(name, _refusal_of(operator), _KEY)  # type: ignore[no-untyped-call]
-    _libraries.append(library)
+    _alive.append(library)
 
 
 def switch_off() -> None:
     """In a student process, for good: the watch is on, and the ways into autograd refuse."""
     guard: Any = torch._C._IncludeDispatchKeyGuard(getattr(torch.DispatchKey, _KEY))
     guard.__enter__()
+    _alive.append(guard)
     for module, names in _ENTRIES.items():
         for name in names.split():
             place = reduce(getattr, module.split(".")[1:], torch)
             if hasattr(place, name):
                 setattr(place, name, _refusal_of(f"{module}.{name}"))
     Tensor.backward = _refusal_of("Tensor.backward")  # type: ignore[method-assign]
-    torch.autograd.Variable._execution_engine = None  # type: ignore[assignment]
+    torch.autograd.Variable._execution_engine = _NoEngine()  # type: ignore[assignment]
     torch._C._InferenceMode = _only_on  # type: ignore[misc,assignment]
+
+
+class _NoEngine:
+    """Stands where torch keeps its engine."""
+
+    def __getattr__(self, name: str) -> NoReturn:
+        ATTEMPTS.refuse(f"the autograd engine's {name}")
 
 
 def _refusal_of(name: str) -> Callable[..., Any]:

@@ -27,7 +27,7 @@ SETUP = "y = torch.ones(2, 3, dtype=torch.float64)"
 ROUTES = {
     "autograd.grad": ("torch.autograd.grad(y.sum(), y)", "torch.autograd.grad"),
     "autograd.backward": ("torch.autograd.backward(y.sum())", "torch.autograd.backward"),
-    "Tensor.backward": ("y.sum().backward()", "Tensor.backward"),
+    "Tensor.backward": ("y.sum().backward()", "torch.Tensor.backward"),
     "a name bound before": ("from torch import autograd as a; a.grad(y.sum(), y)", "torch.autograd.grad"),
     "the engine's function": (
         "torch.autograd.graph._engine_run_backward()",

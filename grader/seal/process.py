@@ -14,6 +14,7 @@ from grader.seal.layers import Limits
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_CHILD_SUBREAPER, _PR_SET_NO_NEW_PRIVS = 1, 4, 36, 38  # linux/prctl.h
 _STANDARD = (0, 1, 2)
 _TASKS = Path("/proc/self/task")
+_libc = ctypes.CDLL(None)
 
 
 def close(_limits: Limits) -> None:
@@ -65,5 +66,5 @@ def _go_nowhere() -> None:
 
 def _prctl(option: int, value: int) -> None:
     """Linux's prctl; elsewhere nothing."""
-    if sys.platform == "linux" and ctypes.CDLL(None).prctl(option, value, 0, 0, 0):
+    if sys.platform == "linux" and _libc.prctl(option, value, 0, 0, 0):
         raise OSError(f"prctl({option}, {value}) failed")

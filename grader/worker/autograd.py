@@ -13,7 +13,6 @@ from functools import reduce
 from typing import Any, NoReturn
 
 import torch
-from torch import Tensor
 
 _MOST = 16  # different things noted for one answer
 _REFUSAL = "autograd is switched off here: this exercise asks for the gradient by hand"
@@ -21,6 +20,7 @@ _KEY = "PreDispatch"  # a fallthrough for every operator: only what is registere
 _FUNCTORCH = "grad grad_and_value vjp jvp jacrev jacfwd hessian linearize vmap"
 _ENTRIES = {
     "torch": "compile vmap",
+    "torch.Tensor": "backward",
     "torch.autograd": "grad backward _engine_run_backward",
     "torch.autograd.graph": "_engine_run_backward",
     "torch.autograd.functional": "jacobian hessian vjp jvp hvp vhp",
@@ -30,11 +30,12 @@ _ENTRIES = {
     "torch._functorch.eager_transforms": "grad_impl grad_and_value_impl vjp jvp jacrev jacfwd hessian linearize",
     "torch._functorch.vmap": "vmap_impl",
     "torch.jit": "script trace trace_module freeze load",
-    "torch._C": "_EngineBase _ImperativeEngine _enter_dual_level",
+    "torch._C": "_ImperativeEngine _enter_dual_level",
     "torch._C._functorch": "_grad_increment_nesting _jvp_increment_nesting _vmap_increment_nesting",
 }
 _FORWARD_MODE = frozenset({"aten::_make_dual", "aten::_make_dual_copy"})
 _inference_mode = torch._C._InferenceMode
+_replaced: list[tuple[Any, str, Any]] = []  # where, what, by what
 _alive: list[Any] = []  # the watch works as long as torch's objects for it live
 
 
@@ -59,14 +60,19 @@ class Attempts:
 ATTEMPTS = Attempts()
 
 
-def watch_operators() -> None:
-    """Once, in the warm process: registers what refuses the operators that differentiate, under a key that is off."""
+def prepare() -> None:
+    """Once, in the warm process: the watch is registered, under a key that is off; and every refusal is made."""
     library = torch.library.Library("aten", "IMPL")  # type: ignore[no-untyped-call]
     for operator in torch._C._dispatch_get_all_op_names():
         if operator.startswith("aten::") and ("backward" in operator or operator in _FORWARD_MODE):
             name = operator.removeprefix("aten::")
             library.impl(name, _refusal_of(operator), _KEY)  # type: ignore[no-untyped-call]
     _alive.append(library)
+    for module, names in _ENTRIES.items():
+        place = reduce(getattr, module.split(".")[1:], torch)
+        _replaced.extend((place, name, _refusal_of(f"{module}.{name}")) for name in names.split())
+    _replaced.append((torch.autograd.Variable, "_execution_engine", _NoEngine()))
+    _replaced.append((torch._C, "_InferenceMode", _only_on))
 
 
 def switch_off() -> None:
@@ -74,14 +80,8 @@ def switch_off() -> None:
     guard: Any = torch._C._IncludeDispatchKeyGuard(getattr(torch.DispatchKey, _KEY))
     guard.__enter__()
     _alive.append(guard)
-    for module, names in _ENTRIES.items():
-        for name in names.split():
-            place = reduce(getattr, module.split(".")[1:], torch)
-            if hasattr(place, name):
-                setattr(place, name, _refusal_of(f"{module}.{name}"))
-    Tensor.backward = _refusal_of("Tensor.backward")  # type: ignore[method-assign]
-    torch.autograd.Variable._execution_engine = _NoEngine()  # type: ignore[assignment]
-    torch._C._InferenceMode = _only_on  # type: ignore[misc,assignment]
+    for place, name, stand_in in _replaced:
+        setattr(place, name, stand_in)
 
 
 class _NoEngine:

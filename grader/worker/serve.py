@@ -25,7 +25,7 @@ def warm_up() -> None:
     """Once, in the warm process: what would else be imported, or read from a file, when the seal is closed."""
     for module in _IMPORTED_LATER.split():
         importlib.import_module(module)
-    autograd.watch_operators()
+    autograd.prepare()
     answer.rehearse()
 
 

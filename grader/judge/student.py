@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import select
 import signal
 import socket
@@ -51,7 +52,8 @@ class Student:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._bury(0)
+        with contextlib.suppress(WorkerFault):  # the warm process is gone, and this one with it
+            self._bury(0)
 
     def deadline(self, seconds: float) -> float:
         """When a step that starts now and may take `seconds` has to be done. The process is there before its clock."""

@@ -480,6 +480,11 @@ RAISED = {
     "a tensor over the limit": ("return torch.ones(2**28)", "ran out of memory", True),
     "a terabyte list": ("return [0] * 10**12", "ran out of memory", True),
     "memory, bit by bit": ("kept = []\nwhile True: kept.append(bytearray(1 << 26))", "ran out of memory", True),
+    "a complex power": (
+        "return x * ((-1.0) ** 0.5).imag",
+        "ValueError: a negative number to a broken power is a complex number, which this exercise does without",
+        False,
+    ),
     "a shape": ("return x @ x", "RuntimeError: mat1 and mat2 shapes cannot be multiplied (2x3 and 2x3)", False),
 }
 
@@ -518,6 +523,8 @@ def test_a_file_that_makes_no_callable_says_why(what: str, student: Student) -> 
     reply = student.load(replace(written("return x"), source=source), time.monotonic() + 20)
     assert isinstance(reply, Failed)
     assert reply.error.startswith(error)
+    if "Python" in what:
+        assert reply.line == 1
 
 
 @pytest.mark.usefixtures("warm_pid")

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from grader.wire.frames import crosses
 from grader.wire.messages import Answer, Call, Failed, Load, Loaded, Refused
+from grader.worker import powers
 from grader.worker.autograd import ATTEMPTS
 
 OUTPUT_CAP = 64 * 1024
@@ -23,6 +24,7 @@ ERROR_CAP = 2000
 MAX_ITEMS = 64
 _SEED = 0
 _CUT = "\n[output cut here]"
+_UNNAMED = "<unknown>"  # how ast.parse calls what it reads
 # A student's code may rebind torch's own functions (`torch.equal = ...`): these are bound before it runs.
 _clone, _equal, _is_complex, _resolve_neg = Tensor.clone, torch.equal, Tensor.is_complex, Tensor.resolve_neg
 _set_default_dtype, _set_num_threads = torch.set_default_dtype, torch.set_num_threads
@@ -66,10 +68,10 @@ class LoadedAnswer:
 def load(request: Load) -> tuple[LoadedAnswer | None, Loaded | Failed]:
     """Runs the answer's source in a namespace of its own and finds its callable."""
     output = CappedText()
-    namespace: dict[str, Any] = {"__name__": "submission"}
+    namespace = powers.namespace()
     try:
         with _student_world(output, "float64"):  # so that constants lose nothing
-            exec(compile(request.source, request.file, "exec", dont_inherit=True), namespace)
+            exec(compile(powers.guarded(request.source), request.file, "exec", dont_inherit=True), namespace)
             function = namespace.get(request.name)
             if not callable(function):
                 kind = "is not defined" if function is None else f"is {_describe(function)}"
@@ -170,7 +172,7 @@ def _text(error: BaseException) -> str:
 
 def _line(error: BaseException, file: str) -> int | None:
     """The innermost line of the student's file on the way to the error."""
-    if isinstance(error, SyntaxError) and error.filename == file:
+    if isinstance(error, SyntaxError) and error.filename in (file, _UNNAMED):
         return error.lineno
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
     return lines[-1] if lines else None

@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import socket
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -254,6 +255,13 @@ def test_its_limits_are_set_before_its_first_line(limit: str, bare_but_limits: W
     with Student(bare_but_limits, LIMITS) as student:
         line = said(student, f"import resource; print(*resource.getrlimit(resource.RLIMIT_{limit}))")
     assert tuple(map(int, line.split())) == wanted
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="prctl is Linux's")
+def test_it_has_no_new_rights_and_nobody_reads_its_memory(bare_but_limits: Warm) -> None:
+    ask_kernel = "libc = ctypes.CDLL(None)\nprint(libc.prctl(39, 0, 0, 0, 0), libc.prctl(3, 0, 0, 0, 0))"
+    with Student(bare_but_limits, LIMITS) as student:
+        assert said(student, ask_kernel) == "1 0\n"
 
 
 def test_processor_time_that_is_used_up_is_told_as_that(bare_but_limits: Warm) -> None:

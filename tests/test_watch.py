@@ -5,12 +5,16 @@ from __future__ import annotations
 import textwrap
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import Tensor
 
+from grader.errors import KitError
 from grader.judge.student import Student
+from grader.lesson import Lesson
+from grader.run.backward import LearnersBackward
 from grader.warm.client import Warm
 from grader.wire import frames
 from grader.wire.messages import Answer, Call, Failed
@@ -95,8 +99,7 @@ def test_what_one_answer_tried_is_not_told_of_the_next(student: Student) -> None
 
 def test_what_is_tried_while_the_file_is_read_is_told_with_every_call(student: Student) -> None:
     source = f"{TOOLS}try: torch.func.grad(print)\nexcept RuntimeError: pass\ndef step(x): return x\n"
-    answer = written("return x")
-    answer = type(answer)(**{**vars(answer), "source": source})
+    answer = replace(written("return x"), source=source)
     for _ in range(2):
         reply = ask(student, answer)
         assert isinstance(reply, Answer)
@@ -148,6 +151,21 @@ def test_honest_words_are_not_noted(what: str, student: Student) -> None:
     reply = ask(student, written(BENIGN[what]))
     assert isinstance(reply, Answer), reply
     assert reply.watched == ()
+
+
+@pytest.mark.parametrize("end", ["return x", "raise ValueError"])
+def test_training_ends_at_an_attempt(end: str, warm: Warm, lesson: Lesson) -> None:
+    body = f"try: torch.func.grad(print)\nexcept RuntimeError: pass\nx = b1, b2\n{end}"
+    backward = LearnersBackward(
+        lesson,
+        lesson.exercise("ex4_training"),
+        replace(written(body, "gradients", "b1, b2"), exercise="ex4_training"),
+        warm,
+    )
+    with pytest.raises(KitError, match=r"gradients tried torch\.func\.grad: .* by hand") as raised:
+        backward.gradients({"b1": torch.ones(2), "b2": torch.ones(2)})
+    assert raised.value.exit_code == 1
+    backward.close()
 
 
 # torch's own functions, bound to something else by a student

@@ -60,6 +60,9 @@ class LearnersBackward:
             reply = self._student.call(self._written, frame, self._deadline())
         except WorkerFault:  # the warm process died, and the learner's with it; another one is started
             reply = self._student.call(self._written, frame, self._deadline())
+        if isinstance(reply, Answer | Failed) and reply.watched:
+            what = f"{self._written.name} tried {reply.watched[0]}: the gradient is worked out by hand here"
+            raise KitError(what, where=self._where, exit_code=NOT_RIGHT)
         if not isinstance(reply, Answer):
             raise self._failed(reply)
         returned = [item for item in reply.returned if isinstance(item, torch.Tensor)]

@@ -16,6 +16,7 @@ BUBBLEWRAP = "bubblewrap"
 FULL = (PROCESS, RLIMITS, LANDLOCK, SECCOMP)  # with these a student process is sealed; others come on top
 
 MENDS = {  # what brings a missing layer
+    USER: "this root may not become another user: run the kit as an ordinary one",
     LANDLOCK: "Landlock needs Linux 5.13 or newer with it switched on (lsm=landlock,...), and make setup",
     SECCOMP: "seccomp needs Linux and its library: apt-get install libseccomp2, and make setup",
     BUBBLEWRAP: "in place of what is missing: apt-get install bubblewrap",

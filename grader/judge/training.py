@@ -179,7 +179,7 @@ def _by_autograd(
 
 def _failed(reply: Failed | Lost | Loaded, number: int, desk: Desk) -> tuple[str, str]:
     if isinstance(reply, Lost):
-        if reply.verdict == "timeout":
+        if reply.is_step_limit:
             return "timeout", (
                 f"it was at step {number} when the {desk.lesson.limits.training_seconds:g} s "
                 "for training were over; look for Python loops over the batch"

@@ -65,6 +65,11 @@ def _parser() -> argparse.ArgumentParser:
         "--seed", type=_at_least_zero, metavar="S", help="draws the cases (default: a new one a DIR, kept there)"
     )
     grade.add_argument("--no-mends", action="store_true", help="do not look for the nearest mend of wrong steps")
+    grade.add_argument(
+        "--require-isolation",
+        action="store_true",
+        help="refuse to run where student code cannot be closed off by every layer (see doctor)",
+    )
     _lesson_option(grade)
 
     hint = commands.add_parser(

@@ -17,6 +17,7 @@ from grader.judge.submission import Judge
 from grader.lesson import Lesson, load_lesson
 from grader.results.store import RunFolder
 from grader.submission.find import submission_at
+from grader.warm.client import Warm
 from tests.support import ROOT
 
 PACKAGE = ROOT / "grader"
@@ -30,15 +31,16 @@ EDGES = {
     "errors": "",
     "names": "",
     "scope": "",
-    "commands": "__version__ errors judge lesson names report results run submission warm worker",
+    "commands": "__version__ errors judge lesson names report results run seal submission warm",
     "lesson": "errors names scope",
     "submission": "errors lesson names scope",
-    "judge": "__version__ errors lesson names results submission warm wire worker",
-    "results": "errors lesson submission worker",
+    "judge": "__version__ errors lesson names results seal submission warm wire",
+    "results": "errors lesson submission",
     "report": "lesson results",
-    "run": "errors judge lesson results submission warm wire",
-    "warm": "errors",
-    "worker": "wire",
+    "run": "errors judge lesson results seal submission warm wire",
+    "seal": "",
+    "warm": "errors seal",
+    "worker": "seal wire",
     "wire": "",
 }
 # Modules that are named in a text: to be imported by the command line and in forked processes, or for their files.
@@ -48,7 +50,7 @@ NAMED_IN_TEXT = {
     "warm/client.py": {"grader.warm.process"},
     "warm/process.py": {"grader.judge.serve", "grader.worker.serve"},
 }
-FAR_SIDE = ("worker", "wire", "warm")
+FAR_SIDE = ("seal", "worker", "wire", "warm")
 NEAR_SIDE = {"judge", "submission", "results", "lesson", "report", "run", "commands"}
 
 # Words that make code of text or objects of bytes, and the only modules that may say them.
@@ -58,9 +60,10 @@ ALLOWED_WORDS = {
     "lesson/network.py": {"compile", "eval", "exec"},
     "warm/process.py": {"import_module"},
     "worker/answer.py": {"compile", "exec"},
+    "worker/serve.py": {"import_module"},
 }
 CALLS = {"__import__", "compile", "eval", "exec", "exec_module", "import_module", "run_module", "run_path"}
-ALLOWED_MODULES = {"warm/process.py": {"ctypes"}}  # for prctl alone
+ALLOWED_MODULES = {"seal/process.py": {"ctypes"}}  # for prctl alone
 UNPICKLERS = {"cloudpickle", "ctypes", "dill", "joblib", "marshal", "pickle", "shelve"}
 
 
@@ -205,11 +208,13 @@ def test_a_command_that_judges_nothing_does_not_import_torch(command: str) -> No
     assert _loaded_by(*command.split()) == []
 
 
-def test_a_class_that_is_unchanged_is_reported_without_torch(judge: Judge, lesson: Lesson, tmp_path: Path) -> None:
+def test_a_class_that_is_unchanged_is_reported_without_torch(
+    judge: Judge, warm: Warm, lesson: Lesson, tmp_path: Path
+) -> None:
     own = load_lesson(lesson.folder)
     folder = RunFolder(tmp_path / "grades", own)
     submission = submission_at(SAMPLE, own)
-    folder.keep(folder.key(submission, folder.seed(0)), judge.judge(Request(submission)))
+    folder.keep(folder.key(submission, folder.seed(0), warm.isolation.layers), judge.judge(Request(submission)))
     assert _loaded_by("grade", SAMPLE, "--out", tmp_path / "grades", "--seed", "0") == []
     assert (tmp_path / "grades" / "submissions" / "s01" / "results.json").is_file()
 
@@ -218,4 +223,4 @@ def test_the_far_side_imports_torch_and_nothing_that_judges() -> None:
     script = "import sys, grader.warm.process, grader.worker.serve; print(*sys.modules, sep='\\n')"
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     parts = {name.split(".")[1] for name in done.stdout.split() if name.startswith("grader.")}
-    assert parts == {"warm", "wire", "worker"}
+    assert parts == {"seal", "warm", "wire", "worker"}

@@ -15,15 +15,23 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
+from torch import Tensor
 
-from grader.errors import KitError
+from grader.errors import KitError, WorkerFault
+from grader.judge.draw import draw_inputs
 from grader.judge.job import Request
+from grader.judge.student import Student
 from grader.lesson import Lesson
+from grader.lesson.network import Network
 from grader.results.model import SubmissionResult
+from grader.run.backward import LearnersBackward
 from grader.run.pool import Fault, Pool
+from grader.submission.answers import read_answers
 from grader.submission.find import submission_at
+from grader.warm.client import Warm
 from tests.support import PRELUDE, ROOT
-from tests.test_worker import dies, processes
+from tests.test_worker import ask, dies, processes, written
 
 STEP = frozenset({"ex2_cross_entropy.dlogits"})
 RIGHT = "(F.one_hot(Yb, logits.shape[1]).to(logits.dtype) - logits.softmax(1)) / -n"
@@ -205,6 +213,77 @@ def test_a_warm_process_that_is_just_dying_is_replaced_as_well(
         monkeypatch.setattr(subprocess.Popen, "poll", late)
         graded = dict(pool.judge([request(tmp_path, lesson, "a")]))
     assert verdicts(graded) == {0: "right"}
+
+
+def open_sockets() -> int:
+    """How many sockets this process holds."""
+    links = [entry for entry in Path("/proc/self/fd").iterdir() if entry.is_symlink()]
+    return sum(str(entry.readlink()).startswith("socket:") for entry in links)
+
+
+def test_a_pool_judges_again_and_leaks_nothing_also_when_a_run_was_left(lesson: Lesson, tmp_path: Path) -> None:
+    requests = [request(tmp_path, lesson, name) for name in ("a", "b", "c")]
+    with pool_and_family(lesson, jobs=2) as (pool, family):
+        assert verdicts(dict(pool.judge(requests))) == {0: "right", 1: "right", 2: "right"}
+        held = open_sockets()
+        for _ in range(2):
+            assert verdicts(dict(pool.judge(requests))) == {0: "right", 1: "right", 2: "right"}
+        left = pool.judge(requests)
+        next(left)
+        assert verdicts(dict(pool.judge(requests[:1]))) == {0: "right"}
+        del left
+        gc.collect()
+        assert open_sockets() == held
+        assert _none(family.judges)
+
+
+def _none(look: Callable[[], list[int]], within: float = 5.0) -> bool:
+    give_up = time.monotonic() + within
+    while look() and time.monotonic() < give_up:
+        time.sleep(0.01)
+    return not look()
+
+
+def end_with_all(family: Family) -> None:
+    """Kills the warm process, and waits for its student to be dead, too."""
+    students = family.students()
+    kill([family.warm()])
+    assert students
+    assert all(dies(pid) for pid in students)
+
+
+def test_what_is_asked_of_a_warm_process_that_is_gone_starts_another(lesson: Lesson) -> None:
+    before = {pid for pid, process in processes().items() if process.parent == os.getpid()}
+    family = Family(before)
+    with Warm() as warm, Student(warm, lesson.limits) as student:
+        first = ask(student, written("return x"))
+        isolation = warm.isolation
+        end_with_all(family)
+        with pytest.raises(WorkerFault, match="gone"):
+            ask(student, written("return x"))
+        assert isinstance(ask(student, written("return x")), type(first))
+        assert warm.isolation == isolation
+
+
+def test_training_goes_on_when_the_warm_process_dies(lesson: Lesson) -> None:
+    family = Family({pid for pid, process in processes().items() if process.parent == os.getpid()})
+    exercise = lesson.exercise("ex4_training")
+    answers = read_answers(submission_at(ROOT / "solutions" / "mlp", lesson), lesson)
+    case = lesson.public_case
+    inputs = {name: _single(value) for name, value in draw_inputs(case, "training").items()}
+    values: dict[str, Tensor | int] = {**Network(lesson.graph).forward(inputs, case.sizes), **case.sizes}
+    with Warm() as warm:
+        backward = LearnersBackward(lesson, exercise, answers.by_name["ex4_training", "gradients"], warm)
+        before = backward.gradients(values)
+        end_with_all(family)
+        after = backward.gradients(values)
+        backward.close()
+    assert len(before) == len(exercise.gradient_steps)
+    assert all(torch.equal(one, other) for one, other in zip(before, after, strict=True))
+
+
+def _single(value: Tensor) -> Tensor:
+    return value.float() if value.is_floating_point() else value
 
 
 ASKED = frozenset({"ex1_chain.dhprebn", "ex1_chain.dC", "ex2_cross_entropy.dlogits", "ex3_batchnorm.dhprebn"})

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import builtins
+import collections
+import contextlib
+import copy
+import dataclasses
+import functools
+import itertools
 import math
+import operator
 import re
 import tomllib
+import types
 import typing
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +28,8 @@ import grader.submission
 from grader.lesson import Lesson
 from grader.submission.answers import read_answers
 from grader.submission.find import submission_at
+from grader.submission.taken import taken_words
+from grader.submission.vocabulary import kit_vocabulary
 from tests.support import PRELUDE, JudgeText, step_of
 
 HERE = "# <-"  # marks the line of the breach
@@ -115,7 +127,8 @@ LINES = {
         torch.fx.symbolic_trace(torch.log)                  .symbolic_trace|.fx
         torch.export.export(torch.log, probs)               .export
         torch.utils.data                                    .data|.utils
-        torch.cuda.is_available()                           .is_available|.cuda
+        torch.cuda.memory                                   .memory|.cuda
+        torch.cuda.empty_cache()                            .empty_cache|.cuda
         probs.cuda()                                        .cuda
         torch.overrides.get_overridable_functions()         .get_overridable_functions|.overrides
         torch.multiprocessing.Process()                     .Process|.multiprocessing
@@ -620,40 +633,505 @@ TRICKS = {
         def dprobs(dlogprobs, probs):
             return "{0.__globals__}".format(dprobs)
     """,
+    "own attribute: any word of torch that no group names, then torch.os": """
+        class A:
+            os = system = 1
+        def dprobs(dlogprobs, probs):
+            A()
+            return torch.os.system('true')
+    """,
+    "own attribute: on a helper's parameter, then torch.sys": """
+        class A:
+            sys = modules = 1
+        def helper(t):
+            return t.sys.modules
+        def dprobs(dlogprobs, probs):
+            A()
+            return helper(torch)
+    """,
+    "own attribute: typing's modules": """
+        import typing
+        class A:
+            sys = modules = 1
+        def dprobs(dlogprobs, probs):
+            A()
+            return typing.sys.modules
+    """,
+    "own attribute: a frame by way of __exit__": """
+        class A:
+            tb_frame = f_back = f_globals = 1
+            def __enter__(self):
+                return self
+            def __exit__(self, kind, error, trace):
+                self.found = trace.tb_frame.f_back.f_globals
+                return True
+        def dprobs(dlogprobs, probs):
+            with A() as a:
+                1 / 0
+            return a.found
+    """,
+    "own attribute: a generator's frame": """
+        class A:
+            gi_frame = f_back = 1
+        def dprobs(dlogprobs, probs):
+            A()
+            return (x for x in 'ab').gi_frame.f_back
+    """,
+    "own attribute: an exception's object": """
+        class A:
+            with_traceback = tb_next = 1
+        def dprobs(dlogprobs, probs):
+            A()
+            try:
+                1 / 0
+            except ZeroDivisionError as error:
+                return error.with_traceback
+    """,
+    "own attribute: a partial's function": """
+        from functools import partial
+        class A:
+            func = 1
+        def dprobs(dlogprobs, probs):
+            A()
+            return partial(print).func
+    """,
+    "own attribute: given outside of a class": """
+        class A: pass
+        def dprobs(dlogprobs, probs):
+            a = A()
+            a.autograd = 1
+            return torch.autograd
+    """,
+    "own attribute: a named tuple's fields": """
+        from collections import namedtuple
+        A = namedtuple('A', 'ops jit')
+        def dprobs(dlogprobs, probs):
+            A(1, 2)
+            return torch.ops
+    """,
+    "own attribute: backward by way of a variable": """
+        class A:
+            def backward(self): pass
+        def dprobs(dlogprobs, probs):
+            A()
+            x = probs * 2
+            return x.sum().backward()
+    """,
+    "own attribute: backward by way of a list": """
+        class A:
+            def backward(self): pass
+        def dprobs(dlogprobs, probs):
+            A()
+            return [probs, dlogprobs][0].backward()
+    """,
+    "own attribute: a class of one's own made of a tensor's": """
+        class A:
+            requires_grad = True
+        def dprobs(dlogprobs, probs):
+            A()
+            x = probs.clone()
+            x.requires_grad = True
+            return x
+    """,
+    "change: torch by another name": """
+        t = torch
+        def dprobs(dlogprobs, probs):
+            t.sum = print
+            return probs
+    """,
+    "change: torch's functions": """
+        def dprobs(dlogprobs, probs):
+            F.softmax = print
+            return probs
+    """,
+    "change: a tensor's methods": """
+        def dprobs(dlogprobs, probs):
+            torch.Tensor.sum = print
+            return probs
+    """,
+    "change: a tensor's methods by another name": """
+        T = torch.Tensor
+        def dprobs(dlogprobs, probs):
+            T.sum = print
+            return probs
+    """,
+    "change: in a list": """
+        def dprobs(dlogprobs, probs):
+            [torch][0].sum = print
+            return probs
+    """,
+    "change: by a choice": """
+        def dprobs(dlogprobs, probs):
+            (torch if probs.sum() else F).sum = print
+            return probs
+    """,
+    "change: as a loop's target": """
+        def dprobs(dlogprobs, probs):
+            for torch.sum in [print]: pass
+            return probs
+    """,
+    "change: as a with's target": """
+        def dprobs(dlogprobs, probs):
+            with torch.no_grad() as torch.sum: pass
+            return probs
+    """,
+    "change: as part of a target": """
+        def dprobs(dlogprobs, probs):
+            x, torch.sum = 1, print
+            return probs
+    """,
+    "change: added to": """
+        def dprobs(dlogprobs, probs):
+            torch.pi += 1
+            return probs
+    """,
+    "change: taken away": """
+        def dprobs(dlogprobs, probs):
+            del torch.sum
+            return probs
+    """,
+    "change: math": """
+        def dprobs(dlogprobs, probs):
+            math.pi = 3
+            return probs
+    """,
+    "change: a function's defaults": """
+        def dprobs(dlogprobs, probs):
+            dprobs.__defaults__ = (1,)
+            return probs
+    """,
+    "change: the class of an object": """
+        class A:
+            def become(self):
+                self.__class__ = dict
+        def dprobs(dlogprobs, probs):
+            A().become()
+            return probs
+    """,
+    "change: how tensors add": """
+        def dprobs(dlogprobs, probs):
+            torch.Tensor.__add__ = print
+            return probs
+    """,
+    "names: a module for the builtins": """
+        def dprobs(dlogprobs, probs):
+            global __builtins__
+            import torch as __builtins__
+            def inner():
+                return load('x')
+            return inner()
+    """,
+    "names: a class for the builtins": """
+        def dprobs(dlogprobs, probs):
+            global __builtins__
+            class __builtins__:
+                pass
+            return probs
+    """,
+    "names: an exception for the builtins": """
+        def dprobs(dlogprobs, probs):
+            global __builtins__
+            try:
+                1 / 0
+            except ZeroDivisionError as __builtins__:
+                return probs
+    """,
+    "names: a parameter for the builtins": """
+        def dprobs(dlogprobs, probs):
+            def inner(__builtins__):
+                return 1
+            return inner(torch)
+    """,
+    "names: a pattern for the builtins": """
+        def dprobs(dlogprobs, probs):
+            match torch:
+                case __builtins__:
+                    return probs
+    """,
+    "names: a star pattern for the builtins": """
+        def dprobs(dlogprobs, probs):
+            match [1]:
+                case [*__builtins__]:
+                    return probs
+    """,
+    "names: a mapping pattern for the builtins": """
+        def dprobs(dlogprobs, probs):
+            match {}:
+                case {**__builtins__}:
+                    return probs
+    """,
+    "names: a keyword for the builtins": """
+        def dprobs(dlogprobs, probs):
+            return dict(__builtins__=1)
+    """,
+    "names: a walrus for the builtins": """
+        def dprobs(dlogprobs, probs):
+            return [(__builtins__ := 1)]
+    """,
+    "names: what a class pattern reads by place": """
+        class A:
+            __match_args__ = ('__globals__',)
+        def dprobs(dlogprobs, probs):
+            match dprobs:
+                case A(x):
+                    return x
+    """,
+    "wraps: reads an attribute by its name": """
+        from functools import wraps
+        def dprobs(dlogprobs, probs):
+            @wraps(dprobs, assigned=('__globals__',), updated=())
+            def inner(): pass
+            return inner
+    """,
+    "wraps: changes the globals": """
+        import functools
+        def dprobs(dlogprobs, probs):
+            def inner(): pass
+            functools.wraps(F.softmax, updated=('__globals__',))(inner)
+            return torch_function
+    """,
+    "wraps: by another name": """
+        from functools import wraps as w
+        def dprobs(dlogprobs, probs):
+            @w(dprobs, ('__globals__',))
+            def inner(): pass
+            return inner
+    """,
+    "wraps: handed on": """
+        from functools import wraps, partial
+        def dprobs(dlogprobs, probs):
+            return partial(wraps, assigned=('__globals__',))(dprobs)
+    """,
+    "wraps: with stars": """
+        from functools import wraps
+        def dprobs(dlogprobs, probs):
+            return wraps(*[dprobs, ('__globals__',)])
+    """,
+    "wraps: put away": """
+        from functools import wraps
+        w = wraps
+        def dprobs(dlogprobs, probs):
+            return w(dprobs, ('__globals__',))
+    """,
+    "type: makes an object": """
+        def dprobs(dlogprobs, probs):
+            return type(probs)(3)
+    """,
+    "type: makes an object, put away": """
+        def dprobs(dlogprobs, probs):
+            kind = type(probs)
+            return kind(3)
+    """,
+    "type: makes a class": """
+        def dprobs(dlogprobs, probs):
+            return type('A', (torch.Tensor,), {'__torch_function__': print})
+    """,
+    "type: the type of a type": """
+        def dprobs(dlogprobs, probs):
+            return type(type(probs))('A', (), {})
+    """,
+    "type: handed on": """
+        def dprobs(dlogprobs, probs):
+            return list(map(type, [probs]))
+    """,
+    "type: a class derived from it": """
+        class A(type): pass
+        def dprobs(dlogprobs, probs):
+            return A
+    """,
+    "type: by another name": """
+        kind = type
+        def dprobs(dlogprobs, probs):
+            return kind(probs)(3)
+    """,
+    "type: as a default": """
+        def dprobs(dlogprobs, probs):
+            def inner(x, kind=type):
+                return kind(x)
+            return inner(probs)
+    """,
+    "type: in a list": """
+        def dprobs(dlogprobs, probs):
+            return [type][0](probs)
+    """,
+    "type: with stars": """
+        def dprobs(dlogprobs, probs):
+            return type(*['A', (), {}])
+    """,
+    "type: a class made by another": """
+        class A(metaclass=print): pass
+        def dprobs(dlogprobs, probs):
+            return A
+    """,
+    "mode: inference off": """
+        def dprobs(dlogprobs, probs):
+            with torch.inference_mode(False):
+                return probs * 2
+    """,
+    "mode: inference off, by keyword": """
+        def dprobs(dlogprobs, probs):
+            with torch.inference_mode(mode=False):
+                return probs * 2
+    """,
+    "mode: inference off, by a name": """
+        off = False
+        def dprobs(dlogprobs, probs):
+            with torch.inference_mode(off):
+                return probs * 2
+    """,
+    "mode: inference off, put away": """
+        mode = torch.inference_mode
+        def dprobs(dlogprobs, probs):
+            with mode(False):
+                return probs * 2
+    """,
+    "mode: inference off, imported": """
+        from torch import inference_mode as mode
+        def dprobs(dlogprobs, probs):
+            with mode(False):
+                return probs * 2
+    """,
+    "mode: a leaf": """
+        def dprobs(dlogprobs, probs):
+            return torch.ones(3, requires_grad=True)
+    """,
+    "mode: a leaf, by a name": """
+        yes = True
+        def dprobs(dlogprobs, probs):
+            return torch.tensor([1.0], requires_grad=yes)
+    """,
+    "format: a text with a name": """
+        text = '{0.grad}'
+        def dprobs(dlogprobs, probs):
+            return text.format(probs)
+    """,
+    "format: a text put together": """
+        def dprobs(dlogprobs, probs):
+            return ('{0.' + '__glob' + 'als__}').format(dprobs)
+    """,
+    "format: a text made elsewhere": """
+        def dprobs(dlogprobs, probs):
+            return ''.join(['{0.__glob', 'als__}']).format(dprobs)
+    """,
+    "format: by way of str": """
+        def dprobs(dlogprobs, probs):
+            return str.format('{0.__globals__}', dprobs)
+    """,
+    "format: a helper's text": """
+        def show(text, x):
+            return text.format(x)
+        def dprobs(dlogprobs, probs):
+            return show('{0.__globals__}', dprobs)
+    """,
+    "format: a field in a field": """
+        def dprobs(dlogprobs, probs):
+            return '{0:{1.__globals__}}'.format(1, dprobs)
+    """,
+    "format: behind an index": """
+        def dprobs(dlogprobs, probs):
+            return '{0[0].__globals__}'.format([dprobs])
+    """,
+    "format: handed on": """
+        def dprobs(dlogprobs, probs):
+            return list(map('{0.__globals__}'.format, [dprobs]))
+    """,
+    "format: by a map": """
+        def dprobs(dlogprobs, probs):
+            return '{x.__globals__}'.format_map({'x': dprobs})
+    """,
+    "complex: the root of a negative number": """
+        def dprobs(dlogprobs, probs):
+            return probs * (-1) ** 0.5
+    """,
+    "complex: the root, by names": """
+        minus, half = -1, 1 / 2
+        def dprobs(dlogprobs, probs):
+            return probs * minus ** half
+    """,
+    "complex: the root, by pow": """
+        def dprobs(dlogprobs, probs):
+            return probs * pow(-1, 0.5)
+    """,
+    "complex: the root, by a method": """
+        def dprobs(dlogprobs, probs):
+            return probs * (-1.0).__pow__(0.5)
+    """,
+    "complex: the root, by operator": """
+        from operator import pow
+        def dprobs(dlogprobs, probs):
+            return probs * pow(-1, 0.5)
+    """,
+    "complex: a kind by its name": """
+        def dprobs(dlogprobs, probs):
+            return probs.type('torch.ComplexDoubleTensor')
+    """,
+    "complex: a kind by its name put together": """
+        kind = 'torch.Com' + 'plexDoubleTensor'
+        def dprobs(dlogprobs, probs):
+            return probs.type(kind)
+    """,
+    "complex: a kind by a text made elsewhere": """
+        def dprobs(dlogprobs, probs):
+            return probs.type(''.join(['torch.Com', 'plexDoubleTensor']).strip())
+    """,
+    "complex: a kind handed on": """
+        def dprobs(dlogprobs, probs):
+            kind = probs.type
+            return kind('torch.ComplexDoubleTensor')
+    """,
+    "complex: a pattern": """
+        def dprobs(dlogprobs, probs):
+            match probs:
+                case 1 + 2j:
+                    return probs
+    """,
+    "complex: in a text's field": """
+        def dprobs(dlogprobs, probs):
+            return f'{1j}'
+    """,
+    "python: a module of a module": """
+        import dataclasses
+        def dprobs(dlogprobs, probs):
+            return dataclasses.copy
+    """,
+    "python: a comparison's sibling": """
+        from operator import attrgetter
+        def dprobs(dlogprobs, probs):
+            return attrgetter('grad')(probs)
+    """,
+    "python: calls by a name": """
+        import operator
+        def dprobs(dlogprobs, probs):
+            return operator.methodcaller('backward')(probs)
+    """,
+    "python: an asynchronous comprehension": """
+        def dprobs(dlogprobs, probs):
+            async def inner():
+                return [x async for x in y()]
+            return inner
+    """,
+    "python: a class with a slot for how torch sees it": """
+        class A:
+            __array_interface__ = {}
+        def dprobs(dlogprobs, probs):
+            return torch.asarray(A())
+    """,
 }
 
 
-STILL_OPEN = {
-    "own attribute: a method, then probs.backward",  # the worker's engine refuses
-    "own attribute: an annotation, then probs.grad",  # it is None: inputs carry no graph
-    "format: a text reads any attribute",
-}
-
-
-@pytest.mark.parametrize(
-    "source",
-    [
-        pytest.param(
-            PRELUDE + dedent(text),
-            id=name,
-            marks=pytest.mark.xfail(strict=True, reason=f"a hole: {name}") if name in STILL_OPEN else (),
-        )
-        for name, text in TRICKS.items()
-    ],
-)
+@pytest.mark.parametrize("source", [pytest.param(PRELUDE + dedent(text), id=name) for name, text in TRICKS.items()])
 def test_no_trick_reaches_a_refused_word(source: str, breach_of: FindBreach) -> None:
     assert breach_of(source)
 
 
-@pytest.mark.xfail(strict=True, reason="(-1) ** 0.5 is complex, and .double() of a complex tensor its real part")
-def test_the_complex_step_does_not_pass_by_way_of_a_square_root(judge_text: JudgeText) -> None:
+def test_a_complex_step_by_way_of_a_square_root_is_forbidden(judge_text: JudgeText) -> None:
     source = """
         def dhpreact(hpreact, dh):
             i = type((-1) ** 0.5)(0, 1)
             return (torch.tanh(hpreact + 1e-30 * i) * -i).double() / 1e-30 * dh
     """
     result = judge_text({"ex1_chain": PRELUDE + dedent(source)}, "ex1_chain.dhpreact")
-    assert not step_of(result, "ex1_chain.dhpreact").passes
+    assert step_of(result, "ex1_chain.dhpreact").verdict == "forbidden"
 
 
 # --- allowed ----------------------------------------------------------------------------------------------
@@ -900,6 +1378,122 @@ x = backward + autograd
 --- a variable with an underscore
 _tmp = 1
 _ = _tmp
+--- roots and powers
+n = probs.shape[0]
+x = n ** 0.5 + (n - 1) ** -0.5 + (-2) ** 3 + 2 ** 0.5 + pow(n, 0.5) + pow(2, 3, 5)
+x **= 2
+y = probs.clone()
+y **= 2
+rows = [1, 2]
+rows[0] **= 2
+--- the usual choice of a device
+device = 'cuda' if torch.cuda.is_available() else 'mps' if torch.backends.mps.is_available() else 'cpu'
+x = torch.zeros(3, device=device)
+--- kinds by name
+x = probs.type(torch.float64).type(dlogprobs.dtype).type('torch.DoubleTensor')
+kind = torch.float32
+y = probs.type(kind)
+assert probs.type() == 'torch.DoubleTensor' or x.type(probs.type()).dtype
+--- asking for a type
+n = 3
+assert type(probs) is torch.Tensor and type(n) == int and type(n) in (int, float)
+print(type(probs), type(n).__name__, f'{type(probs)}', str(type(n)))
+if not isinstance(n, int):
+    raise TypeError(type(n))
+--- a text for format, by a name
+row = '{:>10} | ' + '{name:{width}.4f}'
+x = row.format(probs.shape[0], name=1.5, width=8)
+y = '{0.shape} {1[0]}'.format(probs, [1])
+z = format(3, 'd')
+--- a layer of one's own, forward and backward
+class Log:
+    def __init__(self):
+        self.grad = None
+        self._x = self.__y = None
+    def forward(self, x):
+        self._x = x
+        return x.log()
+    def backward(self, grad):
+        self.grad = grad / self._x
+        return self.grad
+layer = Log()
+layer.forward(probs)
+assert layer.backward(dlogprobs) is layer.grad
+layers = [Log(), Log()]
+for part in reversed(layers):
+    part.forward(probs)
+    x = part.backward(dlogprobs)
+def run(part, grad):
+    return part.backward(grad)
+x = run(layers[0], dlogprobs)
+--- a number that knows its gradient
+class Value:
+    def __init__(self, data, _children=()):
+        self.data = data
+        self.grad = 0.0
+        self._prev = set(_children)
+        self._backward = lambda: None
+    def __mul__(self, other):
+        out = Value(self.data * other.data, (self, other))
+        def _backward():
+            self.grad += other.data * out.grad
+            other.grad += self.data * out.grad
+        out._backward = _backward
+        return out
+    def backward(self):
+        self.grad = 1.0
+        for child in [self, *self._prev]:
+            child._backward()
+a, b = Value(2.0), Value(3.0)
+c = a * b
+c.backward()
+assert (a.grad, b.grad) == (3.0, 2.0)
+--- a function that counts its calls
+def half(x):
+    half.calls += 1
+    return x / 2
+half.calls = 0
+half(probs)
+--- a place for intermediate values
+class Cache:
+    pass
+cache = Cache()
+cache.mean = probs.mean(0)
+cache.mean += 1
+cache.scale = 2
+x = cache.mean * cache.scale
+del cache.scale
+--- the data of a tensor
+x = probs.clone()
+x.data = x.data * 2
+x.data += 1
+x.data[0] = 0
+--- no gradients asked for
+x = torch.zeros(3, requires_grad=False)
+with torch.inference_mode(mode=True):
+    y = x + 1
+--- sets and texts in full
+x = {1, 2}.symmetric_difference({2, 3}).issubset({1, 3})
+y = 'Ab c'.swapcase().partition(' ')[0].isalpha(), 'abc'.find('b'), 'a-b'.removesuffix('b').splitlines()
+--- more of torch
+x = torch.linalg.inv(torch.eye(3)) @ torch.linalg.solve(torch.eye(3), torch.ones(3))
+y = F.softplus(probs) + F.hardswish(probs) + torch.special.expit(probs) * 0
+y = probs.lgamma()
+z = torch.trapz(torch.logaddexp2(probs, probs))
+--- generators that are sent to
+def running():
+    total = 0
+    while True:
+        total += yield total
+r = running()
+next(r)
+r.send(1)
+r.close()
+--- an exception's message
+try:
+    raise ValueError('a', 1)
+except ValueError as error:
+    x = error.args[0] + str(error)
 --- nothing at all
 pass
 ...
@@ -1047,6 +1641,108 @@ if __name__ == '__main__':
 def dprobs(dlogprobs, probs):
     print(__name__)
     return dlogprobs / probs
+--- named tuples of both kinds
+from collections import namedtuple
+from typing import NamedTuple
+Both = namedtuple('Both', 'upper lower')
+Pair = namedtuple('Pair', ['left', 'right'])
+class Three(NamedTuple):
+    one: int = 1
+def dprobs(dlogprobs, probs):
+    both = Both(dlogprobs, probs)._replace(lower=probs)
+    assert both._fields and both._asdict() and Pair(1, 2).left == Three().one
+    return both.upper / both.lower
+--- a dataclass
+from dataclasses import dataclass, field
+import dataclasses
+@dataclass(frozen=True)
+class Both:
+    upper: object
+    lower: object
+    notes: list = field(default_factory=list)
+def dprobs(dlogprobs, probs):
+    both = dataclasses.replace(Both(dlogprobs, probs), notes=[1])
+    return both.upper / both.lower
+--- a wrapped helper
+from functools import wraps, partial, reduce, lru_cache
+import operator
+def loud(f):
+    @wraps(f)
+    def inner(*args, **kwargs):
+        return f(*args, **kwargs)
+    return inner
+@loud
+def ratio(a, b):
+    return a / b
+@lru_cache(maxsize=None)
+def one():
+    return 1
+def dprobs(dlogprobs, probs):
+    one.cache_clear()
+    return reduce(operator.mul, [partial(ratio, dlogprobs)(probs), one()])
+--- copies and queues
+from collections import Counter, deque
+from copy import deepcopy
+import copy
+def dprobs(dlogprobs, probs):
+    waiting = deque([deepcopy(probs)])
+    waiting.appendleft(copy.copy(dlogprobs))
+    assert Counter('aab').most_common(1)
+    return waiting.popleft() / waiting.pop()
+--- torch's functions by their module
+import torch.functional
+import torch.linalg as LA
+from torch.functional import einsum
+def dprobs(dlogprobs, probs):
+    LA.norm(probs)
+    return einsum('ij,ij->ij', dlogprobs, 1 / probs)
+--- a property that is set
+class Half:
+    def __init__(self):
+        self._top = None
+    @property
+    def top(self):
+        return self._top
+    @top.setter
+    def top(self, value):
+        self._top = value
+def dprobs(dlogprobs, probs):
+    half = Half()
+    half.top = dlogprobs
+    return half.top / probs
+--- decorated with no_grad and inference_mode
+import torch
+@torch.inference_mode
+@torch.no_grad()
+def dprobs(dlogprobs, probs):
+    return dlogprobs / probs
+--- a class with slots, a total order and its own errors
+class Odd(ValueError):
+    pass
+class Box:
+    __slots__ = ('inner',)
+    def __init__(self, inner):
+        self.inner = inner
+    def __hash__(self):
+        return 1
+    def __abs__(self):
+        return self
+    def __floordiv__(self, other):
+        return self.inner / other.inner
+def dprobs(dlogprobs, probs):
+    try:
+        raise Odd('odd')
+    except Odd:
+        return abs(Box(dlogprobs)) // Box(probs)
+--- hints of every kind
+import torch
+from typing import TYPE_CHECKING, Type, cast
+if TYPE_CHECKING:
+    import numpy as np
+def dprobs(dlogprobs: "np.ndarray", probs: Type[int]) -> type:
+    kind: type = int
+    x: type[int] = int
+    return cast(torch.Tensor, dlogprobs / probs)
 --- everything of math, unused
 from math import *
 def dprobs(dlogprobs, probs):
@@ -1150,9 +1846,12 @@ def test_every_group_of_the_list_has_its_reason_and_no_word_is_both_allowed_and_
 
 
 OWNERS = (
-    *(torch, torch.nn, torch.nn.functional, torch.linalg, math, typing),
+    *(torch, torch.nn, torch.nn.functional, torch.linalg, torch.special, math, typing, torch.device("cpu")),
     *(torch.Tensor, torch.Generator, torch.dtype, torch.finfo(torch.float32), torch.iinfo(torch.int32)),
-    *(str, list, dict, set, int, float),
+    *(str, list, dict, set, int, float, range, property, Exception, (_ for _ in ()), print),
+    *(functools, itertools, collections, dataclasses, operator, copy, functools.lru_cache(abs)),
+    *(collections.deque, collections.Counter, collections.OrderedDict, collections.defaultdict),
+    collections.namedtuple("Pair", "left right"),
 )
 
 
@@ -1163,4 +1862,70 @@ def test_every_allowed_attribute_exists() -> None:
 
 def test_no_allowed_word_is_private_or_complex() -> None:
     listed = _the_list().allowed
-    assert not [word for word in listed["attributes"] | listed["names"] if word.startswith("_") or "complex" in word]
+    words = listed["attributes"] | listed["names"]
+    assert {word for word in words if word.startswith("_")} == {"_asdict", "_fields", "_replace"}  # of named tuples
+    assert not [word for word in words if "complex" in word]
+
+
+# What a step can lay hands on: torch, Python, and objects of every kind that the words give.
+HANDS = {
+    "torch": torch, "nn": torch.nn, "F": torch.nn.functional, "functional": torch.functional, "linalg": torch.linalg,
+    "math": math, "tensor": torch.ones(3, 3), "generator of numbers": torch.Generator(), "function": lambda: 0,
+    "float": 1.5, "int": 1, "text": "a", "list": [1], "dict": {1: 2}, "set": {1}, "generator": (_ for _ in ()),
+    "iterator": iter([1]), "partial": functools.partial(print), "cached": functools.lru_cache(print),
+    "property": property(print), "error": ValueError("x"), "module": torch.nn.Softmax(0), "mode": torch.no_grad(),
+    "dtype": torch.float64, "size": torch.Size([1]), "limits": torch.finfo(torch.float32), "slice": slice(1),
+    "device": torch.device("cpu"), "pair": torch.ones(3, 3).max(1), "hint": list[int], "bytes": b"x",
+    "variable of types": typing.TypeVar("T"), "super": super(bool, True), "range": range(3), "class": int,
+    "default dict": collections.defaultdict(int), "deque": collections.deque(), "method": torch.ones(3).sum,
+    "static": staticmethod(print), "bound to a class": classmethod(print), "not": NotImplemented, "dots": ...,
+    **{module.__name__: module for module in (typing, functools, itertools, collections, dataclasses, operator, copy)},
+}  # fmt: skip
+
+
+def _reached() -> dict[str, object]:
+    """What the allowed words lead to from there, three dots deep, one thing of each kind and name."""
+    vocabulary = kit_vocabulary()
+    names = {name: getattr(builtins, name) for name in vocabulary.names}
+    found: dict[object, tuple[str, object]] = {}
+    waiting: list[tuple[str, object]] = list({**HANDS, **names}.items())
+    while waiting:
+        path, thing = waiting.pop()
+        is_single = isinstance(thing, type | types.ModuleType | types.FunctionType)
+        key = id(thing) if is_single else (type(thing), getattr(thing, "__name__", ""))
+        if key in found:
+            continue
+        found[key] = path, thing
+        module = thing.__name__ if isinstance(thing, types.ModuleType) else ""
+        words = vocabulary.imports.get(module, vocabulary.attributes | vocabulary.methods)
+        for word in words if path.count(".") < 3 else ():
+            with contextlib.suppress(Exception), warnings.catch_warnings(action="ignore"):
+                waiting.append((f"{path}.{word}", getattr(thing, word)))
+    return dict(found.values())
+
+
+def test_the_allowed_words_lead_to_no_other_module() -> None:
+    modules = {thing.__name__ for thing in _reached().values() if isinstance(thing, types.ModuleType)}
+    vocabulary = kit_vocabulary()
+    assert modules <= vocabulary.modules | set(vocabulary.imports) | {"torch.cpu"}
+
+
+def _leads_nowhere(thing: object) -> bool:
+    """Layers, containers, hints and errors: whatever their words, none of them opens a way out."""
+    kind = thing if isinstance(thing, type) else type(thing)
+    return kind.__module__ in ("typing", "collections", "functools", "itertools") or issubclass(
+        kind, torch.nn.Module | BaseException | torch.no_grad | bytes | tuple
+    )
+
+
+def test_every_other_word_of_what_is_reached_is_known_as_taken() -> None:
+    """So a class with an attribute `os` opens no way to torch.os."""
+    known = taken_words()
+    open_words: dict[str, list[str]] = {}
+    for path, thing in _reached().items():
+        module = thing.__name__ if isinstance(thing, types.ModuleType) else ""
+        if module not in kit_vocabulary().imports and not _leads_nowhere(thing):
+            for word in dir(thing):
+                if word not in known and not (word.startswith("__") and word.endswith("__")):
+                    open_words.setdefault(word, []).append(path)
+    assert open_words == {}

@@ -20,7 +20,19 @@ from torch import Tensor
 
 from grader.wire import frames
 from grader.wire.frames import MAX_BLOCK, MAX_TENSORS, MAX_TEXT, WireClosed, WireError, WireTimeout
-from grader.wire.messages import Answer, Call, Failed, Load, Loaded, Refused, Reply, Request
+from grader.wire.messages import (
+    Answer,
+    Call,
+    Failed,
+    Greeting,
+    Load,
+    Loaded,
+    Refused,
+    Reply,
+    Request,
+    Sealed,
+    Unsealed,
+)
 
 MIB = 1 << 20
 DTYPES = {
@@ -38,8 +50,11 @@ DTYPES = {
 ROUND_TRIPS = settings(max_examples=100, deadline=None, database=None)
 FUZZ = settings(max_examples=1000, deadline=None, database=None)
 
-Reader = Callable[[bytes], Request | Reply]
-READERS = (frames.read_request, frames.read_reply)
+READERS: dict[str, Callable[[bytes], Request | Reply | Greeting]] = {
+    "a request": frames.read_request,
+    "a reply": frames.read_reply,
+    "a greeting": frames.read_greeting,
+}
 
 
 # What goes in comes out
@@ -81,14 +96,17 @@ messages: dict[str, st.SearchStrategy[Any]] = {
     ),
     "loaded": st.builds(Loaded, name_lists, name_lists, st.booleans()),
     "answer": st.builds(
-        Answer, st.lists(tensors() | refusals, max_size=4).map(tuple), st.booleans(), name_lists, anything
+        Answer, st.lists(tensors() | refusals, max_size=4).map(tuple), st.booleans(), name_lists, anything, name_lists
     ),
-    "failed": st.builds(Failed, st.booleans(), anything, st.none() | st.integers(-1, 1 << 31), anything),
+    "failed": st.builds(Failed, st.booleans(), anything, st.none() | st.integers(-1, 1 << 31), anything, name_lists),
+    "sealed": st.builds(Sealed, name_lists),
+    "unsealed": st.builds(Unsealed, anything),
 }
+KINDS = {"load": "a request", "call": "a request", "sealed": "a greeting", "unsealed": "a greeting"}
 
 
-def _read(kind: str, frame: bytes) -> Request | Reply:
-    return frames.read_request(frame) if kind in ("load", "call") else frames.read_reply(frame)
+def _read(kind: str, frame: bytes) -> Request | Reply | Greeting:
+    return READERS[KINDS.get(kind, "a reply")](frame)
 
 
 def _alike(one: Any, other: Any) -> bool:
@@ -167,12 +185,12 @@ def test_a_message_over_the_caps_is_not_written(message: Answer) -> None:
 
 
 def _reads_or_refuses(frame: bytes) -> None:
-    for read in READERS:
+    for read in READERS.values():
         try:
             message = read(frame)
         except WireError:
             continue
-        assert isinstance(message, Load | Call | Loaded | Answer | Failed)
+        assert isinstance(message, Request | Reply | Greeting)
 
 
 SAMPLES = [
@@ -180,7 +198,9 @@ SAMPLES = [
     frames.write(Call("ex.step", "float64", {"n": 3}, {"x": torch.ones(2, 3), "i": torch.zeros(2, dtype=torch.int64)})),
     frames.write(Loaded(("x", "n"), ("n",))),
     frames.write(Answer((torch.ones(2, 3), Refused("None"), torch.tensor([True, False])), True, ("x",), "printed")),
-    frames.write(Failed(False, "ValueError: no", 3, "")),
+    frames.write(Failed(False, "ValueError: no", 3, "", ("torch.autograd.grad",))),
+    frames.write(Sealed(("process", "rlimits"))),
+    frames.write(Unsealed("landlock: no")),
 ]
 
 
@@ -235,8 +255,10 @@ WHOLE: list[dict[str, Any]] = [
     {"kind": "load", "key": "k", "source": "", "name": "n", "file": "f"},
     {"kind": "call", "key": "k", "dtype": "float64", "sizes": {"n": 3}},
     {"kind": "loaded", "parameters": ["x"], "optional": [], "any": False},
-    {"kind": "answer", "count": 1, "refused": {}, "sequence": False, "changed": [], "output": ""},
-    {"kind": "failed", "memory": False, "error": "", "line": 3, "output": ""},
+    {"kind": "answer", "count": 1, "refused": {}, "sequence": False, "changed": [], "output": "", "watched": []},
+    {"kind": "failed", "memory": False, "error": "", "line": 3, "output": "", "watched": []},
+    {"kind": "sealed", "layers": ["process"]},
+    {"kind": "unsealed", "why": ""},
 ]
 
 
@@ -331,6 +353,12 @@ FORGED = {
     "a name of 201 letters": _answer({"changed": ["x" * 201]}),
     "a name that is no text": _answer({"changed": [1]}),
     "too many names": _answer({"changed": ["x"] * (MAX_TENSORS + 1)}),
+    "a watch that is no list": _answer({"watched": "aten::tanh_backward"}),
+    "no word of the watch": _frame(
+        json.dumps({key: value for key, value in ANSWER.items() if key != "watched"}).encode(),
+        _safetensors({"0": F64}, EIGHT),
+    ),
+    "a greeting": SAMPLES[5],
     "a verdict": _frame(b'{"kind": "right", "credit": 1.0}'),
     "a request": SAMPLES[1],
 }
@@ -377,7 +405,7 @@ def _soon(seconds: float = 5.0) -> float:
     return time.monotonic() + seconds
 
 
-@pytest.mark.parametrize("frame", SAMPLES, ids=["load", "call", "loaded", "answer", "failed"])
+@pytest.mark.parametrize("frame", SAMPLES, ids=["load", "call", "loaded", "answer", "failed", "sealed", "unsealed"])
 def test_a_frame_that_is_sent_is_received(frame: bytes, ends: Ends) -> None:
     frames.send(ends[0], frame, _soon())
     assert frames.receive(ends[1], _soon()) == frame

@@ -33,7 +33,7 @@ from grader.submission.answers import Answers, read_answers
 from grader.submission.find import Submission, submission_at
 from grader.warm.client import Forked, Forker, Warm
 from grader.wire import frames
-from grader.wire.messages import Answer, Call, Failed, Load, Loaded, Refused
+from grader.wire.messages import Answer, Call, Failed, Load, Loaded, Refused, Sealed
 from grader.worker.answer import OUTPUT_CAP
 from tests.support import PRELUDE, ROOT, JudgeText, step_of
 
@@ -46,14 +46,14 @@ TOOLS = """\
 import ctypes, gc, os, signal, struct, sys, threading, time
 import torch
 from grader.wire import frames, messages
-def _channel():
-    links = {fd: os.readlink(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd") if fd.isdigit() and
-             os.path.lexists(f"/proc/self/fd/{fd}")}
-    return next(int(fd) for fd, link in links.items() if link.startswith("socket:"))
-def _number():
+def _serving():
     frame = sys._getframe()
-    while frame.f_globals["__name__"] != "grader.worker.serve": frame = frame.f_back
-    return frames.number_of(frame.f_locals["frame"])
+    while frame.f_code.co_name != "_serve": frame = frame.f_back
+    return frame.f_locals
+def _channel():
+    return _serving()["channel"].fileno()
+def _number():
+    return frames.number_of(_serving()["frame"])
 def _say(text, number=0):
     os.write(_channel(), struct.pack("<III", len(text), 0, number or _number()) + text)
 def _answer(message):
@@ -85,13 +85,25 @@ def tensor_of(reply: Answer | Failed | Lost) -> Tensor:
     return item
 
 
-@pytest.fixture(scope="module")
-def warm_pid(warm: Warm) -> int:
+def pid_of(warm: Warm) -> int:
     """The warm process, which is ready once this is known."""
     forked = warm.fork("student", {"memory_mib": 1024, "cpu_seconds": 5})
     parent = processes()[forked.pid].parent
     warm.bury(forked)
     return parent
+
+
+@pytest.fixture(scope="module")
+def warm_pid(warm: Warm) -> int:
+    return pid_of(warm)
+
+
+def forked(warm: Warm) -> Forked:
+    """A student process that has said that it is sealed."""
+    process = warm.fork("student", {"memory_mib": 1024, "cpu_seconds": 5})
+    greeting = frames.read_greeting(frames.receive(process.channel, time.monotonic() + 20))
+    assert greeting == Sealed(warm.isolation.layers)
+    return process
 
 
 @pytest.fixture
@@ -228,7 +240,6 @@ LOST = {
     "it reads address 0": ("crashed", "SIGSEGV", "ctypes.string_at(0)"),
     "it aborts": ("crashed", "SIGABRT", "os.abort()"),
     "it is killed": ("memory", "killed", "os.kill(os.getpid(), signal.SIGKILL)"),
-    "it is killed with its group": ("memory", "killed", "os.killpg(0, signal.SIGKILL)"),
     "it never ends": ("timeout", "time was up", "while True: pass"),
     "it sleeps": ("timeout", "time was up", "time.sleep(60)"),
     "it stops itself": ("timeout", "time was up", "os.kill(os.getpid(), signal.SIGSTOP)"),
@@ -264,11 +275,6 @@ LOST = {
     "it closes every descriptor": ("crashed", "", "os.closerange(0, 64); return x"),
     "it closes its channel and sleeps": ("crashed", "closed its pipe", "os.close(_channel()); time.sleep(60)"),
     "it closes its channel and returns": ("crashed", "", "os.close(_channel()); return x"),
-    "it shuts its channel down": (
-        "crashed",
-        "closed its pipe",
-        "import socket; socket.socket(fileno=_channel()).shutdown(2); time.sleep(60)",
-    ),
 }
 
 
@@ -322,10 +328,39 @@ def test_a_step_that_answers_twice_is_not_passed_and_costs_itself_alone(
     assert step_of(result, "ex1_chain.dcounts").passes
 
 
+ANSWER_AND_DIE = "_answer(messages.Answer((x,), False, (), '')); os._exit(3)"
+
+
 def test_a_process_that_dies_between_two_questions_does_not_cost_the_next_step(student: Student) -> None:
-    ask(student, written("threading.Timer(0.1, os._exit, (0,)).start(); return x"))
-    time.sleep(0.5)
+    assert torch.equal(tensor_of(ask(student, written(ANSWER_AND_DIE))), X)
+    time.sleep(0.1)
     assert torch.equal(tensor_of(ask(student, written("return x + 2", "after"))), X + 2)
+
+
+def test_a_process_that_dies_between_two_calls_of_one_answer_is_told_as_dead(student: Student) -> None:
+    answer = written(ANSWER_AND_DIE)
+    ask(student, answer)
+    assert student.load(answer, time.monotonic() + 20)
+    time.sleep(0.1)
+    reply = student._ask(call_of(answer), time.monotonic() + 20)
+    assert isinstance(reply, Lost)
+    assert (reply.verdict, reply.message, reply.is_stale) == (
+        "crashed",
+        "the process ended itself with exit code 3",
+        True,
+    )
+
+
+def test_a_timeout_says_which_limit_it_was(warm: Warm) -> None:
+    with Student(warm, replace(LIMITS, submission_seconds=0.8)) as student:
+        answer = written("while True: pass")
+        by_step = student.call(answer, call_of(answer), student.deadline(0.2))
+        by_submission = student.call(answer, call_of(answer), student.deadline(10))
+    assert isinstance(by_step, Lost)
+    assert isinstance(by_submission, Lost)
+    assert (by_step.verdict, by_step.is_step_limit) == ("timeout", True)
+    assert (by_submission.verdict, by_submission.is_step_limit) == ("timeout", False)
+    assert by_submission.message == "the submission's 0.8 s were over before it had an answer"
 
 
 def test_the_time_that_the_kit_needs_to_start_is_not_the_students() -> None:
@@ -334,7 +369,19 @@ def test_the_time_that_the_kit_needs_to_start_is_not_the_students() -> None:
         assert torch.equal(tensor_of(ask(student, written("return x"), seconds=0.5)), X)
 
 
-# Processes it leaves behind
+# Processes it leaves behind, on a machine where none of the walls that keep it from starting them are there
+
+
+@pytest.fixture(scope="module")
+def bare() -> Iterator[Warm]:
+    with Warm(left_out=("rlimits", "user", "landlock", "seccomp", "bubblewrap")) as process:
+        yield process
+
+
+@pytest.fixture(scope="module")
+def bare_pid(bare: Warm) -> int:
+    return pid_of(bare)
+
 
 ORPHAN = """
 child = os.fork()
@@ -355,14 +402,14 @@ ORPHANS = {
 
 
 @pytest.mark.parametrize("what", ORPHANS)
-def test_what_a_submission_started_is_dead_afterwards(what: str, warm: Warm, warm_pid: int) -> None:
+def test_what_a_submission_started_is_dead_afterwards(what: str, bare: Warm, bare_pid: int) -> None:
     escape, then = ORPHANS[what]
-    with Student(warm, LIMITS) as student:
+    with Student(bare, LIMITS) as student:
         reply = ask(student, written(ORPHAN.format(escape=escape, then=then)))
     child = int(reply.error.split(": ")[1]) if isinstance(reply, Failed) else int(tensor_of(reply))
     try:
         assert dies(child)
-        assert not [pid for pid, process in processes().items() if process.parent == warm_pid]
+        assert not [pid for pid, process in processes().items() if process.parent == bare_pid]
     finally:
         if not dies(child, 0.01):
             os.kill(child, signal.SIGKILL)
@@ -383,28 +430,30 @@ return torch.tensor(struct.unpack('<4i', os.read(inner, 16)), dtype=torch.float6
 """
 
 
-def test_strays_of_strays_are_dead_afterwards(warm: Warm, warm_pid: int) -> None:
-    with Student(warm, LIMITS) as student:
+def test_strays_of_strays_are_dead_afterwards(bare: Warm, bare_pid: int) -> None:
+    with Student(bare, LIMITS) as student:
         strays = [int(pid) for pid in tensor_of(ask(student, written(LINE_OF_STRAYS)))]
     alive = [pid for pid in strays if not dies(pid)]
-    left = [pid for pid, process in processes().items() if process.parent == warm_pid]
+    left = [pid for pid, process in processes().items() if process.parent == bare_pid]
     for pid in {*alive, *left}:
         os.kill(pid, signal.SIGKILL)
     assert (alive, left) == ([], [])
 
 
-def test_burying_one_submission_leaves_the_others_alone(warm: Warm, student: Student) -> None:
-    ask(student, written("torch.left = 1; return x"))
-    with Student(warm, LIMITS) as other:
-        ask(other, written(ORPHAN.format(escape="os.setsid()", then="return x")))
-    assert _told(student, "print(torch.left)") == ["1"]
+def test_burying_one_submission_leaves_the_others_alone(bare: Warm) -> None:
+    with Student(bare, LIMITS) as student:
+        ask(student, written("torch.left = 1; return x"))
+        with Student(bare, LIMITS) as other:
+            ask(other, written(ORPHAN.format(escape="os.setsid()", then="return x")))
+        assert _told(student, "print(torch.left)") == ["1"]
 
 
-def test_a_child_that_holds_the_pipe_open_does_not_make_a_dead_process_live(student: Student) -> None:
+def test_a_child_that_holds_the_pipe_open_does_not_make_a_dead_process_live(bare: Warm) -> None:
     body = ORPHAN.format(escape="", then="os._exit(0)")
-    reply = ask(student, written(body), seconds=0.5)
-    assert isinstance(reply, Lost)
-    assert torch.equal(tensor_of(ask(student, written("return x + 2", "after"))), X + 2)
+    with Student(bare, LIMITS) as student:
+        reply = ask(student, written(body), seconds=0.5)
+        assert isinstance(reply, Lost)
+        assert torch.equal(tensor_of(ask(student, written("return x + 2", "after"))), X + 2)
 
 
 # What it raises
@@ -431,12 +480,12 @@ RAISED = {
     "a tensor over the limit": ("return torch.ones(2**28)", "ran out of memory", True),
     "a terabyte list": ("return [0] * 10**12", "ran out of memory", True),
     "memory, bit by bit": ("kept = []\nwhile True: kept.append(bytearray(1 << 26))", "ran out of memory", True),
-    "a shape": ("return x @ x", "RuntimeError: mat1 and mat2 shapes cannot be multiplied (2x3 and 2x3)", False),
-    "more files than allowed": (
-        "kept = []\nwhile True: kept.append(os.open('/dev/null', 0))",
-        "OSError: [Errno 24] Too many open files: '/dev/null'",
+    "a complex power": (
+        "return x * ((-1.0) ** 0.5).imag",
+        "ValueError: a negative number to a broken power is a complex number, which this exercise does without",
         False,
     ),
+    "a shape": ("return x @ x", "RuntimeError: mat1 and mat2 shapes cannot be multiplied (2x3 and 2x3)", False),
 }
 
 
@@ -474,11 +523,13 @@ def test_a_file_that_makes_no_callable_says_why(what: str, student: Student) -> 
     reply = student.load(replace(written("return x"), source=source), time.monotonic() + 20)
     assert isinstance(reply, Failed)
     assert reply.error.startswith(error)
+    if "Python" in what:
+        assert reply.line == 1
 
 
 @pytest.mark.usefixtures("warm_pid")
 def test_a_call_before_its_load_is_told_so(warm: Warm) -> None:
-    process = warm.fork("student", {"memory_mib": 1024, "cpu_seconds": 5})
+    process = forked(warm)
     frames.send(process.channel, call_of(written("return x")), time.monotonic() + 5)
     reply = frames.read_reply(frames.receive(process.channel, time.monotonic() + 5))
     warm.bury(process)
@@ -579,15 +630,12 @@ PLAIN = {
     "half precision": ("return x.half()", X.half()),
     "integers": ("return x.long()", X.long()),
     "not a number": ("return x * float('nan')", X * math.nan),
-    "with a graph": ("with torch.inference_mode(False):\n    return torch.ones(2, requires_grad=True) * 3", X[:0, 0]),
 }
 
 
 @pytest.mark.parametrize("what", PLAIN)
 def test_a_plain_tensor_comes_as_it_is(what: str, student: Student) -> None:
     body, expected = PLAIN[what]
-    if what == "with a graph":
-        expected = torch.full((2,), 3.0, dtype=torch.float64)
     reply = ask(student, written(body))
     got = tensor_of(reply)
     assert got.dtype == expected.dtype
@@ -680,6 +728,9 @@ def test_parameters_are_given_by_name_and_by_place(student: Student) -> None:
 
 PRINTED = {
     "a little": ("print('one'); print('two', file=sys.stderr)", "one\ntwo\n"),
+    "just the cap": ("print('a' * (1 << 16), end='')", "a" * OUTPUT_CAP),
+    "the cap and an empty text": ("print('a' * (1 << 16), end=''); print('', end='')", "a" * OUTPUT_CAP),
+    "the cap and one sign": ("print('a' * (1 << 16))", "a" * OUTPUT_CAP + "\n[output cut here]"),
     "10 MB at once": ("print('a' * 10**7)", "a" * OUTPUT_CAP + "\n[output cut here]"),
     "10 MB in lines": (
         "for _ in range(10_000): print('b' * 999)",
@@ -723,7 +774,7 @@ def _told(student: Student, body: str) -> list[str]:
 
 def test_of_the_grader_it_holds_the_worker_and_the_wire_and_nothing_that_judges(student: Student) -> None:
     modules = set(_told(student, "print(*(m for m in sys.modules if m.split('.')[0] == 'grader'), sep='\\n')"))
-    assert {module.split(".")[1] for module in modules if "." in module} == {"warm", "wire", "worker"}
+    assert {module.split(".")[1] for module in modules if "." in module} == {"seal", "warm", "wire", "worker"}
     assert not {module for module in modules if module == "grader.warm.client"}
 
 
@@ -764,32 +815,44 @@ def test_its_frames_lead_to_the_warm_process_and_no_further(student: Student) ->
     }
 
 
-def test_its_environment_is_the_few_variables_the_warm_process_was_started_with(student: Student) -> None:
-    told = set(_told(student, "print(*os.environ, sep='\\n')"))
-    assert told <= {"PATH", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "LC_CTYPE"}
-    raw = _told(student, "print(open('/proc/self/environ', 'rb').read().count(b'\\x00'))")
-    assert int(raw[0]) <= len(told)
+def test_its_environment_is_empty(student: Student) -> None:
+    body = """
+    print(len(os.environ), ctypes.c_void_p.in_dll(ctypes.CDLL(None), "environ").value,
+          ctypes.cast(ctypes.CDLL(None).getenv, ctypes.CFUNCTYPE(ctypes.c_char_p, ctypes.c_char_p))(b"PATH"))
+    """
+    (line,) = _told(student, body)
+    assert line.startswith("0 ")
+    assert line.endswith(" None")
 
 
 def test_its_open_descriptors_are_the_standard_ones_and_its_channel(student: Student) -> None:
     body = """
+    import select
     for fd in range(64):
-        try: print(fd, os.readlink(f'/proc/self/fd/{fd}'))
-        except OSError: pass
+        poll = select.poll()
+        poll.register(fd)
+        if not any(event & select.POLLNVAL for _, event in poll.poll(0)): print(fd)
+    print(_channel())
     """
-    links = dict(line.split(" ", 1) for line in _told(student, body))
-    assert links.pop("0") == links.pop("1") == "/dev/null"
-    links.pop("2")  # the terminal's: where the interpreter itself would say its last words
-    assert [link.partition(":")[0] for link in links.values()] == ["socket"]
+    *open_ones, channel = _told(student, body)
+    assert open_ones == ["0", "1", "2", channel]
+
+
+def test_its_standard_streams_lead_nowhere(warm: Warm, capfd: pytest.CaptureFixture[str]) -> None:
+    with Student(warm, LIMITS) as student:
+        assert _told(student, "print(os.write(1, b'one'), os.write(2, b'two'), os.read(0, 10))") == ["3 3 b''"]
+    assert capfd.readouterr() == ("", "")
 
 
 def test_its_command_line_names_no_lesson_and_no_submission(student: Student) -> None:
-    (line,) = _told(student, "print(open('/proc/self/cmdline').read().replace('\\x00', ' '))")
+    line = " ".join(_told(student, "print(*sys.orig_argv)"))
+    assert "json.loads" in line
     assert not any(word in line for word in ("solutions", "lesson", "seed"))
 
 
 SEED = 918_273_645
 FIND_SEED = """
+ctypes.CDLL(None).prctl(4, 1, 0, 0, 0)  # what a sealed process may not: make its own memory readable again
 for line in open('/proc/self/maps'):
     place, mode, *_, name = line.split()
     if mode[0] != 'r' or name.startswith('[v') or name.startswith('/'): continue
@@ -815,7 +878,8 @@ def test_its_memory_does_not_hold_the_seed_of_a_run(lesson: Lesson, monkeypatch:
 
     monkeypatch.setattr(Forker, "fork", noted)
     sample = Request(submission_at(ROOT / "data" / "class" / "s01", lesson), frozenset({"ex2_cross_entropy.dlogits"}))
-    with Pool(lesson, SEED) as pool:
+    walls = ("rlimits", "user", "landlock", "seccomp", "bubblewrap")  # without them, it may read its memory
+    with Pool(lesson, SEED, left_out=walls) as pool:
         ((_, result),) = pool.judge([sample])
         assert isinstance(result, SubmissionResult)
         assert result.seed == SEED
@@ -825,15 +889,6 @@ def test_its_memory_does_not_hold_the_seed_of_a_run(lesson: Lesson, monkeypatch:
     assert found == []
     assert asked[0].startswith("judge")
     assert not [line for line in asked if str(SEED) in line or str(lesson.folder) in line]
-
-
-@pytest.mark.parametrize("limit", ["AS", "CPU", "FSIZE", "CORE", "NOFILE"])
-def test_its_limits_are_set_before_its_first_line(limit: str, student: Student) -> None:
-    (line,) = _told(student, f"import resource; print(*resource.getrlimit(resource.RLIMIT_{limit}))")
-    expected = {"AS": LIMITS.memory_mib << 20, "CPU": math.ceil(66), "FSIZE": 0, "CORE": 0, "NOFILE": 64}[limit]
-    soft, hard = map(int, line.split())
-    assert soft == hard
-    assert 0 <= soft <= expected
 
 
 @pytest.mark.usefixtures("warm_pid")
@@ -861,7 +916,7 @@ def test_load_is_sent_once_a_process(student: Student) -> None:
 
 @pytest.mark.usefixtures("warm_pid")
 def test_a_load_message_is_what_is_run(warm: Warm) -> None:
-    process = warm.fork("student", {"memory_mib": 1024, "cpu_seconds": 5})
+    process = forked(warm)
     load = Load("key", "def f(x, n=1): return x\n", "f", FILE)
     frames.send(process.channel, frames.write(load), time.monotonic() + 5)
     assert frames.read_reply(frames.receive(process.channel, time.monotonic() + 5)) == Loaded(("x", "n"), ("n",))

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from grader.commands.isolation import warn
 from grader.commands.steps import paths_of_steps
 from grader.errors import KIT_FAULT, KitError
 from grader.judge.job import Request
@@ -25,6 +26,7 @@ def run(options: argparse.Namespace) -> int:
     path, words = split_arguments(options.what, lesson)
     request = Request(submission_at(path, lesson), paths_of_steps(words, lesson), is_check=True)
     with Pool(lesson, SEED) as pool:
+        warn(make_console(stderr=True), pool.isolation)
         result = only_result(pool, request)
     if not options.verbose:
         result = result.for_students()

@@ -20,8 +20,9 @@ from grader.lesson.load import LESSON_FILE, ROOT
 from grader.report.terminal import make_console
 from grader.results.store import kit_hash
 from grader.run.pool import Fault, Pool
+from grader.seal.layers import MENDS, USER, described
 from grader.submission.find import submission_at
-from grader.worker.limits import LAYERS
+from grader.warm.client import Warm
 
 _OLDEST = (3, 11)
 _SETUP = "make setup"
@@ -35,6 +36,7 @@ class Finding:
     is_fine: bool
     says: str
     mend: str = ""
+    is_needed: bool = True  # without it, nothing can be graded here
 
 
 def run(_options: argparse.Namespace) -> int:
@@ -44,12 +46,13 @@ def run(_options: argparse.Namespace) -> int:
     for look in (_python, _packages, _kit, _lessons, _isolation, _trial):
         for finding in look():
             _show(console, finding)
-            fine = fine and finding.is_fine
+            fine = fine and (finding.is_fine or not finding.is_needed)
     return 0 if fine else 3
 
 
 def _show(console: Console, finding: Finding) -> None:
-    sign = ("ok ", "green") if finding.is_fine else ("NO ", "red")
+    bad = ("NO ", "red") if finding.is_needed else ("-- ", "yellow")
+    sign = ("ok ", "green") if finding.is_fine else bad
     console.print(Text.assemble(sign, f"{finding.what:<12}", finding.says))
     if finding.mend and not finding.is_fine:
         console.print(Text(f"   mend: {finding.mend}"))
@@ -95,7 +98,17 @@ def _lessons() -> Iterator[Finding]:
 
 
 def _isolation() -> Iterator[Finding]:
-    yield Finding("isolation", True, ", ".join(LAYERS))
+    """The layers that close a student process off here, each tried, and what brings the others."""
+    try:
+        with Warm() as warm:
+            isolation = warm.isolation
+    except KitError as error:
+        yield Finding("isolation", False, str(error), error.mend or _SETUP)
+        return
+    as_whom = "student code runs as the user nobody" if USER in isolation.layers else "student code runs as you"
+    yield Finding("isolation", True, f"{described(isolation.layers)}; {as_whom}")
+    for layer, why in isolation.missing.items():
+        yield Finding(layer, False, why, MENDS.get(layer, _SETUP), is_needed=False)
 
 
 def _trial() -> Iterator[Finding]:

@@ -11,6 +11,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from grader import __version__
+from grader.commands.isolation import require, warn
 from grader.errors import KIT_FAULT, STOPPED, KitError
 from grader.judge.job import Request
 from grader.lesson import Lesson, find_lesson, load_lesson
@@ -25,6 +27,7 @@ from grader.submission.find import Found, NotTaken, Submission, find_submissions
 from grader.submission.program import MAX_BYTES
 
 _Outcome = SubmissionResult | Fault
+_UNGRADED = "could not be graded, through a fault of the kit and none of this submission; the same command tries again"
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,7 @@ class _Class:
     found: Found
     folder: RunFolder
     seed: int
-    jobs: int
+    pool: Pool
     mends: bool
 
 
@@ -52,19 +55,30 @@ def run(options: argparse.Namespace) -> int:
         )
     mends = not options.no_mends
     folder = RunFolder(Path(options.out), lesson, mends)
-    job = _Class(lesson, found, folder, folder.seed(options.seed), options.jobs or os.cpu_count() or 1, mends)
-    console.print(f"{len(found.submissions)} submissions, lesson {lesson.name}, seed {job.seed}, {job.jobs} judges")
+    seed, jobs = folder.seed(options.seed), options.jobs or os.cpu_count() or 1
+    with Pool(lesson, seed, jobs) as pool:
+        if options.require_isolation:
+            require(pool.isolation)
+        console.print(f"{len(found.submissions)} submissions, lesson {lesson.name}, seed {seed}, {jobs} judges")
+        warn(console, pool.isolation)
+        return _grade(console, _Class(lesson, found, folder, seed, pool, mends), options.out)
+
+
+def _grade(console: Console, job: _Class, out: str) -> int:
+    """Grades and writes; the exit code."""
     outcomes: dict[int, _Outcome] = {}
     stopped = False
     try:
         for place, outcome in _graded(console, job):
             outcomes[place] = outcome
             if isinstance(outcome, SubmissionResult):
-                _write_submission(job, found.submissions[place], outcome)
+                _write_submission(job, job.found.submissions[place], outcome)
+            else:
+                _write_fault(job, job.found.submissions[place])
     except KeyboardInterrupt:
         stopped = True
     results = _write_class(job, outcomes)
-    _show(console, job, outcomes, results, options.out, stopped)
+    _show(console, job, outcomes, results, out, stopped)
     if stopped:
         return STOPPED
     return KIT_FAULT if any(isinstance(outcome, Fault) for outcome in outcomes.values()) else 0
@@ -76,7 +90,7 @@ def _graded(console: Console, job: _Class) -> Iterator[tuple[int, _Outcome]]:
     todo: list[int] = []
     for place, submission in enumerate(job.found.submissions):
         try:
-            keys[place] = job.folder.key(submission, job.seed)
+            keys[place] = job.folder.key(submission, job.seed, job.pool.isolation.layers)
         except OSError:
             todo.append(place)  # the judge says what cannot be read
             continue
@@ -98,13 +112,16 @@ def _graded(console: Console, job: _Class) -> Iterator[tuple[int, _Outcome]]:
     )
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("", total=len(todo))
-        with Pool(job.lesson, job.seed, job.jobs) as pool:
-            for index, outcome in pool.judge(_requests(job, todo)):
-                place = todo[index]
-                if isinstance(outcome, SubmissionResult) and place in keys:
-                    job.folder.keep(keys[place], outcome)
-                progress.update(task, advance=1, description=one_line(job.found.submissions[place].name)[:20])
-                yield place, outcome
+        for index, outcome in job.pool.judge(_requests(job, todo)):
+            place = todo[index]
+            if isinstance(outcome, SubmissionResult) and place in keys:
+                job.folder.keep(keys[place], outcome)
+            progress.update(task, advance=1, description=one_line(job.found.submissions[place].name)[:20])
+            yield place, outcome
+
+
+def _folder_of(job: _Class, name: str) -> Path:
+    return job.folder.folder / "submissions" / safe_name(name)
 
 
 def _requests(job: _Class, todo: Sequence[int]) -> list[Request]:
@@ -112,9 +129,20 @@ def _requests(job: _Class, todo: Sequence[int]) -> list[Request]:
 
 
 def _write_submission(job: _Class, submission: Submission, result: SubmissionResult) -> None:
-    folder = job.folder.folder / "submissions" / safe_name(result.submission)
+    folder = _folder_of(job, result.submission)
     write_atomically(folder / "results.json", as_text(result.as_json()))
     write_atomically(folder / "feedback.html", feedback_page(result, job.lesson, _sources(submission)))
+
+
+def _write_fault(job: _Class, submission: Submission) -> None:
+    """Says in the submission's own folder that there is no verdict, and takes away what an earlier run said."""
+    folder = _folder_of(job, submission.name)
+    layers = job.pool.isolation.layers
+    result = SubmissionResult(
+        __version__, job.lesson.name, submission.name, job.seed, layers, (), None, (*submission.notes, _UNGRADED)
+    )
+    write_atomically(folder / "results.json", as_text(result.as_json()))
+    (folder / "feedback.html").unlink(missing_ok=True)
 
 
 def _write_class(job: _Class, outcomes: dict[int, _Outcome]) -> list[SubmissionResult]:

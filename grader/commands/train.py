@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
+from grader.commands.isolation import warn
 from grader.errors import STOPPED, USAGE, KitError
 from grader.lesson import Exercise, Lesson, find_lesson, load_lesson
 from grader.lesson.load import ROOT
@@ -44,6 +45,7 @@ def run(options: argparse.Namespace) -> int:
     name = f"{lesson.name}-{_identity(written, names, options.steps)}"
     torch.set_num_threads(1)
     with Warm() as warm, _Stop() as stop, _progress(console, options.steps) as (progress, task):
+        warn(console, warm.isolation)
         backward = LearnersBackward(lesson, exercise, written, warm)
         hand = TrainingRun(
             names,

@@ -36,7 +36,12 @@ def chain_reaches(desk: Desk, student: Student, exercise: Exercise, answers: dic
         if not isinstance(injection, Injection):
             break
         reply = student.call(written, _frame(situation, injection, own, answer_key(exercise.name, step.name)), deadline)
-        if not isinstance(reply, Answer) or reply.is_sequence or not isinstance(reply.returned[0], Tensor):
+        if (
+            not isinstance(reply, Answer)
+            or reply.watched
+            or reply.is_sequence
+            or not isinstance(reply.returned[0], Tensor)
+        ):
             break
         own[step.tensor] = reply.returned[0]
         if compare(reply.returned[0], situation, step.tensor, frozenset()).outcome == "wrong":

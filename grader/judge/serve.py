@@ -18,17 +18,19 @@ from grader.errors import KitError
 from grader.judge.job import read_job
 from grader.judge.submission import Judge
 from grader.lesson import load_lesson
+from grader.seal.layers import isolation_from_json
 from grader.warm.client import Forker
 
 
-def main(channel: socket.socket, control: socket.socket, _arguments: dict[str, Any]) -> None:
+def main(channel: socket.socket, control: socket.socket, arguments: dict[str, Any]) -> None:
     """Serves jobs until the command hangs up."""
+    forker = Forker(control, isolation_from_json(arguments["isolation"]))
     with channel.makefile("r", encoding="utf-8") as jobs, channel.makefile("w", encoding="utf-8") as results:
         judge: Judge | None = None
         setup = json.loads(next(jobs, "null"))
         for line in jobs:
             try:
-                judge = judge or Judge(load_lesson(Path(setup["lesson"])), setup["seed"], Forker(control))
+                judge = judge or Judge(load_lesson(Path(setup["lesson"])), setup["seed"], forker)
                 reply: dict[str, Any] = {"result": judge.judge(read_job(line)).as_json()}
             except KitError as error:
                 reply = {"fault": str(error), "exit_code": error.exit_code}

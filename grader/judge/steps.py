@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,11 +15,12 @@ from grader.judge.inject import Impossible, Injection, resolve
 from grader.judge.real_chain import RealChain
 from grader.judge.situation import Situation, Situations, View
 from grader.judge.student import Lost, Student
-from grader.judge.verdict import LOST, CaseOutcome, Evidence, Kind, decide
+from grader.judge.verdict import ENDING, CaseOutcome, Evidence, Kind, decide
 from grader.lesson import Case, Exercise, Lesson, Step
 from grader.lesson.model import GRADIENT_PREFIX
 from grader.results.model import Float32Row, StepResult
 from grader.submission.answers import Answer as Written
+from grader.submission.suspicion import suspect_of_differences
 from grader.wire.messages import Answer, Failed, Loaded, Refused
 
 _FLOAT32_SMALL = 1e-4  # of the scale
@@ -61,8 +63,26 @@ def _judged(
         return [_settled(step, "error", injection.message, written.line) for step in steps]
     work = _Work(desk, student, exercise, tuple(steps), written, injection, deadline)
     results = [decide(evidence, desk.lesson) for evidence in work.evidence()]
-    remark = _not_from_the_start(exercise, injection)
-    return [replace(result, note=result.note or remark) for result in results] if remark else results
+    remark = _not_from_the_start(exercise, injection) or None
+    return [
+        replace(
+            result,
+            note=result.note or remark,
+            instructor=replace(result.instructor, suspected=_suspected(desk, step, injection, written)),
+        )
+        for step, result in zip(steps, results, strict=True)
+    ]
+
+
+def _suspected(desk: Desk, step: Step, injection: Injection, written: Written) -> str | None:
+    """What looks like numerical differentiation of the lines between the step and what it reads."""
+    graph = desk.lesson.graph
+    beyond = {tensor for cut in injection.cuts for tensor in graph.downstream[cut]}
+    between = [s for s in graph.statements if s.tensor in graph.downstream[step.tensor] - beyond]
+    try:
+        return suspect_of_differences(ast.parse(written.source).body, between)
+    except RecursionError:
+        return None
 
 
 def right_in(
@@ -87,7 +107,7 @@ def right_in(
     read = frozenset(tensor for tensor in injection.cuts if GRADIENT_PREFIX + tensor in written.mentioned)
     work = _Work(desk, student, exercise, tuple(steps), written, replace(injection, cuts=read), deadline)
     outcomes = work.outcomes_in(case)
-    if outcomes[0].kind in LOST:
+    if outcomes[0].kind in ENDING:
         return None
     return [outcome.kind == "right" and not outcome.changed for outcome in outcomes]
 
@@ -107,7 +127,7 @@ class _Work:
     def evidence(self) -> list[Evidence]:
         """What each step showed, in all cases and, where these are not right, at the lecture's sizes."""
         work, cases = self._most_favourable()
-        lost = any(outcomes[-1].kind in LOST for outcomes in cases)
+        lost = any(outcomes[-1].kind in ENDING for outcomes in cases)
         float32, output = ([None] * len(self.steps), "") if lost else self._float32()
         clean = all(outcome.kind == "right" for outcomes in cases for outcome in outcomes)
         public, masked = (None, None) if clean or lost else work._second_look()
@@ -134,7 +154,7 @@ class _Work:
         it reads is then judged by what it reads, and one that computes in float32 in float32.
         """
         work, cases = self, self._cases("plain")
-        if not _all_right(cases) and self.injection.cuts and cases[0][-1].kind not in LOST:
+        if not _all_right(cases) and self.injection.cuts and cases[0][-1].kind not in ENDING:
             read = self._read()
             if read != self.injection.cuts:
                 work = replace(self, injection=replace(self.injection, cuts=read))
@@ -173,7 +193,7 @@ class _Work:
                 continue
             for outcomes, outcome in zip(cases, self._outcomes(situation, view), strict=True):
                 outcomes.append(outcome)
-            if cases[0][-1].kind in LOST:
+            if cases[0][-1].kind in ENDING:
                 break
         return cases
 
@@ -193,6 +213,9 @@ class _Work:
         if isinstance(reply, Lost):
             fact = _lost_message(reply, self.desk.lesson.limits.step_seconds)
             return [CaseOutcome(situation, reply.verdict, fact) for _ in self.steps]
+        if reply.watched:
+            line = reply.line if isinstance(reply, Failed) else None
+            return [CaseOutcome(situation, "forbidden", _watched_message(reply), line=line) for _ in self.steps]
         if isinstance(reply, Failed):
             kind: Kind = "memory" if reply.is_memory else "error"
             return [CaseOutcome(situation, kind, _error_message(reply), line=reply.line) for _ in self.steps]
@@ -293,8 +316,15 @@ def _settled(step: Step, verdict: str, message: str, line: int | None) -> StepRe
 def _not_loaded(step: Step, reply: Failed | Lost, written: Written, seconds: float) -> StepResult:
     if isinstance(reply, Lost):
         return _settled(step, reply.verdict, _lost_message(reply, seconds), written.line)
+    if reply.watched:
+        return _settled(step, "forbidden", _watched_message(reply), reply.line or written.line)
     verdict = "memory" if reply.is_memory else "error"
     return _settled(step, verdict, _error_message(reply), reply.line or written.line)
+
+
+def _watched_message(reply: Answer | Failed) -> str:
+    """An attempt that the list of words let through, and the worker did not."""
+    return f"it tried {reply.watched[0]}, which the exercise does by hand: write the gradient out"
 
 
 def _error_message(reply: Failed) -> str:
@@ -307,6 +337,6 @@ def _error_message(reply: Failed) -> str:
 
 
 def _lost_message(lost: Lost, seconds: float) -> str:
-    if lost.verdict == "timeout":
+    if lost.is_step_limit:
         return f"it did not end within {seconds:g} s, over all its cases; look for a loop that never ends"
     return lost.message

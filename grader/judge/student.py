@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import select
 import signal
+import socket
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Literal
 
+from grader.errors import WorkerFault
 from grader.judge.situation import answer_key
 from grader.lesson import Limits
+from grader.seal.layers import BUBBLEWRAP
 from grader.submission.answers import Answer as Written
 from grader.warm.client import Forked, Forker
 from grader.wire import frames
-from grader.wire.messages import Answer, Failed, Load, Loaded, Reply
+from grader.wire.messages import Answer, Failed, Load, Loaded, Reply, Unsealed
 
 _SPARE_CPU_SECONDS = 5.0
+_SEALING = 30.0  # seconds that a new process may take until it is sealed, on a very busy machine
 _LAST_BREATH = 0.5  # seconds that a process which hung up gets to end by itself, so that we learn how
 
 
@@ -25,8 +30,9 @@ class Lost:
     """The step ended without a message: the process is gone or its time is up."""
 
     verdict: Literal["timeout", "memory", "crashed"]
-    message: str
+    message: str  # "its process died of SIGSEGV": what happened, complete
     is_stale: bool = False  # an answer to an earlier question was in the way: that question's fault
+    is_step_limit: bool = False  # a timeout by the limit that the asker gave, and can name
 
 
 class Student:
@@ -46,7 +52,8 @@ class Student:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._bury(0)
+        with contextlib.suppress(WorkerFault):  # the warm process is gone, and this one with it
+            self._bury(0)
 
     def deadline(self, seconds: float) -> float:
         """When a step that starts now and may take `seconds` has to be done. The process is there before its clock."""
@@ -98,7 +105,7 @@ class Student:
         self._asked += 1
         try:
             if select.select([process.channel], [], [], 0)[0]:
-                return self._lost_to_junk("more than one answer to one question", is_stale=True)
+                return self._lost_between(process.channel)
             frames.send(process.channel, frames.numbered(frame, self._asked), deadline)
             answer = frames.receive(process.channel, deadline)
             if frames.number_of(answer) != self._asked:
@@ -106,7 +113,7 @@ class Student:
             return frames.read_reply(answer)
         except frames.WireTimeout:
             self._bury(0)
-            return Lost("timeout", "it had no answer yet when its time was up")
+            return self._out_of_time()
         except frames.WireClosed:
             return self._autopsy()
         except frames.WireError as error:
@@ -117,7 +124,21 @@ class Student:
             seconds = self._limits.submission_seconds + self._limits.training_seconds + _SPARE_CPU_SECONDS
             arguments = {"memory_mib": self._limits.memory_mib, "cpu_seconds": seconds}
             self._process = self._forker.fork("student", arguments)
+            self._await_seal(self._process)
         return self._process
+
+    def _await_seal(self, process: Forked) -> None:
+        """Returns when the process says that every layer is closed. Raises WorkerFault for anything else."""
+        wanted = set(self._forker.isolation.layers) - {BUBBLEWRAP}  # that one is around the warm process
+        try:
+            greeting = frames.read_greeting(frames.receive(process.channel, time.monotonic() + _SEALING))
+        except frames.WireError as error:
+            self._bury(0)
+            raise WorkerFault(f"a student process ended before it was sealed: {error}") from None
+        why = greeting.why if isinstance(greeting, Unsealed) else ", ".join(sorted(wanted - set(greeting.layers)))
+        if why:
+            self._bury(0)
+            raise WorkerFault(f"a student process could not be sealed, so nothing was run: {why}")
 
     def _bury(self, wait: float) -> object:
         process, self._process, self._loaded = self._process, None, {}
@@ -126,6 +147,23 @@ class Student:
     def _lost_to_junk(self, why: str, is_stale: bool = False) -> Lost:
         self._bury(0)
         return Lost("crashed", f"what came back was not one well-formed answer ({why})", is_stale)
+
+    def _lost_between(self, channel: socket.socket) -> Lost:
+        """Something came before it was asked for: a second answer, or the end of the process."""
+        try:
+            came = channel.recv(1, socket.MSG_PEEK)
+        except OSError:
+            came = b""
+        if came:
+            return self._lost_to_junk("more than one answer to one question", is_stale=True)
+        return replace(self._autopsy(), is_stale=True)
+
+    def _out_of_time(self) -> Lost:
+        """Which limit it was: the submission's, where that came first."""
+        if self.out_of_time:
+            seconds = self._limits.submission_seconds
+            return Lost("timeout", f"the submission's {seconds:g} s were over before it had an answer")
+        return Lost("timeout", "it had no answer yet when its time was up", is_step_limit=True)
 
     def _autopsy(self) -> Lost:
         process, self._process, self._loaded = self._process, None, {}

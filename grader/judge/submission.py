@@ -19,7 +19,6 @@ from grader.lesson import Exercise, Lesson, Step, TrainingPlan
 from grader.results.model import ExerciseResult, StepResult, SubmissionResult
 from grader.submission.answers import Answers, callable_of, callables, read_answers
 from grader.warm.client import Forker
-from grader.worker.limits import LAYERS
 
 
 class Judge:
@@ -54,7 +53,7 @@ class Judge:
             self._lesson.name,
             request.submission.name,
             self._seed,
-            LAYERS,
+            self._forker.isolation.layers,
             tuple(exercises),
             reaches,
             answers.notes,

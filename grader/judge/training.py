@@ -133,6 +133,8 @@ def _run(
             )
         real = _by_autograd(desk, inputs, course.plan.sizes, needs_autograd)[1] if needs_autograd else {}
         reply = student.call(written, _frame(injection, values, real, course.plan.sizes, key), deadline)
+        if isinstance(reply, Answer | Failed) and reply.watched:
+            return "forbidden", f"at step {number} it tried {reply.watched[0]}, which the exercise does by hand"
         if not isinstance(reply, Answer):
             return _failed(reply, number, desk)
         for target, item in zip(targets, reply.returned, strict=False):
@@ -179,7 +181,7 @@ def _by_autograd(
 
 def _failed(reply: Failed | Lost | Loaded, number: int, desk: Desk) -> tuple[str, str]:
     if isinstance(reply, Lost):
-        if reply.verdict == "timeout":
+        if reply.is_step_limit:
             return "timeout", (
                 f"it was at step {number} when the {desk.lesson.limits.training_seconds:g} s "
                 "for training were over; look for Python loops over the batch"

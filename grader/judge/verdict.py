@@ -12,7 +12,7 @@ from grader.judge.situation import Situation
 from grader.lesson import Lesson, Step
 from grader.results.model import PASSING, CaseReport, Float32Row, Instructor, Mistake, StepResult
 
-Kind = Literal["right", "shape", "wrong", "error", "timeout", "memory", "crashed"]
+Kind = Literal["right", "shape", "wrong", "error", "forbidden", "timeout", "memory", "crashed"]
 _UNNOTICED = (
     "the comparison on the real chain does not notice, because what differs is zero there in exact arithmetic; "
     "a step has to be right for any gradient that reaches it"
@@ -22,7 +22,7 @@ _FORMS = {
     "dtype": "work in the type of the inputs: no .int(), .long() or .half(), and no tensor of integers to add into",
     "not-finite": "look for a division by zero, the log of zero, or a power of something negative",
 }
-LOST = frozenset({"timeout", "memory", "crashed"})
+ENDING = frozenset({"forbidden", "timeout", "memory", "crashed"})  # after one of these no further case is asked
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Evidence:
 
 
 def decide(evidence: Evidence, lesson: Lesson) -> StepResult:
-    """The result of one step, by the order of design: lost, error, wrong, shape, mutates, hard-coded, right."""
+    """The result of one step, by the order of design: forbidden, lost, error, wrong, shape, mutates, hard-coded, right."""
     cases = evidence.cases
     base = StepResult(
         evidence.step.name,
@@ -67,13 +67,14 @@ def decide(evidence: Evidence, lesson: Lesson) -> StepResult:
         line=evidence.line,
         output=evidence.output,
     )
-    lost = next((case for case in cases if case.kind in LOST), None)
+    ending = next((case for case in cases if case.kind in ENDING), None)
     bad = next((case for case in cases if case.kind in ("error", "wrong")), None)
     slipped = next((case for case in cases if case.kind == "shape"), None)
     changed = next((case for case in cases if case.changed), None)
     proved = any(case.comparison and case.comparison.proves for case in cases)
-    if lost:
-        result = replace(base, verdict=lost.kind, message=lost.fact, float32=None)
+    if ending:
+        line = ending.line or base.line
+        result = replace(base, verdict=ending.kind, message=ending.fact, line=line, float32=None)
     elif bad:
         result = _bad(base, evidence, bad)
     elif evidence.must_prove and not proved:

@@ -13,6 +13,7 @@ import json
 import os
 import secrets
 import tempfile
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,6 @@ from grader.errors import KitError
 from grader.lesson import Lesson
 from grader.results.model import SubmissionResult, result_from_json
 from grader.submission.find import Submission
-from grader.worker.limits import LAYERS
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -73,7 +73,7 @@ class RunFolder:
         self.folder = folder
         self._own = folder / ".grader"
         lesson_files = hash_of_tree(lesson.folder, (".toml",)) + hashlib.sha256(lesson.graph.text.encode()).hexdigest()
-        self._fixed = "\0".join((kit_hash(), lesson_files, version("torch"), str(lesson.limits), str(mends), *LAYERS))
+        self._fixed = "\0".join((kit_hash(), lesson_files, version("torch"), str(lesson.limits), str(mends)))
 
     def seed(self, wanted: int | None) -> int:
         """The run's seed: the one asked for, else the recorded one, else a new one that nobody knows."""
@@ -87,9 +87,10 @@ class RunFolder:
         write_atomically(record, as_text({"seed": seed}))
         return seed
 
-    def key(self, submission: Submission, seed: int) -> str:
-        """What the result of a submission depends on, as a hash. Raises OSError for unreadable files."""
-        digest = hashlib.sha256(f"{self._fixed}\0{seed}\0{submission.notes!r}\0".encode())
+    def key(self, submission: Submission, seed: int, layers: Sequence[str]) -> str:
+        """What a result depends on, the layers of isolation too, as a hash. Raises OSError for unreadable files."""
+        run = "\0".join((self._fixed, str(seed), ",".join(layers)))
+        digest = hashlib.sha256(f"{run}\0{submission.notes!r}\0".encode())
         for exercise, path in [*sorted(submission.files.items()), ("", submission.lone_file)]:
             if path:
                 digest.update(f"{exercise}\0{path.name!r}\0".encode() + path.read_bytes() + b"\0")

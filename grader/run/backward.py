@@ -9,7 +9,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from grader.errors import KitError
+from grader.errors import KitError, WorkerFault
 from grader.judge.inject import Impossible, resolve
 from grader.judge.situation import answer_key
 from grader.judge.student import Lost, Student
@@ -56,7 +56,13 @@ class LearnersBackward:
         tensors = {name: value for name, value in asked.items() if isinstance(value, Tensor)}
         sizes = {name: value for name, value in asked.items() if isinstance(value, int)}
         frame = frames.write(Call(self._key, "float32", sizes, tensors))
-        reply = self._student.call(self._written, frame, self._deadline())
+        try:
+            reply = self._student.call(self._written, frame, self._deadline())
+        except WorkerFault:  # the warm process died, and the learner's with it; another one is started
+            reply = self._student.call(self._written, frame, self._deadline())
+        if isinstance(reply, Answer | Failed) and reply.watched:
+            what = f"{self._written.name} tried {reply.watched[0]}: the gradient is worked out by hand here"
+            raise KitError(what, where=self._where, exit_code=NOT_RIGHT)
         if not isinstance(reply, Answer):
             raise self._failed(reply)
         returned = [item for item in reply.returned if isinstance(item, torch.Tensor)]

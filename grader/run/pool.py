@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import selectors
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
@@ -18,6 +18,7 @@ from grader.errors import KIT_FAULT, USAGE, KitError, WorkerFault
 from grader.judge.job import Request, job
 from grader.lesson import Lesson
 from grader.results.model import SubmissionResult, result_from_json
+from grader.seal.layers import Isolation
 from grader.warm.client import Forked, Warm
 
 _TRIES = 2
@@ -42,29 +43,36 @@ class _Slot:
 class Pool:
     """Up to `jobs` judges for one lesson and seed. A context manager."""
 
-    def __init__(self, lesson: Lesson, seed: int, jobs: int = 1) -> None:
+    def __init__(self, lesson: Lesson, seed: int, jobs: int = 1, left_out: Collection[str] = ()) -> None:
         self._setup = json.dumps({"lesson": str(lesson.folder.resolve()), "seed": seed}) + "\n"
         self._jobs = jobs
+        self._left_out = left_out
         self._warm: Warm | None = None
         self._slots: list[_Slot] = []
 
+    @property
+    def isolation(self) -> Isolation:
+        """The layers around every student process of this pool."""
+        assert self._warm is not None
+        return self._warm.isolation
+
     def __enter__(self) -> Pool:
-        self._warm = Warm()
+        self._warm = Warm(self._left_out)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for slot in self._slots:
-            slot.process.channel.close()
+        self._dismiss()
         if self._warm:
-            self._warm.__exit__(kind, error, trace)
+            self._warm.end()
 
     def judge(self, requests: Sequence[Request]) -> Iterator[tuple[int, SubmissionResult | Fault]]:
         """Yields (place in requests, result) as results come. Raises KitError for a broken lesson."""
         waiting = list(reversed(range(len(requests))))
         tries = [0] * len(requests)
-        self._slots = [self._new_slot() for _ in range(min(self._jobs, len(requests)))]
+        self._dismiss()
+        self._slots = [_Slot(self._fork()) for _ in range(min(self._jobs, len(requests)))]
         with selectors.DefaultSelector() as selector:
             for slot in self._slots:
                 self._hand_out(slot, requests, waiting, tries)
@@ -93,6 +101,7 @@ class Pool:
                             yield place, Fault(reply["fault"])
                     slot.at = None
                     self._hand_out(slot, requests, waiting, tries)
+        self._dismiss()
 
     def _hand_out(self, slot: _Slot, requests: Sequence[Request], waiting: list[int], tries: list[int]) -> None:
         if waiting:
@@ -101,24 +110,24 @@ class Pool:
             with contextlib.suppress(OSError):  # a judge that is gone is noticed when its reply is read
                 slot.process.channel.sendall(job(requests[slot.at]).encode())
 
-    def _new_slot(self) -> _Slot:
-        return _Slot(self._fork())
-
     def _replace(self, slot: _Slot) -> None:
-        slot.process.channel.close()
+        self._bury(slot)
         slot.process, slot.received = self._fork(), bytearray()
 
-    def _fork(self) -> Forked:
-        """A judge; the warm process is started anew if it is gone."""
+    def _dismiss(self) -> None:
+        """Ends all judges, also those of a run that was left in its middle."""
+        slots, self._slots = self._slots, []
+        for slot in slots:
+            self._bury(slot)
+
+    def _bury(self, slot: _Slot) -> None:
         assert self._warm is not None
-        try:
-            process = self._warm.fork("judge", {})
-        except WorkerFault:
-            if self._warm.is_alive():
-                raise
-            self._warm.__exit__(None, None, None)
-            self._warm = Warm()
-            process = self._warm.fork("judge", {})
+        with contextlib.suppress(WorkerFault):  # the warm process is gone, and its judges with it
+            self._warm.bury(slot.process)
+
+    def _fork(self) -> Forked:
+        assert self._warm is not None
+        process = self._warm.fork("judge", {})
         with contextlib.suppress(OSError):
             process.channel.sendall(self._setup.encode())
         return process

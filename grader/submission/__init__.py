@@ -3,6 +3,7 @@
 find        paths -> submissions (folders and lone files)
 program     one file -> its top-level statements; a broken part costs only itself
 slicing     the part of a program that one answer reaches
-vocabulary  what that part may use
+vocabulary  what that part may use; forms, receivers and taken are its fine print
+suspicion   what looks like numerical differences, for the instructor
 answers     submission -> one Answer for each function the lesson asks for
 """

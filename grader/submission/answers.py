@@ -147,7 +147,7 @@ def _answer(
     line = definition.node.lineno
     try:
         part = slice_of(program, definition, name)
-        breach = first_breach(part.statements, reading.vocabulary)
+        breach = first_breach(part.statements, reading.vocabulary, name)
     except RecursionError:
         return Answer(exercise.name, name, "error", "its code is nested too deeply", program.file, line)
     if breach:

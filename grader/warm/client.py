@@ -8,16 +8,23 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from grader.errors import WorkerFault
+from grader.seal.layers import Isolation, isolation_from_json
 
-_DYING = 0.5  # seconds
+_DYING, _ENDING = 0.5, 1.0  # seconds
 _PACKAGE_PARENT = Path(__file__).resolve().parents[2]
-_START = "import sys; sys.path.append(sys.argv[2]); from grader.warm.process import main; main(int(sys.argv[1]))"
+_START = """
+import json, sys
+sys.path.append(sys.argv[2])
+from grader.warm.process import main
+main(int(sys.argv[1]), json.loads(sys.argv[3]))
+"""
 
 
 @dataclass(frozen=True)
@@ -39,8 +46,15 @@ class Death:
 class Forker:
     """A control socket to the warm process. One request at a time."""
 
-    def __init__(self, control: socket.socket) -> None:
+    def __init__(self, control: socket.socket, isolation: Isolation) -> None:
         self._control = control
+        self._isolation: Isolation | None = isolation
+
+    @property
+    def isolation(self) -> Isolation:
+        """The layers around every student process that is forked from here."""
+        assert self._isolation is not None
+        return self._isolation
 
     def fork(self, role: str, arguments: dict[str, Any]) -> Forked:
         """Forks a process in that role. Raises WorkerFault when the warm process cannot."""
@@ -81,20 +95,44 @@ class Forker:
 
 
 class Warm(Forker):
-    """The warm process, started and owned by this one. A context manager."""
+    """The warm process, started and owned by this one, and started anew when it is gone. A context manager.
 
-    def __init__(self) -> None:
-        ours, theirs = socket.socketpair()
-        with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-I", "-c", _START, str(theirs.fileno()), str(_PACKAGE_PARENT)],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                env={"PATH": os.environ.get("PATH", ""), "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"},
-                start_new_session=True,  # Ctrl-C is for the command, which then ends this one
-            )
-        super().__init__(ours)
+    `left_out` names layers of isolation to do without, as on a machine that does not have them.
+    """
+
+    def __init__(self, left_out: Collection[str] = ()) -> None:
+        self._left_out = sorted(left_out)
+        self._start()
+
+    @property
+    def isolation(self) -> Isolation:
+        """Known before torch is imported. Raises WorkerFault when the process did not come that far."""
+        if self._isolation is None:
+            try:
+                said = self._control.recv(1 << 16)
+            except OSError as error:
+                raise WorkerFault(f"the warm process is gone: {error}") from None
+            if not said:
+                raise WorkerFault("the warm process did not start")
+            greeting = json.loads(said)
+            if greeting["problem"]:
+                raise WorkerFault(f"the warm process cannot start: {greeting['problem']}")
+            self._isolation = isolation_from_json(greeting)
+        return self._isolation
+
+    def fork(self, role: str, arguments: dict[str, Any]) -> Forked:
+        """As every Forker; from a new warm process where the old one is gone."""
+        try:
+            return super().fork(role, arguments)
+        except WorkerFault:
+            if self.is_alive():
+                raise
+        before = self._isolation
+        self.end()
+        self._start()
+        if before not in (None, self.isolation):
+            raise WorkerFault("a new warm process found other layers of isolation than the one before")
+        return super().fork(role, arguments)
 
     def is_alive(self) -> bool:
         """Whether it still runs; one that is just dying gets a moment to be dead."""
@@ -104,15 +142,40 @@ class Warm(Forker):
             return True
         return False
 
+    def end(self) -> None:
+        """Ends the process, and all that it forked; at once if it was asked for nothing and may still be importing."""
+        self.close()
+        try:
+            self._process.wait(timeout=_ENDING if self._was_asked else 0)
+        except subprocess.TimeoutExpired:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+
     def __enter__(self) -> Warm:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
-        try:
-            self._process.wait(timeout=1)
-        except subprocess.TimeoutExpired:
-            os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
+        self.end()
+
+    def _start(self) -> None:
+        self._control, theirs = socket.socketpair()
+        self._isolation = None
+        self._was_asked = False
+        command = [sys.executable, "-I", "-c", _START, str(theirs.fileno()), str(_PACKAGE_PARENT)]
+        settings = {"command": command, "left_out": self._left_out, "is_inside": False}
+        with theirs:
+            self._process = subprocess.Popen(
+                [*command, json.dumps(settings)],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                env={"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"},
+                start_new_session=True,  # Ctrl-C is for the command, which then ends this one
+            )
+
+    def _ask(self, request: dict[str, Any], fds: list[int]) -> dict[str, Any]:
+        _ = self.isolation  # comes first on this socket
+        self._was_asked = True
+        return super()._ask(request, fds)

@@ -1,13 +1,18 @@
 """The warm process itself: imports torch, then forks on request and buries the dead.
 
-Requests are JSON lines on control sockets; a fork request carries one file
+First it finds out which layers of isolation work here, and says so, once, on its first control socket:
+
+    {"layers": ["process", "rlimits", ...], "missing": {"landlock": "why"}, "problem": ""}
+
+Then requests come as JSON lines on control sockets; a fork request carries one file
 descriptor, the new process's channel:
 
     {"do": "fork", "role": "judge" | "student", "arguments": {...}}  + fd   -> {"pid": 123}
     {"do": "bury", "pid": 123, "wait": 0.5}                                 -> {"status": wait status | null}
 
-Burying kills the process and its group; `wait` gives it that many seconds to end by
-itself first, and its status is null when it had to be killed.
+Every forked process is told the isolation beside its arguments. Burying kills the process
+and its group; `wait` gives it that many seconds to end by itself first, and its status is
+null when it had to be killed.
 
 A judge gets a control socket of its own, to fork its students with. When a control
 socket closes, what was forked through it is killed; when the first one closes, the
@@ -17,21 +22,23 @@ process ends.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import importlib
 import json
 import os
 import selectors
 import signal
 import socket
-import sys
 import time
 import traceback
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
-_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36  # linux/prctl.h
+from grader.seal import bubblewrap, probe
+from grader.seal.layers import BUBBLEWRAP, Isolation, SealError
+from grader.seal.process import adopt_orphans, die_with
+
 _ROLES = {"judge": "grader.judge.serve", "student": "grader.worker.serve"}
 
 
@@ -49,11 +56,26 @@ class Control:
 _controls: list[Control] = []  # of this process, for telling its children from strays
 
 
-def main(control_fd: int) -> None:
-    """Serves control sockets until the first one closes."""
+@dataclass(frozen=True)
+class _House:
+    """What every request is answered with: the isolation, and what went wrong at the start ('' for nothing)."""
+
+    isolation: Isolation
+    problem: str
+
+
+def main(control_fd: int, settings: Mapping[str, Any]) -> None:
+    """Serves control sockets until the first one closes.
+
+    Settings: `command` is how this process was started, `left_out` names layers to do without,
+    `is_inside` says that bubblewrap is around it.
+    """
+    adopt_orphans()  # what a dead student process leaves behind becomes ours to bury
+    isolation, problem = _isolation(control_fd, settings)
     first = Control(socket.socket(fileno=control_fd))
-    _prctl(_PR_SET_CHILD_SUBREAPER, 1)  # what a dead student process leaves behind becomes ours to bury
-    problem = _warm_up()
+    with contextlib.suppress(OSError):
+        first.socket.sendall(json.dumps({**isolation.as_json(), "problem": problem}).encode())
+    house = _House(isolation, problem or _warm_up())
     with selectors.DefaultSelector() as selector:
         selector.register(first.socket, selectors.EVENT_READ, first)
         while True:
@@ -61,7 +83,7 @@ def main(control_fd: int) -> None:
                 control: Control = key.data
                 data, fds, _, _ = socket.recv_fds(control.socket, 1 << 16, 1)
                 if data:
-                    _answer(control, json.loads(data), fds, selector, problem)
+                    _answer(control, json.loads(data), fds, selector, house)
                     continue
                 selector.unregister(control.socket)
                 control.socket.close()
@@ -74,27 +96,45 @@ def main(control_fd: int) -> None:
                     os._exit(0)  # nothing to clean up, and torch takes long to unload
 
 
+def _isolation(control_fd: int, settings: Mapping[str, Any]) -> tuple[Isolation, str]:
+    """The layers that work, and what is wrong ('' for nothing); moves into bubblewrap where one is missing."""
+    left_out = settings["left_out"]
+    try:
+        found = probe.find(left_out)
+    except SealError as error:
+        return Isolation(()), str(error)
+    if settings["is_inside"]:
+        return Isolation((*found.layers, BUBBLEWRAP), found.missing), ""
+    if not found.lacks:
+        return found, ""
+    why = "left out on request" if BUBBLEWRAP in left_out else bubblewrap.why_not()
+    if not why:
+        os.set_inheritable(control_fd, True)
+        bubblewrap.become([*settings["command"], json.dumps({**settings, "is_inside": True})])
+    return Isolation(found.layers, {**found.missing, BUBBLEWRAP: why}), ""
+
+
 def _warm_up() -> str:
     """Imports what every fork needs. Returns what went wrong, or ''."""
     try:
         import torch
 
         torch.set_num_threads(1)  # a forked process cannot use a thread pool of its parent
-        importlib.import_module(_ROLES["student"])
+        importlib.import_module(_ROLES["student"]).warm_up()
     except Exception as error:
         return f"{type(error).__name__}: {error}"
     return ""
 
 
 def _answer(
-    control: Control, request: dict[str, Any], fds: list[int], selector: selectors.BaseSelector, problem: str
+    control: Control, request: dict[str, Any], fds: list[int], selector: selectors.BaseSelector, house: _House
 ) -> None:
     reply: dict[str, Any]
-    if problem:
-        reply = {"problem": problem}
+    if house.problem:
+        reply = {"problem": house.problem}
     elif request["do"] == "fork":
         try:
-            reply = {"pid": _fork(control, request, fds.pop(), selector)}
+            reply = {"pid": _fork(control, request, fds.pop(), selector, house.isolation)}
         except OSError as error:
             reply = {"problem": f"fork failed: {error.strerror}"}
     else:
@@ -105,12 +145,20 @@ def _answer(
         control.socket.sendall(json.dumps(reply).encode())
 
 
-def _fork(control: Control, request: dict[str, Any], channel_fd: int, selector: selectors.BaseSelector) -> int:
+def _fork(
+    control: Control,
+    request: dict[str, Any],
+    channel_fd: int,
+    selector: selectors.BaseSelector,
+    isolation: Isolation,
+) -> int:
     ours, theirs = socket.socketpair() if request["role"] == "judge" else (None, None)
+    arguments = {**request["arguments"], "isolation": isolation.as_json()}
+    parent = os.getpid()
     pid = os.fork()
     if pid == 0:
         keep = {channel_fd} | ({theirs.fileno()} if theirs else set())
-        _become(request["role"], request["arguments"], channel_fd, theirs, keep)
+        _become(request["role"], arguments, channel_fd, theirs, keep, parent)
     os.close(channel_fd)
     control.children.add(pid)
     if ours and theirs:
@@ -120,12 +168,17 @@ def _fork(control: Control, request: dict[str, Any], channel_fd: int, selector: 
 
 
 def _become(
-    role: str, arguments: dict[str, Any], channel_fd: int, control: socket.socket | None, keep: set[int]
+    role: str,
+    arguments: dict[str, Any],
+    channel_fd: int,
+    control: socket.socket | None,
+    keep: set[int],
+    parent: int,
 ) -> NoReturn:
     """In the forked process: forget the parent's descriptors, run the role, leave without clean-up."""
     status = 1
     try:
-        _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # no process outlives the warm one
+        die_with(parent)  # no process outlives the warm one
         for fd in _open_descriptors():
             if fd > 2 and fd not in keep:
                 with contextlib.suppress(OSError):
@@ -183,13 +236,7 @@ def _bury_strays() -> None:
 def _children() -> set[int]:
     """The processes whose parent is this one; empty where the system does not list them."""
     try:
-        listed = Path(f"/proc/self/task/{os.getpid()}/children").read_text(encoding="ascii")
+        listed = Path(f"/proc/self/task/{os.getpid()}/children").read_bytes()
     except OSError:
         return set()
     return {int(pid) for pid in listed.split()}
-
-
-def _prctl(option: int, value: int) -> None:
-    """Linux's prctl; elsewhere nothing."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(option, value, 0, 0, 0)

@@ -24,12 +24,29 @@ import safetensors
 import torch
 from torch import Tensor
 
-from grader.wire.messages import Answer, Call, Failed, Load, Loaded, Refused, Reply, Request
+from grader.wire.messages import (
+    Answer,
+    Call,
+    Failed,
+    Greeting,
+    Load,
+    Loaded,
+    Refused,
+    Reply,
+    Request,
+    Sealed,
+    Unsealed,
+)
 
 MAX_TEXT = 1 << 20
 MAX_BLOCK = 64 << 20
 MAX_TENSORS = 256
 _LENGTHS = struct.Struct("<III")
+
+# A student's code may rebind torch's own functions: these are bound before it runs.
+_frombuffer, _empty = torch.frombuffer, torch.empty
+_detach, _contiguous, _reshape = Tensor.detach, Tensor.contiguous, Tensor.reshape
+_data_ptr, _numel, _element_size = Tensor.data_ptr, Tensor.numel, Tensor.element_size
 
 _DTYPES: dict[str, torch.dtype] = {
     "F64": torch.float64,
@@ -60,7 +77,7 @@ class WireTimeout(WireError):
 
 def crosses(tensor: Tensor) -> bool:
     """Whether a tensor of this dtype and size can be written to a frame."""
-    return tensor.dtype in _DTYPE_NAMES and tensor.numel() * tensor.element_size() <= MAX_BLOCK // 4
+    return tensor.dtype in _DTYPE_NAMES and _numel(tensor) * _element_size(tensor) <= MAX_BLOCK // 4
 
 
 def numbered(frame: bytes, number: int) -> bytes:
@@ -75,18 +92,22 @@ def number_of(frame: bytes | bytearray) -> int:
     return number
 
 
-def write(message: Request | Reply, number: int = 0) -> bytes:
+def write(message: Request | Reply | Greeting, number: int = 0) -> bytes:
     """The frame of a message."""
     tensors: dict[str, Tensor] = {}
     match message:
+        case Sealed(layers):
+            fields: dict[str, Any] = {"kind": "sealed", "layers": layers}
+        case Unsealed(why):
+            fields = {"kind": "unsealed", "why": why}
         case Load(key, source, name, file):
-            fields: dict[str, Any] = {"kind": "load", "key": key, "source": source, "name": name, "file": file}
+            fields = {"kind": "load", "key": key, "source": source, "name": name, "file": file}
         case Call(key, dtype, sizes, given):
             fields = {"kind": "call", "key": key, "dtype": dtype, "sizes": dict(sizes)}
             tensors = dict(given)
         case Loaded(parameters, optional, takes_any):
             fields = {"kind": "loaded", "parameters": parameters, "optional": optional, "any": takes_any}
-        case Answer(returned, is_sequence, changed, output):
+        case Answer(returned, is_sequence, changed, output, watched):
             refused = {str(place): item.what for place, item in enumerate(returned) if isinstance(item, Refused)}
             tensors = {str(place): item for place, item in enumerate(returned) if isinstance(item, Tensor)}
             fields = {
@@ -96,9 +117,17 @@ def write(message: Request | Reply, number: int = 0) -> bytes:
                 "sequence": is_sequence,
                 "changed": changed,
                 "output": output,
+                "watched": watched,
             }
-        case Failed(is_memory, error, line, output):
-            fields = {"kind": "failed", "memory": is_memory, "error": error, "line": line, "output": output}
+        case Failed(is_memory, error, line, output, watched):
+            fields = {
+                "kind": "failed",
+                "memory": is_memory,
+                "error": error,
+                "line": line,
+                "output": output,
+                "watched": watched,
+            }
     text = json.dumps(fields).encode()
     block = _block(tensors) if tensors else b""
     if len(text) > MAX_TEXT or len(block) > MAX_BLOCK:
@@ -130,17 +159,30 @@ def read_reply(frame: bytes | bytearray) -> Reply:
             "sequence": bool(sequence),
             "changed": list(changed),
             "output": str(output),
+            "watched": list(watched),
         }:
-            return Answer(_returned(count, refused, tensors), sequence, _words(changed), output)
+            return Answer(_returned(count, refused, tensors), sequence, _words(changed), output, _words(watched))
         case {
             "kind": "failed",
             "memory": bool(memory),
             "error": str(error),
             "line": int() | None as line,
             "output": str(output),
+            "watched": list(watched),
         }:
-            return Failed(memory, error, line, output)
+            return Failed(memory, error, line, output, _words(watched))
     raise WireError("not a reply")
+
+
+def read_greeting(frame: bytes | bytearray) -> Greeting:
+    """The worker's first message: whether it is closed off."""
+    fields, _ = _split(frame)
+    match fields:
+        case {"kind": "sealed", "layers": list(layers)}:
+            return Sealed(_words(layers))
+        case {"kind": "unsealed", "why": str(why)}:
+            return Unsealed(why)
+    raise WireError("not a greeting")
 
 
 def send(channel: socket.socket, frame: bytes, deadline: float) -> None:
@@ -201,14 +243,14 @@ def _split(frame: bytes | bytearray) -> tuple[dict[str, Any], dict[str, Tensor]]
 
 
 def _block(tensors: dict[str, Tensor]) -> bytes:
-    dense = {name: tensor.detach().contiguous() for name, tensor in tensors.items()}  # alive until written
+    dense = {name: _contiguous(_detach(tensor)) for name, tensor in tensors.items()}  # alive until written
     return safetensors.serialize(
         {
             name: safetensors.TensorSpec(
                 dtype=_DTYPE_NAMES[tensor.dtype],
                 shape=list(tensor.shape),
-                data_ptr=tensor.data_ptr(),
-                data_len=tensor.numel() * tensor.element_size(),
+                data_ptr=_data_ptr(tensor),
+                data_len=_numel(tensor) * _element_size(tensor),
             )
             for name, tensor in dense.items()
         }
@@ -226,7 +268,7 @@ def _tensor(entry: dict[str, Any]) -> Tensor:
     if dtype is torch.bool and data.strip(b"\x00\x01"):
         raise WireError("a bool tensor that holds other bytes than 0 and 1")
     try:
-        return torch.frombuffer(data, dtype=dtype).reshape(shape) if data else torch.empty(shape, dtype=dtype)
+        return _reshape(_frombuffer(data, dtype=dtype), shape) if data else _empty(shape, dtype=dtype)
     except (RuntimeError, ValueError, OverflowError, TypeError) as error:
         raise WireError(f"not a tensor: {type(error).__name__}") from None
 

@@ -1,4 +1,7 @@
-"""What crosses the pipe. Judge to worker: Load, Call. Worker to judge: one of the others, once a request."""
+"""What crosses the pipe. Judge to worker: Load, Call. Worker to judge: one of the others, once a request.
+
+Before the first request, and before any student code, the worker says once whether it is Sealed or Unsealed.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,20 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Sealed:
+    """The process is closed off, and each of these layers was tried."""
+
+    layers: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Unsealed:
+    """A layer could not be closed: no student code may run here."""
+
+    why: str
 
 
 @dataclass(frozen=True)
@@ -54,6 +71,9 @@ class Answer:
     is_sequence: bool
     changed: tuple[str, ...]  # inputs that the call changed in place
     output: str  # what it printed, capped
+    watched: tuple[
+        str, ...
+    ] = ()  # what it tried of autograd, which stops it: "torch.autograd.grad", "aten::tanh_backward"
 
 
 @dataclass(frozen=True)
@@ -64,7 +84,9 @@ class Failed:
     error: str  # "RuntimeError: The size of tensor a (13) must match ..."
     line: int | None  # in the student's file
     output: str
+    watched: tuple[str, ...] = ()  # as in Answer
 
 
+Greeting = Sealed | Unsealed
 Request = Load | Call
 Reply = Loaded | Answer | Failed

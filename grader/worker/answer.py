@@ -9,19 +9,28 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from grader.wire.frames import crosses
 from grader.wire.messages import Answer, Call, Failed, Load, Loaded, Refused
+from grader.worker import powers
+from grader.worker.autograd import ATTEMPTS
 
 OUTPUT_CAP = 64 * 1024
 ERROR_CAP = 2000
 MAX_ITEMS = 64
 _SEED = 0
-_clone, _equal = Tensor.clone, torch.equal  # the student's code may rebind torch's own
+_CUT = "\n[output cut here]"
+_UNNAMED = "<unknown>"  # how ast.parse calls what it reads
+# A student's code may rebind torch's own functions (`torch.equal = ...`): these are bound before it runs.
+_clone, _equal, _is_complex, _resolve_neg = Tensor.clone, torch.equal, Tensor.is_complex, Tensor.resolve_neg
+_set_default_dtype, _set_num_threads = torch.set_default_dtype, torch.set_num_threads
+_generator, _inference_mode, _strided = torch.default_generator, torch.inference_mode, torch.strided
+_DTYPES = {"float64": torch.float64, "float32": torch.float32}
+_REHEARSAL = "import torch\ndef trial(x):\n    print(x.exp() @ x.softmax(1).T, repr(x))\n    raise ValueError\n"
 
 
 class CappedText(io.TextIOBase):
@@ -30,19 +39,20 @@ class CappedText(io.TextIOBase):
     def __init__(self) -> None:
         self._parts: list[str] = []
         self._left = OUTPUT_CAP
+        self._is_cut = False
 
     def writable(self) -> bool:
         return True
 
     def write(self, text: str) -> int:
-        if self._left > 0:
-            self._parts.append(text[: self._left])
-            self._left -= len(text)
+        kept = text[: self._left]
+        self._parts.append(kept)
+        self._left -= len(kept)
+        self._is_cut = self._is_cut or len(kept) < len(text)
         return len(text)
 
     def text(self) -> str:
-        cut = "\n[output cut here]" if self._left < 0 else ""
-        return "".join(self._parts) + cut
+        return "".join(self._parts) + (_CUT if self._is_cut else "")
 
 
 @dataclass(frozen=True)
@@ -52,15 +62,16 @@ class LoadedAnswer:
     function: Callable[..., Any]
     positional: tuple[str, ...]  # positional-only ones, which cannot be given by name
     file: str
+    watched: tuple[str, ...]  # what of autograd was tried while its file was run
 
 
 def load(request: Load) -> tuple[LoadedAnswer | None, Loaded | Failed]:
     """Runs the answer's source in a namespace of its own and finds its callable."""
     output = CappedText()
-    namespace: dict[str, Any] = {"__name__": "submission"}
+    namespace = powers.namespace()
     try:
-        with _student_world(output, torch.float64):  # so that constants lose nothing
-            exec(compile(request.source, request.file, "exec", dont_inherit=True), namespace)
+        with _student_world(output, "float64"):  # so that constants lose nothing
+            exec(compile(powers.guarded(request.source), request.file, "exec", dont_inherit=True), namespace)
             function = namespace.get(request.name)
             if not callable(function):
                 kind = "is not defined" if function is None else f"is {_describe(function)}"
@@ -72,17 +83,16 @@ def load(request: Load) -> tuple[LoadedAnswer | None, Loaded | Failed]:
     positional = tuple(p.name for p in named if p.kind is p.POSITIONAL_ONLY)
     optional = tuple(p.name for p in named if p.default is not p.empty)
     loaded = Loaded(tuple(p.name for p in named), optional, takes_any=len(named) < len(parameters))
-    return LoadedAnswer(function, positional, request.file), loaded
+    return LoadedAnswer(function, positional, request.file, ATTEMPTS.take()), loaded
 
 
 def call(answer: LoadedAnswer, request: Call) -> Answer | Failed:
     """Calls the answer with copies of the inputs and describes what came back."""
     output = CappedText()
-    given = {name: _clone(tensor) for name, tensor in request.tensors.items()}
-    values: dict[str, Any] = {**given, **request.sizes}
-    dtype = torch.float64 if request.dtype == "float64" else torch.float32
     try:
-        with _student_world(output, dtype):
+        with _student_world(output, request.dtype):
+            given = {name: _clone(tensor) for name, tensor in request.tensors.items()}
+            values: dict[str, Any] = {**given, **request.sizes}
             positional = [values.pop(name) for name in answer.positional if name in values]
             result = answer.function(*positional, **values)
             is_sequence = type(result) in (tuple, list)
@@ -91,33 +101,27 @@ def call(answer: LoadedAnswer, request: Call) -> Answer | Failed:
             returned = tuple(_checked(item) for item in (result if is_sequence else [result]))
             changed = tuple(name for name, tensor in sorted(given.items()) if _changed(tensor, request.tensors[name]))
     except BaseException as error:
-        return _failed(error, answer.file, output)
-    return Answer(returned, is_sequence, changed, output.text())
+        return _failed(error, answer.file, output, answer.watched)
+    return Answer(returned, is_sequence, changed, output.text(), (*answer.watched, *ATTEMPTS.take()))
 
 
-def switch_off_autograd() -> None:
-    """Makes torch's backward engine refuse: what a student's process never needs. The vocabulary stands before it."""
-
-    def refuse(*_: Any, **__: Any) -> NoReturn:
-        raise RuntimeError("autograd is switched off here: this exercise asks for the gradient by hand")
-
-    torch.autograd.graph._engine_run_backward = refuse
-    torch.autograd._engine_run_backward = refuse  # type: ignore[attr-defined]
-    for name in ("grad", "backward"):
-        setattr(torch.autograd, name, refuse)
-    Tensor.backward = refuse  # type: ignore[method-assign]
+def rehearse() -> None:
+    """Loads and calls a small answer that raises, so that all this needs no file any more."""
+    made, _ = load(Load("rehearsal", _REHEARSAL, "trial", "rehearsal.py"))
+    assert made is not None
+    call(made, Call("rehearsal", "float32", {}, {"x": torch.ones(3, 3)}))
 
 
 @contextmanager
-def _student_world(output: CappedText, dtype: torch.dtype) -> Iterator[None]:
+def _student_world(output: CappedText, dtype: str) -> Iterator[None]:
     """Captured output; torch's global state as at the start, whatever an earlier call did to it."""
-    torch.set_default_dtype(dtype)
-    torch.set_num_threads(1)
-    torch.manual_seed(_SEED)
+    _set_default_dtype(_DTYPES[dtype])
+    _set_num_threads(1)
+    _generator.manual_seed(_SEED)
     stdout, stderr = sys.stdout, sys.stderr
     sys.stdout = sys.stderr = output
     try:
-        with torch.inference_mode():
+        with _inference_mode():
             yield
     finally:
         sys.stdout, sys.stderr = stdout, stderr
@@ -127,15 +131,15 @@ def _checked(item: Any) -> Tensor | Refused:
     """`item` if it is a plain dense real tensor that the pipe carries, else what it is."""
     if type(item) is not Tensor:
         return Refused(_describe(item))
-    if item.layout is not torch.strided:
+    if item.layout is not _strided:
         return Refused("a sparse tensor")
     if item.device.type != "cpu":
         return Refused(f"a tensor on the device {item.device.type}")
-    if item.is_complex():
+    if _is_complex(item):
         return Refused("a complex tensor")
     if not crosses(item):
         return Refused(f"a tensor of {tuple(item.shape)} {item.dtype}".replace("torch.", ""))
-    return item.resolve_neg()
+    return _resolve_neg(item)
 
 
 def _describe(item: Any) -> str:
@@ -153,10 +157,10 @@ def _changed(now: Tensor, before: Tensor) -> bool:
     return not (now.dtype == before.dtype and now.shape == before.shape and _equal(now, before))
 
 
-def _failed(error: BaseException, file: str, output: CappedText) -> Failed:
-    if isinstance(error, MemoryError) or "can't allocate memory" in _text(error):
-        return Failed(True, "ran out of memory", _line(error, file), output.text())
-    return Failed(False, f"{type(error).__name__}: {_text(error)}"[:ERROR_CAP], _line(error, file), output.text())
+def _failed(error: BaseException, file: str, output: CappedText, watched: tuple[str, ...] = ()) -> Failed:
+    is_memory = isinstance(error, MemoryError) or "can't allocate memory" in _text(error)
+    what = "ran out of memory" if is_memory else f"{type(error).__name__}: {_text(error)}"[:ERROR_CAP]
+    return Failed(is_memory, what, _line(error, file), output.text(), (*watched, *ATTEMPTS.take()))
 
 
 def _text(error: BaseException) -> str:
@@ -168,7 +172,7 @@ def _text(error: BaseException) -> str:
 
 def _line(error: BaseException, file: str) -> int | None:
     """The innermost line of the student's file on the way to the error."""
-    if isinstance(error, SyntaxError) and error.filename == file:
+    if isinstance(error, SyntaxError) and error.filename in (file, _UNNAMED):
         return error.lineno
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
     return lines[-1] if lines else None

@@ -1,25 +1,52 @@
-"""The life of a student process: limits first, then one reply a request until the pipe closes."""
+"""The life of a student process: the seal first, then one reply a request until the pipe closes."""
 
 from __future__ import annotations
 
+import importlib
 import math
-import os
 import socket
 import time
 from typing import Any
 
+from grader.seal.close import seal
+from grader.seal.layers import Limits, SealError, isolation_from_json
 from grader.wire import frames
-from grader.wire.messages import Call, Failed, Load, Reply
-from grader.worker import answer, limits
+from grader.wire.messages import Call, Failed, Load, Reply, Sealed, Unsealed
+from grader.worker import answer, autograd
 
 _FOREVER = 365 * 24 * 3600.0
+# What the vocabulary lets a submission import, what Python imports for a name such as δ, and torch for Tensor.resize:
+# a sealed process can read no file.
+_IMPORTED_LATER = """__future__ collections.abc dataclasses functools itertools math typing
+unicodedata torch.autograd._functions"""
+
+
+def warm_up() -> None:
+    """Once, in the warm process: what would else be imported, or read from a file, when the seal is closed."""
+    for module in _IMPORTED_LATER.split():
+        importlib.import_module(module)
+    autograd.prepare()
+    answer.rehearse()
 
 
 def main(channel: socket.socket, arguments: dict[str, Any]) -> None:
     """Serves one submission over `channel`. Returns when the judge hangs up."""
-    os.setsid()  # a process group of its own, so that whatever it starts is killed with it
-    limits.set_limits(int(arguments["memory_mib"]), math.ceil(arguments["cpu_seconds"]))
-    answer.switch_off_autograd()
+    autograd.switch_off()
+    limits = Limits(int(arguments["memory_mib"]), math.ceil(arguments["cpu_seconds"]))
+    greeting = _sealed(isolation_from_json(arguments["isolation"]).layers, limits)
+    frames.send(channel, frames.write(greeting), time.monotonic() + _FOREVER)
+    if isinstance(greeting, Sealed):
+        _serve(channel)
+
+
+def _sealed(layers: tuple[str, ...], limits: Limits) -> Sealed | Unsealed:
+    try:
+        return Sealed(seal(layers, limits))
+    except SealError as error:
+        return Unsealed(str(error))
+
+
+def _serve(channel: socket.socket) -> None:
     loaded: dict[str, answer.LoadedAnswer] = {}
     while True:
         try:

@@ -2,12 +2,14 @@
 
 check of one step, cold    against `python -c "import torch"`            at most 1.3
 a training step by hand    loss.backward()'s step against it             at least 1.2
+a sealed process           its start against a bare fork's              at most 10 ms more
 a warm submission          seconds, for orientation
 """
 
 from __future__ import annotations
 
 import importlib.util
+import os
 import statistics
 import subprocess
 import sys
@@ -27,13 +29,19 @@ from grader.judge.job import Request
 from grader.judge.submission import Judge
 from grader.lesson import Case, Lesson, load_lesson
 from grader.lesson.network import Network
+from grader.seal import probe
+from grader.seal.close import seal
+from grader.seal.layers import Limits, described
 from grader.submission.find import submission_at
 from grader.warm.client import Warm
+from grader.worker import autograd
 
 ROOT = Path(__file__).resolve().parents[2]
 SOLUTIONS = ROOT / "solutions" / "mlp"
 COLD_ROUNDS = 9
 STEP_ROUNDS, STEPS_A_ROUND = 30, 100
+FORK_ROUNDS = 200
+SEAL_COSTS_AT_MOST = 10.0  # ms a submission
 TRAINING_SIZES = {"n": 32, "vocab_size": 27, "n_embd": 10, "block_size": 3, "n_hidden": 200}
 LEARNING_RATE = 0.1
 
@@ -52,12 +60,47 @@ def main() -> int:
     """Prints the table; 1 if a claim does not hold."""
     torch.set_num_threads(1)
     lesson = load_lesson(SOLUTIONS)
-    rows = [cold_check(), training_step(lesson), warm_submission(lesson)]
+    rows = [sealed_fork(), cold_check(), training_step(lesson), warm_submission(lesson)]
     table = Table("claim", "measured", "wanted", "holds")
     for row in rows:
         table.add_row(row.claim, row.measured, row.wanted, "yes" if row.holds else "NO")
     Console().print(table)
     return 0 if all(row.holds for row in rows) else 1
+
+
+def sealed_fork() -> Row:
+    """A process forked from one that holds torch, from its first to its last moment: bare, and sealed, in turns."""
+    layers = probe.find().layers
+    autograd.prepare()
+    limits = Limits(memory_mib=2048, cpu_seconds=85)
+
+    def sealed() -> None:
+        autograd.switch_off()
+        seal(layers, limits)
+
+    times: dict[str, list[float]] = {"bare": [], "sealed": []}
+    for _ in range(FORK_ROUNDS):
+        times["bare"].append(_fork(lambda: None))
+        times["sealed"].append(_fork(sealed))
+    bare, closed = (statistics.median(values) * 1000 for values in times.values())
+    measured = f"{closed - bare:.1f} ms ({closed:.1f} ms / {bare:.1f} ms = {closed / bare:.1f})"
+    claim = f"a fork with the seal ({described(layers)}), over a bare one"
+    return Row(claim, measured, f"at most {SEAL_COSTS_AT_MOST:g} ms more", closed - bare <= SEAL_COSTS_AT_MOST)
+
+
+def _fork(start: Callable[[], None]) -> float:
+    """Seconds of processor time that a forked child takes to start and to end; a busy machine does not count."""
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            start()
+            status = 0
+        finally:
+            os._exit(status)
+    _, status, usage = os.wait4(child, 0)
+    assert status == 0, "a child did not start"
+    return usage.ru_utime + usage.ru_stime
 
 
 def cold_check() -> Row:

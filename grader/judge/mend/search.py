@@ -16,7 +16,7 @@ from grader.lesson import Case, Exercise, Step
 from grader.results.model import Mistake, StepResult
 from grader.submission.answers import Answer
 
-SECONDS = 1.0  # of processor time a step, here; the student process takes about as much again
+SECONDS = 0.5  # of processor time a step, here; the student process takes about as much again
 _MOST_SECONDS = 10.0  # of wall clock a step, on a machine that is busy with other things
 MOST_TRIED = 1000  # edits of one answer
 MOST_NODES = 3000  # parts of the syntax tree of an answer that is looked through

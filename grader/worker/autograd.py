@@ -1,0 +1,103 @@
+"""Autograd in a student's process: every way in refuses, and whatever was tried is noted.
+
+The vocabulary stands before this. What slips past it is seen here twice: by the functions of
+torch.autograd, torch.func, torch.jit and so on, which raise; and below them by the dispatcher,
+where the operators that differentiate (`tanh_backward` and the like) have kernels of ours under a
+key that is switched on in student processes alone. An operator that is not watched pays nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import reduce
+from typing import Any, NoReturn
+
+import torch
+
+_MOST = 16  # different things noted for one answer
+_REFUSAL = "autograd is switched off here: this exercise asks for the gradient by hand"
+_KEY = "PreDispatch"  # a fallthrough for every operator: only what is registered under it costs anything
+_FUNCTORCH = "grad grad_and_value vjp jvp jacrev jacfwd hessian linearize vmap"
+_ENTRIES = {
+    "torch": "compile vmap",
+    "torch.Tensor": "backward",
+    "torch.autograd": "grad backward _engine_run_backward",
+    "torch.autograd.graph": "_engine_run_backward",
+    "torch.autograd.functional": "jacobian hessian vjp jvp hvp vhp",
+    "torch.autograd.forward_ad": "make_dual enter_dual_level dual_level",
+    "torch.func": _FUNCTORCH,
+    "torch._functorch.apis": "grad grad_and_value vmap",
+    "torch._functorch.eager_transforms": "grad_impl grad_and_value_impl vjp jvp jacrev jacfwd hessian linearize",
+    "torch._functorch.vmap": "vmap_impl",
+    "torch.jit": "script trace trace_module freeze load",
+    "torch._C": "_ImperativeEngine _enter_dual_level",
+    "torch._C._functorch": "_grad_increment_nesting _jvp_increment_nesting _vmap_increment_nesting",
+}
+_FORWARD_MODE = frozenset({"aten::_make_dual", "aten::_make_dual_copy"})
+_inference_mode = torch._C._InferenceMode
+_replaced: list[tuple[Any, str, Any]] = []  # where, what, by what
+_alive: list[Any] = []  # the watch works as long as torch's objects for it live
+
+
+class Attempts:
+    """What was tried of autograd since the last look."""
+
+    def __init__(self) -> None:
+        self._names: list[str] = []
+
+    def refuse(self, name: str) -> NoReturn:
+        """Notes an attempt, and ends it."""
+        if name not in self._names and len(self._names) < _MOST:
+            self._names.append(name)
+        raise RuntimeError(_REFUSAL)
+
+    def take(self) -> tuple[str, ...]:
+        """What was tried, and a clean page."""
+        names, self._names = tuple(self._names), []
+        return names
+
+
+ATTEMPTS = Attempts()
+
+
+def prepare() -> None:
+    """Once, in the warm process: the watch is registered, under a key that is off; and every refusal is made."""
+    library = torch.library.Library("aten", "IMPL")  # type: ignore[no-untyped-call]
+    for operator in torch._C._dispatch_get_all_op_names():
+        if operator.startswith("aten::") and ("backward" in operator or operator in _FORWARD_MODE):
+            name = operator.removeprefix("aten::")
+            library.impl(name, _refusal_of(operator), _KEY)  # type: ignore[no-untyped-call]
+    _alive.append(library)
+    for module, names in _ENTRIES.items():
+        place = reduce(getattr, module.split(".")[1:], torch)
+        _replaced.extend((place, name, _refusal_of(f"{module}.{name}")) for name in names.split())
+    _replaced.append((torch.autograd.Variable, "_execution_engine", _NoEngine()))
+    _replaced.append((torch._C, "_InferenceMode", _only_on))
+
+
+def switch_off() -> None:
+    """In a student process, for good: the watch is on, and the ways into autograd refuse."""
+    guard: Any = torch._C._IncludeDispatchKeyGuard(getattr(torch.DispatchKey, _KEY))
+    guard.__enter__()
+    _alive.append(guard)
+    for place, name, stand_in in _replaced:
+        setattr(place, name, stand_in)
+
+
+class _NoEngine:
+    """Stands where torch keeps its engine."""
+
+    def __getattr__(self, name: str) -> NoReturn:
+        ATTEMPTS.refuse(f"the autograd engine's {name}")
+
+
+def _refusal_of(name: str) -> Callable[..., Any]:
+    def refuse(*_: Any, **__: Any) -> NoReturn:
+        ATTEMPTS.refuse(name)
+
+    return refuse
+
+
+def _only_on(mode: bool) -> Any:
+    """Inference mode can be entered, never left: outside it, tensors could carry a graph."""
+    return _inference_mode(True) if mode else ATTEMPTS.refuse("torch.inference_mode(False)")

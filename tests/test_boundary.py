@@ -34,7 +34,7 @@ EDGES = {
     "commands": "__version__ errors judge lesson names report results run seal submission warm",
     "lesson": "errors names scope",
     "submission": "errors lesson names scope",
-    "judge": "__version__ errors lesson names results seal submission warm wire",
+    "judge": "__version__ errors lesson names results scope seal submission warm wire",
     "results": "errors lesson submission",
     "report": "lesson results",
     "run": "errors judge lesson results seal submission warm wire",

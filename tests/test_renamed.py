@@ -192,9 +192,12 @@ EXAMPLES = {
     "lesson/expression.py": {"block_size", "n_embd"},
     "lesson/graph.py": {"probs", "logprobs", "counts_sum_inv"},
     "lesson/model.py": {"probs", "dprobs"},
+    "judge/diagnosis/look.py": {"bnraw", "bndiff", "bnvar_inv"},
     "report/terminal.py": {"dprobs"},
     "scope.py": {"dhpreact"},
     "submission/answers.py": {"dprobs"},
+    "submission/forms.py": {"probs"},
+    "submission/suspicion.py": {"hpreact", "bnvar"},
     "submission/slicing.py": {"dprobs"},
 }
 

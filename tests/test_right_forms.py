@@ -53,6 +53,18 @@ def test_the_judge_accepts_every_form_at_one_more_seed(seed: int, lesson: Lesson
     assert {form.name: facts for form, facts in rejected.items()} == {}
 
 
+def test_a_wrong_answer_in_a_pack_is_named_and_its_neighbours_are_not(
+    lesson: Lesson, judge: Judge, tmp_path: Path
+) -> None:
+    right = next(form for form in FORMS if form.path == "ex1_chain.dcounts")
+    wrong = Form("ex1_chain", "dprobs", "the sign", "def dprobs(dlogprobs, probs): return -dlogprobs / probs")
+    (pack,) = packed([right, wrong])
+    pack.write(tmp_path)
+    rejected = pack.rejections(judge, lesson, tmp_path)
+    assert list(rejected) == [wrong]
+    assert rejected[wrong][0].startswith("ex1_chain.dprobs is wrong: ")
+
+
 @pytest.mark.parametrize("dtype", TOLERANCES, ids=["float64", "float32"])
 def test_every_form_has_what_plain_autograd_has_on_a_real_chain(dtype: torch.dtype, lesson: Lesson) -> None:
     chain = draw_chain(1, dtype)

@@ -43,11 +43,13 @@ WRONG = (
     Wrong("ex_walk.dlift", "8 units",
           "dguess.unsqueeze(1) / units", "dguess.unsqueeze(1) / 8", "hard-coded", "hard-coded"),
     Wrong("ex_walk.dlift", "not spread over the units", "torch.ones_like(lift) * ", "", tag="not-expanded"),
-    Wrong("ex_walk.dglu", "exp for the sigmoid", "torch.sigmoid(glu) * dlift", "torch.exp(glu) * dlift", tag="derivative"),
+    Wrong("ex_walk.dglu", "exp for the sigmoid",
+          "torch.sigmoid(glu) * dlift", "torch.exp(glu) * dlift", tag="derivative"),
     Wrong("ex_walk.dgate", "sign", "return value * dglu", "return -value * dglu", tag="sign"),
     Wrong("ex_walk.dgate", "in place", "return value * dglu", "return dglu.mul_(value)", "mutates", "in-place"),
     Wrong("ex_walk.dgate", "no chain rule", "return value * dglu", "return dglu * 1", tag="upstream-only"),
-    Wrong("ex_walk.dslope", "the slope of tanh", "gate * (1 - gate) * dgate", "(1 - gate**2) * dgate", tag="derivative"),
+    Wrong("ex_walk.dslope", "the slope of tanh",
+          "gate * (1 - gate) * dgate", "(1 - gate**2) * dgate", tag="derivative"),
     Wrong("ex_walk.dx", "the path through the gate lost",
           "dvalue @ A.T + dslope @ G.T", "dvalue @ A.T", tag="missing-path"),
     Wrong("ex_walk.dx", "the gate subtracted", "A.T + dslope", "A.T - dslope", tag="path-sign"),
@@ -192,11 +194,11 @@ def test_an_answer_in_one_flat_file_counts_for_the_exercise_that_it_reads_the_gr
     assert {path: step.message for path, step in _steps(result).items() if not step.passes} == {}
 
 
-@pytest.mark.parametrize(("of_lesson", "verdict"), [(("special", "expit"), "right"), ((), "forbidden")])
+@pytest.mark.parametrize(("of_lesson", "verdict"), [(("conj",), "right"), ((), "forbidden")])
 def test_a_lesson_may_allow_words_of_its_own(
     of_lesson: tuple[str, ...], verdict: str, tiny: Lesson, warm: Warm, tmp_path: Path
 ) -> None:
-    text = _within(_solution("ex_walk"), "dglu", "torch.sigmoid(glu)", "torch.special.expit(glu)")
+    text = _within(_solution("ex_walk"), "dglu", "torch.sigmoid(glu)", "torch.sigmoid(glu).conj()")
     (tmp_path / "ex_walk.py").write_text(text, encoding="utf-8")
     judge = Judge(replace(tiny, vocabulary={"attributes": of_lesson}), 0, warm)
     result = judge.judge(Request(submission_at(tmp_path, tiny), frozenset({"ex_walk.dglu"})))

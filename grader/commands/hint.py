@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from pathlib import Path
 
 from grader.commands.check import SEED, only_result
@@ -10,13 +11,14 @@ from grader.commands.steps import named_steps
 from grader.errors import KIT_FAULT, KitError
 from grader.judge.job import Request
 from grader.lesson import Lesson, Step, find_lesson, load_lesson
-from grader.report.terminal import make_console, plain
+from grader.report.terminal import make_console, one_line, plain
 from grader.results.model import StepResult
 from grader.run.pool import Pool
 from grader.submission.answers import Answers, callable_of, read_answers
 from grader.submission.find import Submission, submission_at
 
 _LEVEL_OF_MENDS = 3  # from which on a student sees the nearest mend
+_TOLD_BY_THEIR_MISTAKE = frozenset({"wrong", "shape", "mutates", "hard-coded"})  # of others the message says most
 
 
 def run(options: argparse.Namespace) -> int:
@@ -32,7 +34,7 @@ def run(options: argparse.Namespace) -> int:
     own = _on_their_own(steps, lesson, options)
     console = make_console()
     for step in steps:
-        console.print(_text(step, lesson, options.level, own.get(step.path, "")))
+        console.print(_text(step, lesson, options, own.get(step.path, "")))
     return 0
 
 
@@ -76,13 +78,16 @@ def _own(result: StepResult, level: int) -> str:
     if result.passes:
         return f"your answer is {result.verdict}: nothing is left to do here"
     place = f" ({result.file}:{result.line})" if result.file and result.line else ""
-    lines = [f"your answer{place} is {result.verdict}: {result.mistake.help if result.mistake else result.message}"]
+    says = [result.message] if result.verdict not in _TOLD_BY_THEIR_MISTAKE or not result.mistake else []
+    says += [result.mistake.help] if result.mistake else []
+    lines = [f"your answer{place} is {result.verdict}: {says[0]}", *says[1:]]
     if level >= _LEVEL_OF_MENDS and result.instructor.mend:
         lines.append(f"nearest mend, {result.instructor.mend}")
     return "\n".join(lines)
 
 
-def _text(step: Step, lesson: Lesson, level: int, own: str) -> str:
+def _text(step: Step, lesson: Lesson, options: argparse.Namespace, own: str) -> str:
+    level: int = options.level
     lines = [f"{step.path}, hint {level} of {len(step.hints)}", ""]
     if own:
         lines += [plain(own), ""]
@@ -91,8 +96,9 @@ def _text(step: Step, lesson: Lesson, level: int, own: str) -> str:
     lines += [step.hints[level - 1], ""]
     if step.watch:
         lines.append(f"watch {step.watch}  {lesson.watch_url(step)}")
+    whose = f" SUBMISSION={shlex.quote(one_line(options.path))}" if options.path else ""
     if level < len(step.hints):
-        lines.append(f"next: make hint STEP={step.path} LEVEL={level + 1}")
+        lines.append(f"next: make hint STEP={step.path} LEVEL={level + 1}{whose}")
     else:
-        lines.append(f"next: make check STEP={step.path}")
+        lines.append(f"next: make check STEP={step.path}{whose}")
     return "\n".join(lines) + "\n"

@@ -5,15 +5,13 @@ from __future__ import annotations
 from torch import Tensor
 
 from grader.judge.compare import compare
-from grader.judge.inject import Injection, resolve
+from grader.judge.inject import Injection, call_frame, resolve
 from grader.judge.situation import Situation, answer_key
 from grader.judge.steps import Desk
 from grader.judge.student import Student
 from grader.lesson import Exercise
-from grader.lesson.model import GRADIENT_PREFIX
 from grader.submission.answers import Answer as Written
-from grader.wire import frames
-from grader.wire.messages import Answer, Call, Loaded
+from grader.wire.messages import Answer, Loaded
 
 
 def chain_reaches(desk: Desk, student: Student, exercise: Exercise, answers: dict[str, Written]) -> str | None:
@@ -51,16 +49,7 @@ def chain_reaches(desk: Desk, student: Student, exercise: Exercise, answers: dic
 
 
 def _frame(situation: Situation, injection: Injection, own: dict[str, Tensor], key: str) -> bytes:
-    tensors: dict[str, Tensor] = {}
-    sizes: dict[str, int] = {}
-    for name in injection.names:
-        tensor = name.removeprefix(GRADIENT_PREFIX)
-        if name in situation.case.sizes:
-            sizes[name] = situation.case.sizes[name]
-        elif name in situation.tape.values:
-            tensors[name] = situation.tape.values[name]
-        elif tensor in own:
-            tensors[name] = own[tensor]
-        else:
-            tensors[name] = situation.reference(tensor, frozenset()).gradient
-    return frames.write(Call(key, "float64", sizes, tensors))
+    def gradient(tensor: str) -> Tensor:
+        return own[tensor] if tensor in own else situation.reference(tensor, frozenset()).gradient
+
+    return call_frame(key, "float64", injection, situation.case.sizes, situation.tape.values, gradient)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from grader.lesson import Lesson
 from grader.lesson.model import GRADIENT_PREFIX
 from grader.names import did_you_mean
 from grader.submission.answers import Answer
-from grader.wire.messages import Loaded
+from grader.wire import frames
+from grader.wire.messages import Call, Loaded
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,24 @@ class Impossible:
     """A parameter that nothing can be injected for; the message is for the student."""
 
     message: str
+
+
+def call_frame(
+    key: str,
+    dtype: str,
+    injection: Injection,
+    sizes: Mapping[str, int],
+    values: Mapping[str, Tensor],
+    gradient: Callable[[str], Tensor],
+) -> bytes:
+    """The message that calls an answer with all it asks for; `gradient` gives that of a tensor."""
+    given = {name: sizes[name] for name in injection.names if name in sizes}
+    tensors = {
+        name: values[name] if name in values else gradient(name.removeprefix(GRADIENT_PREFIX))
+        for name in injection.names
+        if name not in given
+    }
+    return frames.write(Call(key, dtype, given, tensors))
 
 
 def resolve(lesson: Lesson, targets: Sequence[str], loaded: Loaded, written: Answer) -> Injection | Impossible:

@@ -6,15 +6,12 @@ import torch
 from torch import Tensor
 
 from grader.judge.draw import PUBLIC, draw_inputs, key_of
-from grader.judge.inject import Injection
+from grader.judge.inject import Injection, call_frame
 from grader.judge.situation import answer_key, keep_small
 from grader.judge.tape import Tape
 from grader.lesson import Lesson
-from grader.lesson.model import GRADIENT_PREFIX
 from grader.lesson.network import Network
 from grader.results.model import Float32Row
-from grader.wire import frames
-from grader.wire.messages import Call
 
 
 class RealChain:
@@ -40,16 +37,14 @@ class RealChain:
         place = (exercise, name, injection)
         if place not in self._frames:
             keep_small(self._frames)
-            tensors: dict[str, Tensor] = {}
-            sizes: dict[str, int] = {}
-            for wanted in injection.names:
-                if wanted in self._sizes:
-                    sizes[wanted] = self._sizes[wanted]
-                elif wanted in self._values:
-                    tensors[wanted] = self._values[wanted]
-                else:
-                    tensors[wanted] = self._gradients[wanted.removeprefix(GRADIENT_PREFIX)]
-            self._frames[place] = frames.write(Call(answer_key(exercise, name), "float32", sizes, tensors))
+            self._frames[place] = call_frame(
+                answer_key(exercise, name),
+                "float32",
+                injection,
+                self._sizes,
+                self._values,
+                self._gradients.__getitem__,
+            )
         return self._frames[place]
 
     def compare(self, got: Tensor, tensor: str) -> Float32Row:

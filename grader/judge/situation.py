@@ -10,15 +10,12 @@ import torch
 from torch import Tensor
 
 from grader.judge.draw import PUBLIC, draw_gradient, draw_inputs, key_of
-from grader.judge.inject import Injection
+from grader.judge.inject import Injection, call_frame
 from grader.judge.reference import Backward, Reference, reference
 from grader.judge.tape import Tape
 from grader.judge.ties import Ties, ties_of
 from grader.lesson import Case, Lesson
-from grader.lesson.model import GRADIENT_PREFIX
 from grader.lesson.network import Network
-from grader.wire import frames
-from grader.wire.messages import Call
 
 FLOAT32_FACTOR = 8  # an answer in float32 may be off by this many times autograd's own float32 error,
 FLOAT32_FLOOR = 3e-6  # and by at least this part of the scale
@@ -48,17 +45,15 @@ class Situation:
             keep_small(self._frames)
             tape = self._single_tape if view == "single" else self.tape
             cuts = self._cuts(injection.cuts, view)
-            tensors: dict[str, Tensor] = {}
-            sizes: dict[str, int] = {}
-            for name in injection.names:
-                if name in self.case.sizes:
-                    sizes[name] = self.case.sizes[name]
-                elif name in tape.values:
-                    tensors[name] = tape.values[name]
-                else:
-                    tensors[name] = self._gradient(name.removeprefix(GRADIENT_PREFIX), cuts, tape)
             dtype = "float32" if view == "single" else "float64"
-            self._frames[injection, view] = frames.write(Call(self._answer_key, dtype, sizes, tensors))
+            self._frames[injection, view] = call_frame(
+                self._answer_key,
+                dtype,
+                injection,
+                self.case.sizes,
+                tape.values,
+                lambda tensor: self._gradient(tensor, cuts, tape),
+            )
         return self._frames[injection, view]
 
     def _gradient(self, tensor: str, cuts: Mapping[str, Tensor], tape: Tape) -> Tensor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -20,6 +19,7 @@ from grader.lesson import Case, Exercise, Lesson, Step
 from grader.lesson.model import GRADIENT_PREFIX
 from grader.results.model import Float32Row, StepResult
 from grader.submission.answers import Answer as Written
+from grader.submission.program import parsed
 from grader.submission.suspicion import suspect_of_differences
 from grader.wire.messages import Answer, Failed, Loaded, Refused
 
@@ -80,7 +80,7 @@ def _suspected(desk: Desk, step: Step, injection: Injection, written: Written) -
     beyond = {tensor for cut in injection.cuts for tensor in graph.downstream[cut]}
     between = [s for s in graph.statements if s.tensor in graph.downstream[step.tensor] - beyond]
     try:
-        return suspect_of_differences(ast.parse(written.source).body, between)
+        return suspect_of_differences(parsed(written.source).body, between)
     except RecursionError:
         return None
 

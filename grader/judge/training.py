@@ -7,14 +7,14 @@ that one mistake costs one step.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from grader.judge.draw import draw_inputs, key_of
-from grader.judge.inject import Injection, resolve
+from grader.judge.inject import Injection, call_frame, resolve
 from grader.judge.situation import answer_key
 from grader.judge.steps import Desk
 from grader.judge.student import Lost, Student
@@ -23,8 +23,7 @@ from grader.lesson import Case, Exercise, Step, TrainingPlan
 from grader.lesson.model import GRADIENT_PREFIX
 from grader.results.model import StepResult
 from grader.submission.answers import Answer as Written
-from grader.wire import frames
-from grader.wire.messages import Answer, Call, Failed, Loaded
+from grader.wire.messages import Answer, Failed, Loaded
 
 FOLLOWS = 1e-9  # relative, in float64
 FOLLOWS_FLOAT32 = 1e-6  # from the first step on that brought a float32 gradient
@@ -132,7 +131,8 @@ def _run(
                 f"{loss:.6f} where autograd has {expected:.6f}"
             )
         real = _by_autograd(desk, inputs, course.plan.sizes, needs_autograd)[1] if needs_autograd else {}
-        reply = student.call(written, _frame(injection, values, real, course.plan.sizes, key), deadline)
+        frame = call_frame(key, "float64", injection, course.plan.sizes, values, _from(real))
+        reply = student.call(written, frame, deadline)
         if isinstance(reply, Answer | Failed) and reply.watched:
             return "forbidden", f"at step {number} it tried {reply.watched[0]}, which the exercise does by hand"
         if not isinstance(reply, Answer):
@@ -152,20 +152,9 @@ def _run(
     return None
 
 
-def _frame(
-    injection: Injection, values: Mapping[str, Tensor], real: Mapping[str, Tensor], sizes: Mapping[str, int], key: str
-) -> bytes:
-    given: dict[str, Tensor] = {}
-    numbers: dict[str, int] = {}
-    for name in injection.names:
-        if name in sizes:
-            numbers[name] = sizes[name]
-        elif name in values:
-            given[name] = values[name]
-        else:
-            tensor = name.removeprefix(GRADIENT_PREFIX)
-            given[name] = real[tensor] if tensor in real else torch.ones(())
-    return frames.write(Call(key, "float64", numbers, given))
+def _from(gradients: Mapping[str, Tensor]) -> Callable[[str], Tensor]:
+    """A way to these gradients; that of the loss is 1."""
+    return lambda tensor: gradients[tensor] if tensor in gradients else torch.ones(())
 
 
 def _by_autograd(

@@ -56,7 +56,7 @@ class Evidence:
 
 
 def decide(evidence: Evidence, lesson: Lesson) -> StepResult:
-    """The result of one step, by the order of design: forbidden, lost, error, wrong, shape, mutates, hard-coded, right."""
+    """The result of one step, in this order: forbidden, lost, error, wrong, shape, mutates, hard-coded, right."""
     cases = evidence.cases
     base = StepResult(
         evidence.step.name,

@@ -12,7 +12,15 @@ from rich.text import Text
 
 from grader.lesson import Lesson
 from grader.results.gradebook import number
-from grader.results.model import PASSING, VERDICTS, ExerciseResult, StepResult, SubmissionResult
+from grader.results.model import (
+    PASSING,
+    VERDICTS,
+    CaseReport,
+    ExerciseResult,
+    Instructor,
+    StepResult,
+    SubmissionResult,
+)
 
 STYLES = {
     "exact": "green",
@@ -48,7 +56,7 @@ def one_line(text: str) -> str:
 
 
 def show_check(console: Console, result: SubmissionResult, lesson: Lesson, where: str) -> None:
-    """The whole self-check."""
+    """The whole self-check, with what is for the instructor where the result holds it."""
     for exercise in result.exercises:
         _show_exercise(console, exercise, lesson)
     for note in result.notes:
@@ -107,8 +115,8 @@ def _show_exercise(console: Console, exercise: ExerciseResult, lesson: Lesson) -
     else:
         for step in exercise.steps:
             console.print(_line(step, width), no_wrap=True, overflow="ellipsis")
-            for text in _details(step, exercise.exercise, lesson):
-                console.print(Padding(text, (0, 0, 0, 4)))
+            for part in (*_details(step, exercise.exercise, lesson), *_for_the_instructor(step.instructor)):
+                console.print(Padding(part, (0, 0, 0, 4)))
     console.print()
 
 
@@ -152,6 +160,38 @@ def _details(step: StepResult, exercise: str, lesson: Lesson) -> list[Text]:
         )
         found += [Text(f"| {line}", style="dim") for line in shown]
     return found
+
+
+def _for_the_instructor(seen: Instructor) -> list[Text | Table]:
+    """What only the instructor sees: every case, the nearest mend, a suspicion."""
+    found: list[Text | Table] = [_case_table(seen.cases)] if seen.cases else []
+    if seen.mend:
+        found.append(Text(f"nearest mend, {plain(seen.mend)}", style="cyan"))
+    if seen.suspected:
+        found.append(Text(f"suspected: {plain(seen.suspected)}", style="yellow"))
+    return found
+
+
+def _case_table(cases: Sequence[CaseReport]) -> Table:
+    """A row a case: what came of it, how far off it was, and why."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("case", max_width=20)
+    table.add_column("outcome", no_wrap=True)
+    table.add_column("scaled error", no_wrap=True, justify="right")
+    table.add_column("what")
+    for case in cases:
+        error = "-" if case.scaled_error is None else f"{case.scaled_error:.1e}"
+        what = Text(one_line(case.fact) + _worst(case))
+        table.add_row(Text(one_line(case.case)), Text(case.outcome, style=STYLES[case.outcome]), Text(error), what)
+    return table
+
+
+def _worst(case: CaseReport) -> str:
+    """`, worst at (3, 0): got 0.5, expected 0.25`: where a case is off the most."""
+    if case.outcome != "wrong" or case.got is None or case.expected is None:
+        return ""
+    at = f" at {tuple(case.worst_index)}" if case.worst_index else ""
+    return f", worst{at}: got {case.got:.4g}, expected {case.expected:.4g}"
 
 
 def _asked(step: StepResult, exercise: str, lesson: Lesson) -> str:

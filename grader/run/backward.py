@@ -10,15 +10,14 @@ import torch
 from torch import Tensor
 
 from grader.errors import KitError, WorkerFault
-from grader.judge.inject import Impossible, resolve
+from grader.judge.inject import Impossible, call_frame, resolve
 from grader.judge.situation import answer_key
 from grader.judge.student import Lost, Student
 from grader.lesson import Exercise, Lesson
 from grader.lesson.model import GRADIENT_PREFIX
 from grader.submission.answers import Answer as Written
 from grader.warm.client import Forker
-from grader.wire import frames
-from grader.wire.messages import Answer, Call, Failed, Loaded
+from grader.wire.messages import Answer, Failed, Loaded
 
 _YEAR = 365 * 24 * 3600.0
 NOT_RIGHT = 1
@@ -48,14 +47,13 @@ class LearnersBackward:
                 mend="work it out inside the function",
                 exit_code=NOT_RIGHT,
             )
-        self._names = injection.names
+        self._injection = injection
 
     def gradients(self, values: Mapping[str, Tensor | int]) -> Sequence[Tensor]:
         """One call. Raises KitError, with the learner's line, for anything but a sequence of tensors."""
-        asked = {name: values[name] for name in self._names if name in values}
-        tensors = {name: value for name, value in asked.items() if isinstance(value, Tensor)}
-        sizes = {name: value for name, value in asked.items() if isinstance(value, int)}
-        frame = frames.write(Call(self._key, "float32", sizes, tensors))
+        sizes = {name: value for name, value in values.items() if isinstance(value, int)}
+        tensors = {name: value for name, value in values.items() if isinstance(value, Tensor)}
+        frame = call_frame(self._key, "float32", self._injection, sizes, tensors, lambda _: torch.ones(()))
         try:
             reply = self._student.call(self._written, frame, self._deadline())
         except WorkerFault:  # the warm process died, and the learner's with it; another one is started

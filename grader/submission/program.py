@@ -33,10 +33,8 @@ _TOO_DEEP = "nested too deeply"
 
 @dataclass(frozen=True)
 class Broken:
-    """A piece of a file that is not Python: lines, what the parser says, what it would have defined."""
+    """A piece of a file that is not Python: where, what the parser says, what it would have defined."""
 
-    first_line: int
-    last_line: int
     line: int
     problem: str
     names: frozenset[str]
@@ -97,7 +95,7 @@ def read_program(path: Path) -> Program:
 def parse_program(file: str, text: str) -> Program:
     """The program in `text`; pieces that are not Python stand in `broken`. Raises Unreadable over the cap on size."""
     lines = tuple(text.split("\n"))
-    whole = _parse(text, 0, len(lines))
+    whole = _parse(text, 0)
     pieces: list[list[Statement] | Broken] = [whole]
     starts = _piece_starts(lines)
     if isinstance(whole, Broken):
@@ -111,11 +109,11 @@ def parse_program(file: str, text: str) -> Program:
 
 def _pieces(lines: tuple[str, ...], first: int, last: int) -> Iterator[list[Statement] | Broken]:
     """A piece; where it is broken, what can be saved: it is cut again before every line that is not indented."""
-    piece = _parse("\n".join(lines[first:last]) + "\n", first, last)
+    piece = _parse("\n".join(lines[first:last]) + "\n", first)
     starts = [first] + [number for number in range(first + 1, last) if _UNINDENTED.match(lines[number])]
     if isinstance(piece, Broken) and len(starts) > 1:
         for start, end in _spans(starts, last):
-            yield _parse("\n".join(lines[start:end]) + "\n", start, end)
+            yield _parse("\n".join(lines[start:end]) + "\n", start)
     else:
         yield piece
 
@@ -144,13 +142,11 @@ def _piece_starts(lines: tuple[str, ...]) -> list[int]:
     ]
 
 
-def _parse(text: str, first: int, last: int) -> list[Statement] | Broken:
+def _parse(text: str, first: int) -> list[Statement] | Broken:
     """The statements of a piece that begins after line `first`."""
     line = first + 1
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # invalid escapes and the like are the student's style
-            module = ast.parse(text)
+        module = parsed(text)
         if sum(1 for _ in ast.walk(module)) > MAX_NODES:
             raise Unreadable(f"the code has more than {MAX_NODES} parts; a file of answers is small")
         ast.increment_lineno(module, first)
@@ -161,7 +157,14 @@ def _parse(text: str, first: int, last: int) -> list[Statement] | Broken:
         problem = _TOO_DEEP
     except ValueError as error:
         problem = str(error)
-    return Broken(first + 1, last, line, problem, frozenset(_DEFINES.findall(text)))
+    return Broken(line, problem, frozenset(_DEFINES.findall(text)))
+
+
+def parsed(text: str) -> ast.Module:
+    """The syntax tree of a student's text; invalid escapes and the like are their style, and no warning."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return ast.parse(text)
 
 
 def _unfolded(statement: ast.stmt) -> Iterator[ast.stmt]:

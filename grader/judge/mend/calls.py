@@ -7,7 +7,18 @@ import copy
 from collections.abc import Iterator
 
 from grader.judge.mend.expressions import products
-from grader.judge.mend.sites import AXES, NEAR, Change, Scope, expression, method_of, receiver_of, with_receiver
+from grader.judge.mend.sites import (
+    AXES,
+    FARTHER,
+    NEAR,
+    Change,
+    Scope,
+    World,
+    expression,
+    method_of,
+    receiver_of,
+    with_receiver,
+)
 
 _TRANSPARENT = frozenset({
     "exp", "log", "sum", "mean", "view", "reshape", "flatten", "squeeze", "unsqueeze", "expand", "expand_as", "abs",
@@ -20,7 +31,7 @@ _TWINS = {"zeros_like": "ones_like", "ones_like": "zeros_like", "max": "min", "m
           "argmin": "argmax", "sum": "mean", "mean": "sum"}  # fmt: skip
 
 
-def call_changes(node: ast.Call) -> Iterator[Change]:
+def call_changes(node: ast.Call, world: World) -> Iterator[Change]:
     method = method_of(node)
     receiver = receiver_of(node)
     if receiver is None:
@@ -41,15 +52,29 @@ def call_changes(node: ast.Call) -> Iterator[Change]:
             words = f"the {method} should run over one factor only"
             for one, other in ((receiver.left, receiver.right), (receiver.right, receiver.left)):
                 new_product = ast.BinOp(other, receiver.op, with_receiver(node, one))
-                yield Change(NEAR, "", new_product, words, "over what does the sum run?")
+                yield Change(FARTHER, "", new_product, words, "over what does the sum run?")
     if method.endswith("_") and method not in ("index_add_", "scatter_add_", "zero_", "fill_", "index_put_"):
         new = copy.deepcopy(node)
         assert isinstance(new.func, ast.Attribute)
         new.func.attr = method.rstrip("_")
         yield Change(NEAR, "in-place", new, f"{method} changes an input; {method.rstrip('_')} makes a new tensor",
                       "which call changes a tensor in place?")  # fmt: skip
+    if method in ("view", "reshape") and len(world.targets) == 1:
+        shaped = copy.copy(node)
+        shaped.args = [
+            *node.args[: len(node.args) - len(_shape_of_view(node))],
+            expression(f"{world.targets[0]}.shape"),
+        ]
+        words = f"the shape is not that of {world.targets[0]}"
+        yield Change(FARTHER, "", shaped, words, f"which shape has {world.targets[0]}, at any sizes?")
     if method in ("matmul", "mm") and len(node.args) == 2 and isinstance(node.func, ast.Attribute):
         yield from products(node.args[0], node.args[1])
+
+
+def _shape_of_view(node: ast.Call) -> list[ast.expr]:
+    """The sizes among the arguments: all of x.view(n, -1), and all but the first of torch.reshape(x, (n, -1))."""
+    inner = node.func.value if isinstance(node.func, ast.Attribute) else None
+    return node.args[1:] if isinstance(inner, ast.Name) and inner.id == "torch" else node.args
 
 
 def _tag_of_call(method: str) -> str:

@@ -43,10 +43,12 @@ _SWAPS: dict[type[ast.operator], tuple[type[ast.operator], str]] = {
     ast.FloorDiv: (ast.Div, "dtype"),
 }
 SIGNS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.FloorDiv: "//"}
+_BRACKETS = "the brackets are in the wrong place"
+_ORDER = "in which order does Python work out this line? Look at the brackets"
 _POWERS = (-2.0, -1.5, -1.0, -0.5, 0.5, 1.5, 2.0, 3.0)
 
 
-def number_changes(site: Site) -> Iterator[Change]:
+def number_changes(site: Site, world: World) -> Iterator[Change]:
     node, parent = site.node, site.parent
     if not (isinstance(node, ast.Constant) and isinstance(node.value, int | float)):
         return
@@ -59,14 +61,45 @@ def number_changes(site: Site) -> Iterator[Change]:
                 hint = f"over which axis does the {method_of(parent)} run, and over which should it?"
                 yield Change(NEAR, "wrong-axis", ast.Constant(axis), words, hint)
         return
-    if isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Pow) and node is parent.right:
-        for power in _POWERS:
-            yield _number(value, power, "derivative", "exponent")
+    if is_exponent(site):
+        yield from exponent_changes(site)
         return
     in_size = isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Add | ast.Sub)
     near = (value - 1, value + 1) if in_size or isinstance(parent, ast.Call) else ()
     for other in dict.fromkeys((-value, 2 * value, value / 2, 1.0, 2.0, 0.5, 0.0, *near)):
-        yield _number(value, other, "", "number")
+        if other != value and not (other == 1 and _is_factor(site)):
+            yield _number(value, other, "", "number")
+    yield from _sizes(value, world)
+
+
+def _is_factor(site: Site) -> bool:
+    """Whether 1 in its place would be the same as nothing, which is another edit."""
+    parent = site.parent
+    if not isinstance(parent, ast.BinOp):
+        return False
+    return isinstance(parent.op, ast.Mult) or (isinstance(parent.op, ast.Div) and site.node is parent.right)
+
+
+def _sizes(value: float, world: World) -> Iterator[Change]:
+    """A number that is a size only at the lecture's sizes."""
+    for name, size in world.sizes.items():
+        for number, new in ((size, name), (size - 1, f"{name} - 1")):
+            if value == number and value > 1:
+                words = f"{value:g} is {new} at the lecture's sizes only"
+                yield Change(NEAR, "hard-coded", expression(new), words, f"what does the {value:g} stand for?")
+
+
+def is_exponent(site: Site) -> bool:
+    parent = site.parent
+    return isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Pow) and site.node is parent.right
+
+
+def exponent_changes(site: Site) -> Iterator[Change]:
+    """Another number as the exponent, with or without a minus."""
+    value = number_of(site.node) if is_exponent(site) else None
+    for power in _POWERS if value is not None else ():
+        if value is not None and power != value:
+            yield _number(value, power, "derivative", "exponent")
 
 
 def _number(old: float, new: float, tag: str, what: str) -> Change:
@@ -184,10 +217,24 @@ def _tag_of_brackets(one: ast.BinOp, other: ast.BinOp) -> str:
     return "brackets" if sums[0] != sums[1] and not any(powers) else ""
 
 
+def _pair(node: ast.BinOp) -> Iterator[Change]:
+    """1 / n - 1 * x, in which n - 1 was meant to be one number."""
+    left, first = node.left, node.right
+    rest: list[tuple[ast.operator, ast.expr]] = []
+    while isinstance(first, ast.BinOp) and isinstance(first.op, ast.Mult | ast.Div):
+        rest.insert(0, (first.op, first.right))
+        first = first.left
+    is_sum = isinstance(node.op, ast.Add | ast.Sub) and isinstance(left, ast.BinOp)
+    if rest and is_sum and isinstance(left, ast.BinOp) and isinstance(left.op, ast.Mult | ast.Div):
+        new = ast.BinOp(left.left, left.op, ast.BinOp(left.right, node.op, first))
+        for operator, operand in rest:
+            new = ast.BinOp(new, operator, operand)
+        yield Change(NEAR, "brackets", new, _BRACKETS, _ORDER)
+
+
 def bracket_changes(node: ast.BinOp) -> Iterator[Change]:
     """The same operators in the same order, but evaluated in another one."""
-    hint = "in which order does Python work out this line? Look at the brackets"
-    words = "the brackets are in the wrong place"
+    hint, words = _ORDER, _BRACKETS
     if isinstance(node.right, ast.BinOp):
         inner = node.right
         new = ast.BinOp(ast.BinOp(node.left, node.op, inner.left), inner.op, inner.right)
@@ -196,6 +243,7 @@ def bracket_changes(node: ast.BinOp) -> Iterator[Change]:
         inner = node.left
         new = ast.BinOp(inner.left, inner.op, ast.BinOp(inner.right, node.op, node.right))
         yield Change(NEAR, _tag_of_brackets(node, inner), new, words, hint)
+    yield from _pair(node)
     if isinstance(node.op, ast.Pow) and isinstance(node.left, ast.UnaryOp) and isinstance(node.left.op, ast.USub):
         new_power = ast.UnaryOp(ast.USub(), ast.BinOp(node.left.operand, ast.Pow(), node.right))
         yield Change(NEAR, "brackets", new_power, words, hint)

@@ -15,6 +15,7 @@ from grader.judge.student import Student
 from grader.lesson import Case, Exercise, Step
 from grader.results.model import Mistake, StepResult
 from grader.submission.answers import Answer
+from grader.submission.program import parsed
 
 SECONDS = 0.5  # of processor time a step, here; the student process takes about as much again
 _MOST_SECONDS = 10.0  # of wall clock a step, on a machine that is busy with other things
@@ -147,13 +148,13 @@ def _with_mend(result: StepResult, found: Sequence[Edit]) -> StepResult:
 def _world(desk: Desk, steps: Sequence[Step], written: Answer) -> World:
     lesson = desk.lesson
     shapes = {name: tuple(value.shape) for name, value in desk.situations.public("", "").tape.values.items()}
-    return World(lesson.graph, tuple(lesson.sizes), shapes, tuple(step.tensor for step in steps), written.name)
+    return World(lesson.graph, lesson.sizes, shapes, tuple(step.tensor for step in steps), written.name)
 
 
 def _edited(written: Answer, edit: Edit) -> Answer | None:
     """The answer with the edit made; None where that is no Python."""
     try:
-        tree = ast.parse(edit.source)
+        tree = parsed(edit.source)
     except SyntaxError:
         return None
     names = frozenset(node.id for node in ast.walk(tree) if isinstance(node, ast.Name))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from grader.judge.diagnosis.ratios import number_of
@@ -25,7 +25,7 @@ class World:
     """What the edits of one answer may draw on."""
 
     graph: Graph
-    sizes: tuple[str, ...]
+    sizes: Mapping[str, int]  # the lecture's
     shapes: Shapes  # of every tensor of the forward pass, at one set of sizes
     targets: tuple[str, ...]  # the tensors whose gradients are asked for
     name: str  # of the callable
@@ -162,7 +162,8 @@ def with_parameters(
     data = source.text.encode()
     start, _ = source.span(function)
     opening = data.index(b"(", start + len("def "))
-    separator = ", " if scope_of(function).parameters or function.args.vararg or function.args.kwarg else ""
+    arguments = function.args
+    separator = ", " if arguments.args or arguments.kwonlyargs or arguments.vararg or arguments.kwarg else ""
     return (
         edited.encode()[: opening + 1] + (", ".join(missing) + separator).encode() + edited.encode()[opening + 1 :]
     ).decode()

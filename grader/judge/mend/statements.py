@@ -39,7 +39,8 @@ def statement_edits(source: Source, function: ast.FunctionDef) -> Iterator[Edit]
                                           "which tensor is changed in place?")  # fmt: skip
     last = function.body[-1]
     returns = any(isinstance(node, ast.Return) for node in ast.walk(function))
-    if not returns and isinstance(last, ast.Assign) and isinstance(last.targets[0], ast.Name):
+    is_result = isinstance(last, ast.Assign) and isinstance(last.targets[0], ast.Name)
+    if not returns and isinstance(last, ast.Assign | ast.Expr) and (is_result or isinstance(last, ast.Expr)):
         text = f"return {source.piece(last.value)}"
         yield _statement_edit(source, last, text, "no-tensor", "the return is missing", "what does it return?")
 

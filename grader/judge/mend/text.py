@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass
 
+from grader.submission.program import parsed
+
 _ATOMS = (ast.Name, ast.Constant, ast.Call, ast.Attribute, ast.Subscript, ast.Tuple, ast.List)
 
 
@@ -30,7 +32,7 @@ class Source:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.tree = ast.parse(text)
+        self.tree = parsed(text)
         self.size = sum(1 for _ in ast.walk(self.tree))
         self._bytes = text.encode()
         starts = [0]
@@ -64,6 +66,33 @@ class Source:
 def bracketed(node: ast.expr, parent: ast.AST, old: ast.expr) -> str:
     """The text of a new expression in the place of `old` under `parent`, in brackets where it needs them."""
     text = ast.unparse(node)
-    alone = isinstance(parent, ast.Return | ast.Assign | ast.AugAssign | ast.AnnAssign | ast.Lambda)
-    exponent = isinstance(parent, ast.BinOp) and parent.right is old and isinstance(node, ast.UnaryOp)
-    return text if alone or exponent or isinstance(node, _ATOMS) else f"({text})"
+    return text if isinstance(node, _ATOMS) or _stands_alone(node, parent, old) else f"({text})"
+
+
+def _stands_alone(node: ast.expr, parent: ast.AST, old: ast.expr) -> bool:
+    """Whether an expression keeps together there without brackets."""
+    match parent:
+        case ast.Return() | ast.Assign() | ast.AugAssign() | ast.AnnAssign() | ast.Lambda():
+            return True
+        case ast.Call(args=args):
+            return any(argument is old for argument in args)
+        case ast.BinOp(op=ast.Pow(), right=right):
+            return right is old and isinstance(node, ast.UnaryOp)
+        case ast.BinOp(op=operator, left=left):
+            inner, outer = _strength(node), _strength(parent)
+            return inner >= outer if left is old else inner > outer and not isinstance(node, ast.UnaryOp)
+    return False
+
+
+def _strength(node: ast.expr) -> int:
+    """How closely an operator binds; 0 for what is none of those that can do without brackets."""
+    match node:
+        case ast.BinOp(op=ast.Add() | ast.Sub()):
+            return 1
+        case ast.BinOp(op=ast.Mult() | ast.Div() | ast.FloorDiv() | ast.MatMult() | ast.Mod()):
+            return 2
+        case ast.UnaryOp(op=ast.USub()):
+            return 3
+        case ast.BinOp(op=ast.Pow()):
+            return 4
+    return 0

@@ -34,6 +34,22 @@ def test_a_right_answer_passes_whatever_its_style(
         assert step.passes, f"{path} is {step.verdict}: {step.message} (line {step.line})"
 
 
+def _pending() -> list[Any]:
+    answers = tomllib.loads((CORPUS / "right_pending.toml").read_text(encoding="utf-8"))["answer"]
+    return [pytest.param(answer, id=f"{answer['exercise']}.{answer['step']}: {answer['name']}") for answer in answers]
+
+
+@pytest.mark.xfail(strict=True, reason="right answers that the judge still refuses; each says why")
+@pytest.mark.parametrize("answer", _pending())
+def test_a_right_answer_that_is_still_refused_is_known(
+    answer: dict[str, str], judge_text: JudgeText, lesson: Lesson
+) -> None:
+    exercise = answer["exercise"]
+    asked = [step.path for step in lesson.exercise(exercise).steps if answer["step"] in ("*", step.name)]
+    result = judge_text({exercise: PRELUDE + answer["code"]}, *asked)
+    assert all(step_of(result, path).passes for path in asked)
+
+
 @pytest.mark.parametrize(("exercise", "answer"), _answers("wrong"))
 def test_a_wrong_answer_is_caught_on_its_own_step_and_on_no_other(
     exercise: str, answer: dict[str, str], judge_text: JudgeText, lesson: Lesson
@@ -66,14 +82,3 @@ def test_all_zeros_fail_on_every_step_of_the_chain(
     code = f"def {name}({', '.join([tensor, *upstream])}):\n{looks}    return torch.zeros_like({tensor})\n"
     result = judge_text({"ex1_chain": PRELUDE + code}, f"ex1_chain.{name}")
     assert step_of(result, f"ex1_chain.{name}").verdict == "wrong"
-
-
-def test_at_least_three_right_forms_of_every_step_are_in_the_corpus(lesson: Lesson) -> None:
-    counts: dict[str, int] = {}
-    for parameter in _answers("right"):
-        exercise, answer = parameter.values
-        counts[f"{exercise}.{answer['step']}"] = counts.get(f"{exercise}.{answer['step']}", 0) + 1
-    for exercise in lesson.exercises:
-        for step in exercise.gradient_steps:
-            path = f"{exercise.name}.*" if exercise.function else step.path
-            assert counts.get(path, 0) >= 3, path

@@ -80,7 +80,8 @@ def _fits_tied(
     right = reference.gradient
     untied = bool((((got - right).abs() <= tolerance) | ties.tied).all())
     summed = float((ties.sums(got) - ties.sums(right)).abs().max())
-    if untied and summed <= tolerance * got.numel():
+    share = got - right + reference.contributions[ties.maximum]
+    if untied and summed <= tolerance * got.numel() and ties.shared(share, tolerance * got.numel()):
         return True, ""
     each = ties.whole_to_each(right, reference.contributions[ties.maximum])
     if float((got - each).abs().max()) <= tolerance * got.numel():

@@ -18,7 +18,8 @@ from grader.lesson import Case, Lesson
 from grader.lesson.network import Network
 
 FLOAT32_FACTOR = 8  # an answer in float32 may be off by this many times autograd's own float32 error,
-FLOAT32_FLOOR = 3e-6  # and by at least this part of the scale
+FLOAT32_FLOOR = 3e-6  # and by at least this part of the scale;
+FLOAT32_CEILING = 1e-3  # an error above this part of the scale is no rounding
 _MOST_KEPT = 256
 
 # How a case is looked at: as it is; with the drawn gradients zero where the real ones are; in float32.
@@ -83,7 +84,10 @@ class Situation:
             drawn = self._cuts(cuts, "single")
             rounded = Backward(self._single_tape, drawn).gradient(tensor).double()
             self._float32_errors[tensor, cuts] = float((rounded - exact.gradient).abs().max())
-        return max(FLOAT32_FACTOR * self._float32_errors[tensor, cuts], FLOAT32_FLOOR * exact.scale)
+        error = self._float32_errors[tensor, cuts]
+        if not error <= FLOAT32_CEILING * exact.scale:  # float32 overflows here, and allows nothing
+            error = 0.0
+        return max(FLOAT32_FACTOR * error, FLOAT32_FLOOR * exact.scale)
 
     def drawn(self, tensor: str) -> Tensor:
         """The drawn gradient of `tensor`."""

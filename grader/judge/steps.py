@@ -24,7 +24,7 @@ from grader.submission.suspicion import suspect_of_differences
 from grader.wire.messages import Answer, Failed, Loaded, Refused
 
 _FLOAT32_SMALL = 1e-4  # of the scale
-_FLOAT32_WORDS = re.compile(r"\.float\(|float32|FloatTensor")
+FLOAT32_WORDS = re.compile(r"\.float\b|float32|FloatTensor|import float\b")
 
 
 @dataclass(frozen=True)
@@ -126,11 +126,10 @@ class _Work:
 
     def evidence(self) -> list[Evidence]:
         """What each step showed, in all cases and, where these are not right, at the lecture's sizes."""
-        work, cases = self._most_favourable()
+        work, cases, views = self._most_favourable()
         lost = any(outcomes[-1].kind in ENDING for outcomes in cases)
         float32, output = ([None] * len(self.steps), "") if lost else self._float32()
-        clean = all(outcome.kind == "right" for outcomes in cases for outcome in outcomes)
-        public, masked = (None, None) if clean or lost else work._second_look()
+        public, masked = (None, None) if lost else work._second_look(cases, views)
         return [
             Evidence(
                 step,
@@ -138,7 +137,7 @@ class _Work:
                 work.injection.cuts,
                 self.written.mentioned,
                 self.written.line,
-                tuple(cases[place]),
+                (*cases[place], public[place]) if public and _all_right([cases[place]]) else tuple(cases[place]),
                 public[place] if public else None,
                 masked[place] if masked else None,
                 float32[place],
@@ -147,31 +146,39 @@ class _Work:
             for place, step in enumerate(self.steps)
         ]
 
-    def _most_favourable(self) -> tuple[_Work, list[list[CaseOutcome]]]:
-        """The outcomes by step, under the reading of the answer that does it most justice.
+    def _most_favourable(self) -> tuple[_Work, list[list[CaseOutcome]], list[View]]:
+        """The outcomes by step, under the reading of the answer that does it most justice; the view of each step.
 
         First every gradient that is asked for is a cut point. An answer that asks for more than
         it reads is then judged by what it reads, and one that computes in float32 in float32.
         """
         work, cases = self, self._cases("plain")
+        views: list[View] = ["plain"] * len(self.steps)
         if not _all_right(cases) and self.injection.cuts and cases[0][-1].kind not in ENDING:
             read = self._read()
             if read != self.injection.cuts:
                 work = replace(self, injection=replace(self.injection, cuts=read))
                 cases = work._cases("plain")
-        if _FLOAT32_WORDS.search(self.written.source) and any(map(_smells_of_float32, cases)):
+        if FLOAT32_WORDS.search(self.written.source) and any(map(_smells_of_float32, cases)):
             single = work._cases("single")
-            cases = [better if _all_right([better]) else seen for seen, better in zip(cases, single, strict=True)]
-        return work, cases
+            views = ["single" if _all_right([better]) else "plain" for better in single]
+            cases = [
+                better if view == "single" else seen for seen, better, view in zip(cases, single, views, strict=True)
+            ]
+        return work, cases, views
 
     def _read(self) -> frozenset[str]:
         """The gradients that the answer really reads: those it answers otherwise without."""
         case = next(case for case in self.desk.lesson.cases if not case.ties)
         situation = self.desk.situations.hidden(self.exercise.name, self.written.name, case)
+        view: View = "plain"
         usual = self._call(situation, self.injection)
+        if isinstance(usual, Failed) and FLOAT32_WORDS.search(self.written.source):  # mixed dtypes raise
+            view = "single"
+            usual = self._call(situation, self.injection, view)
         read: set[str] = set()
         for cut in sorted(self.injection.cuts):
-            other = self._call(situation, replace(self.injection, cuts=self.injection.cuts - {cut}))
+            other = self._call(situation, replace(self.injection, cuts=self.injection.cuts - {cut}), view)
             if not (isinstance(usual, Answer) and isinstance(other, Answer) and _same(usual, other)):
                 read.add(cut)
         return frozenset(read)
@@ -197,11 +204,15 @@ class _Work:
                 break
         return cases
 
-    def _second_look(self) -> tuple[list[CaseOutcome], list[CaseOutcome] | None]:
-        """At the lecture's sizes, and there with drawn gradients masked to the zeros of the real ones."""
+    def _second_look(
+        self, cases: Sequence[Sequence[CaseOutcome]], views: Sequence[View]
+    ) -> tuple[list[CaseOutcome], list[CaseOutcome] | None]:
+        """At the lecture's sizes; where not all is right, also with gradients that have the zeros of real ones."""
         situation = self.desk.situations.public(self.exercise.name, self.written.name)
-        public = self._outcomes(situation, "plain")
-        masked = self._outcomes(situation, "masked") if self.injection.cuts else None
+        seen = {view: self._outcomes(situation, view) for view in sorted(set(views))}
+        public = [seen[view][place] for place, view in enumerate(views)]
+        clean = all(outcome.kind == "right" for outcomes in cases for outcome in outcomes)
+        masked = self._outcomes(situation, "masked") if self.injection.cuts and not clean else None
         return public, masked
 
     def _call(self, situation: Situation, injection: Injection, view: View = "plain") -> Answer | Failed | Lost:

@@ -28,6 +28,13 @@ class Ties:
         """For each group the sum of `values` over its tied entries, (groups,)."""
         return torch.zeros(self.groups, dtype=values.dtype).index_add_(0, self.group[self.tied], values[self.tied])
 
+    def shared(self, shares: Tensor, tolerance: float) -> bool:
+        """Whether every tied entry's share lies between nothing and its group's whole: a subgradient."""
+        whole = self.sums(shares)[self.group]
+        low, high = torch.minimum(whole, torch.zeros_like(whole)), torch.maximum(whole, torch.zeros_like(whole))
+        inside = (shares >= low - tolerance) & (shares <= high + tolerance)
+        return bool((inside | ~self.tied).all())
+
     def whole_to_each(self, gradient: Tensor, contribution: Tensor) -> Tensor:
         """`gradient` with the maximum's contribution given to each tied entry in full."""
         whole = self.sums(contribution)[self.group]

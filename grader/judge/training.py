@@ -16,7 +16,7 @@ from torch import Tensor
 from grader.judge.draw import draw_inputs, key_of
 from grader.judge.inject import Injection, call_frame, resolve
 from grader.judge.situation import answer_key
-from grader.judge.steps import Desk
+from grader.judge.steps import FLOAT32_WORDS, Desk
 from grader.judge.student import Lost, Student
 from grader.judge.verdict import credit_of
 from grader.lesson import Case, Exercise, Step, TrainingPlan
@@ -91,6 +91,9 @@ def judge_training(
     deadline = student.deadline(seconds)
     result = StepResult(step.name, "right", 1.0, step.points, file=written.file or None, line=written.line)
     problem = _run(desk, student, exercise, course, written, usable, deadline)
+    if problem and problem[0] == "error" and FLOAT32_WORDS.search(written.source):  # mixed dtypes raise
+        in_float32 = _run(desk, student, exercise, course, written, usable, deadline, torch.float32)
+        problem = problem if in_float32 else None
     if problem:
         verdict, message = problem
         result = replace(result, verdict=verdict, message=message, credit=credit_of(verdict, desk.lesson))
@@ -107,8 +110,12 @@ def _run(
     written: Written,
     usable: set[str],
     deadline: float,
+    dtype: torch.dtype = torch.float64,
 ) -> tuple[str, str] | None:
-    """The first problem of the run as (verdict, message); None if its loss followed to the end."""
+    """The first problem of the run as (verdict, message); None if its loss followed to the end.
+
+    `dtype` is that of what the function is given; the forward pass and the update stay in float64.
+    """
     targets = [step.tensor for step in exercise.gradient_steps]
     loaded = student.load(written, deadline)
     if not isinstance(loaded, Loaded):
@@ -119,7 +126,7 @@ def _run(
     key = answer_key(exercise.name, written.name)
     parameters = {name: value.clone() for name, value in course.start.items()}
     needs_autograd = [target for target in targets if target not in usable] + sorted(injection.cuts)
-    follows = FOLLOWS
+    follows = FOLLOWS if dtype is torch.float64 else FOLLOWS_FLOAT32
     for number, (batch, expected) in enumerate(zip(course.batches, course.losses, strict=True), start=1):
         inputs = {**parameters, **batch}
         with torch.no_grad():
@@ -131,7 +138,9 @@ def _run(
                 f"{loss:.6f} where autograd has {expected:.6f}"
             )
         real = _by_autograd(desk, inputs, course.plan.sizes, needs_autograd)[1] if needs_autograd else {}
-        frame = call_frame(key, "float64", injection, course.plan.sizes, values, _from(real))
+        given = {name: value.to(dtype) if value.is_floating_point() else value for name, value in values.items()}
+        name_of_dtype = str(dtype).removeprefix("torch.")
+        frame = call_frame(key, name_of_dtype, injection, course.plan.sizes, given, _from(real))
         reply = student.call(written, frame, deadline)
         if isinstance(reply, Answer | Failed) and reply.watched:
             return "forbidden", f"at step {number} it tried {reply.watched[0]}, which the exercise does by hand"

@@ -17,6 +17,7 @@ _UNNOTICED = (
     "the comparison on the real chain does not notice, because what differs is zero there in exact arithmetic; "
     "a step has to be right for any gradient that reaches it"
 )
+_NOTICEABLE = 1e-3  # of the scale
 _NO_TENSOR = "return the gradient itself, as one torch tensor; a function without `return` returns None"
 _FORMS = {
     "dtype": "work in the type of the inputs: no .int(), .long() or .half(), and no tensor of integers to add into",
@@ -104,9 +105,15 @@ def decide(evidence: Evidence, lesson: Lesson) -> StepResult:
     if result.verdict not in PASSING:
         result = replace(result, instructor=Instructor(cases=_case_reports(evidence)))
     notes = [case.comparison.note for case in cases if case.comparison and case.comparison.note]
-    if result.verdict == "wrong" and evidence.float32 and evidence.float32.approximate:
+    if result.verdict == "wrong" and evidence.float32 and evidence.float32.approximate and _is_large(evidence):
         notes.append(_UNNOTICED)
     return replace(result, credit=credit_of(result.verdict, lesson), note=notes[0] if notes else None)
+
+
+def _is_large(evidence: Evidence) -> bool:
+    """Whether an answer is off by more than what a comparison in float32 lets pass as rounding."""
+    errors = [case.comparison.scaled_error or 0.0 for case in evidence.cases if case.comparison]
+    return max(errors, default=0.0) > _NOTICEABLE
 
 
 def credit_of(verdict: str, lesson: Lesson) -> float:
@@ -135,7 +142,7 @@ def _bad(base: StepResult, evidence: Evidence, bad: CaseOutcome) -> StepResult:
         line = seen.line or base.line
         return replace(base, verdict="error", message=seen.fact, line=line, float32=None, mistake=mistake)
     mistake = _mistake(evidence, bad)
-    shown = public.comparison if public and public.comparison else bad.comparison
+    shown = public.comparison if public and public.comparison and public.kind == "wrong" else bad.comparison
     fact = shown.fact if shown else bad.fact
     if public and not mistake and public.comparison and public.comparison.off is not None:
         place = where_off(public.comparison.off, public.situation, evidence.step.tensor)

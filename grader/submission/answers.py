@@ -122,8 +122,9 @@ def _defines(node: ast.stmt, name: str) -> bool:
     match node:
         case ast.AugAssign() | ast.AnnAssign(value=None) | ast.Expr():
             return False
-        case ast.Assign(value=ast.Call(func=ast.Name(id=called))):
-            return called != name
+        case ast.Assign(value=value):
+            calls = [inner.func for inner in ast.walk(value) if isinstance(inner, ast.Call)]
+            return not any(isinstance(called, ast.Name) and called.id == name for called in calls)
     return True
 
 

@@ -28,6 +28,7 @@ _UNNAMED = "<unknown>"  # how ast.parse calls what it reads
 # A student's code may rebind torch's own functions (`torch.equal = ...`): these are bound before it runs.
 _clone, _equal, _is_complex, _resolve_neg = Tensor.clone, torch.equal, Tensor.is_complex, Tensor.resolve_neg
 _set_default_dtype, _set_num_threads = torch.set_default_dtype, torch.set_num_threads
+_set_deterministic = torch.use_deterministic_algorithms
 _generator, _inference_mode, _strided = torch.default_generator, torch.inference_mode, torch.strided
 _DTYPES = {"float64": torch.float64, "float32": torch.float32}
 _REHEARSAL = "import torch\ndef trial(x):\n    print(x.exp() @ x.softmax(1).T, repr(x))\n    raise ValueError\n"
@@ -60,7 +61,7 @@ class LoadedAnswer:
     """A student's callable, with the parameters it can be given."""
 
     function: Callable[..., Any]
-    positional: tuple[str, ...]  # positional-only ones, which cannot be given by name
+    positional: dict[str, Any]  # positional-only ones, which cannot be given by name, and their defaults
     file: str
     watched: tuple[str, ...]  # what of autograd was tried while its file was run
 
@@ -80,7 +81,7 @@ def load(request: Load) -> tuple[LoadedAnswer | None, Loaded | Failed]:
     except BaseException as error:
         return None, _failed(error, request.file, output)
     named = [p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
-    positional = tuple(p.name for p in named if p.kind is p.POSITIONAL_ONLY)
+    positional = {p.name: p.default for p in named if p.kind is p.POSITIONAL_ONLY}
     optional = tuple(p.name for p in named if p.default is not p.empty)
     loaded = Loaded(tuple(p.name for p in named), optional, takes_any=len(named) < len(parameters))
     return LoadedAnswer(function, positional, request.file, ATTEMPTS.take()), loaded
@@ -93,12 +94,20 @@ def call(answer: LoadedAnswer, request: Call) -> Answer | Failed:
         with _student_world(output, request.dtype):
             given = {name: _clone(tensor) for name, tensor in request.tensors.items()}
             values: dict[str, Any] = {**given, **request.sizes}
-            positional = [values.pop(name) for name in answer.positional if name in values]
+            positional = [values.pop(name, default) for name, default in answer.positional.items()]
+            while positional and positional[-1] is inspect.Parameter.empty:
+                positional.pop()
             result = answer.function(*positional, **values)
-            is_sequence = type(result) in (tuple, list)
-            if is_sequence and len(result) > MAX_ITEMS:
-                raise ValueError(f"it returned {len(result)} things")
-            returned = tuple(_checked(item) for item in (result if is_sequence else [result]))
+            is_sequence = isinstance(result, tuple | list)
+            # A subclass, such as a NamedTuple, is taken for the sequence that it is underneath.
+            items = (
+                list(tuple.__iter__(result) if isinstance(result, tuple) else list.__iter__(result))
+                if is_sequence
+                else [result]
+            )
+            if len(items) > MAX_ITEMS:
+                raise ValueError(f"it returned {len(items)} things")
+            returned = tuple(_checked(item) for item in items)
             changed = tuple(name for name, tensor in sorted(given.items()) if _changed(tensor, request.tensors[name]))
     except BaseException as error:
         return _failed(error, answer.file, output, answer.watched)
@@ -117,6 +126,7 @@ def _student_world(output: CappedText, dtype: str) -> Iterator[None]:
     """Captured output; torch's global state as at the start, whatever an earlier call did to it."""
     _set_default_dtype(_DTYPES[dtype])
     _set_num_threads(1)
+    _set_deterministic(True, warn_only=True)  # fills torch.empty with NaN: no verdict hangs on what memory held before
     _generator.manual_seed(_SEED)
     stdout, stderr = sys.stdout, sys.stderr
     sys.stdout = sys.stderr = output

@@ -61,20 +61,17 @@ def call_changes(node: ast.Call, world: World) -> Iterator[Change]:
                       "which call changes a tensor in place?")  # fmt: skip
     if method in ("view", "reshape") and len(world.targets) == 1:
         shaped = copy.copy(node)
-        shaped.args = [
-            *node.args[: len(node.args) - len(_shape_of_view(node))],
-            expression(f"{world.targets[0]}.shape"),
-        ]
+        shaped.args = [*_before_the_shape(node), expression(f"{world.targets[0]}.shape")]
         words = f"the shape is not that of {world.targets[0]}"
         yield Change(FARTHER, "", shaped, words, f"which shape has {world.targets[0]}, at any sizes?")
     if method in ("matmul", "mm") and len(node.args) == 2 and isinstance(node.func, ast.Attribute):
         yield from products(node.args[0], node.args[1])
 
 
-def _shape_of_view(node: ast.Call) -> list[ast.expr]:
-    """The sizes among the arguments: all of x.view(n, -1), and all but the first of torch.reshape(x, (n, -1))."""
+def _before_the_shape(node: ast.Call) -> list[ast.expr]:
+    """The arguments of a view that are no sizes: none of x.view(n, -1), and x of torch.reshape(x, (n, -1))."""
     inner = node.func.value if isinstance(node.func, ast.Attribute) else None
-    return node.args[1:] if isinstance(inner, ast.Name) and inner.id == "torch" else node.args
+    return node.args[:1] if isinstance(inner, ast.Name) and inner.id == "torch" else []
 
 
 def _tag_of_call(method: str) -> str:

@@ -78,7 +78,7 @@ def _stands_alone(node: ast.expr, parent: ast.AST, old: ast.expr) -> bool:
             return any(argument is old for argument in args)
         case ast.BinOp(op=ast.Pow(), right=right):
             return right is old and isinstance(node, ast.UnaryOp)
-        case ast.BinOp(op=operator, left=left):
+        case ast.BinOp(left=left):
             inner, outer = _strength(node), _strength(parent)
             return inner >= outer if left is old else inner > outer and not isinstance(node, ast.UnaryOp)
     return False

@@ -39,9 +39,9 @@ def judge(lesson: Lesson, warm: Warm) -> Judge:
 def judge_text(judge: Judge, lesson: Lesson, tmp_path: Path) -> JudgeText:
     """Judges texts as the files of one submission: judge_text({"ex1_chain": "def dprobs..."}, "ex1_chain.dprobs")."""
 
-    def judged(files: dict[str, str], *steps: str) -> SubmissionResult:
+    def judged(files: dict[str, str], *steps: str, mends: bool = False) -> SubmissionResult:
         for exercise, text in files.items():
             (tmp_path / f"{exercise}.py").write_text(text, encoding="utf-8")
-        return judge.judge(Request(submission_at(tmp_path, lesson), frozenset(steps)))
+        return judge.judge(Request(submission_at(tmp_path, lesson), frozenset(steps), mends=mends))
 
     return judged

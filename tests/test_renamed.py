@@ -116,7 +116,7 @@ def test_the_stubs_are_missing_under_other_names(renamed: Renamed, renamed_judge
     for exercise in renamed.lesson.exercises:
         text = (renamed.folder / exercise.file).read_text(encoding="utf-8")
         (tmp_path / exercise.file).write_text(stub_text(text, exercise.file), encoding="utf-8")
-    result = renamed_judge.judge(Request(submission_at(tmp_path, renamed.lesson)))
+    result = renamed_judge.judge(Request(submission_at(tmp_path, renamed.lesson), mends=False))
     assert {step.verdict for step in _steps(result).values()} == {"missing"}
 
 
@@ -167,7 +167,7 @@ def _judged(
     folder.mkdir()
     (folder / f"{exercise}.py").write_text(PRELUDE + code, encoding="utf-8")
     asked = [found for found in lesson.exercise(exercise).gradient_steps if step in ("*", found.name)]
-    result = judge.judge(Request(submission_at(folder, lesson), frozenset(found.path for found in asked)))
+    result = judge.judge(Request(submission_at(folder, lesson), frozenset(found.path for found in asked), mends=False))
     steps = _steps(result)
     return [(steps[found.path].verdict, _tag(steps[found.path])) for found in asked]
 

@@ -34,7 +34,8 @@ def run(options: argparse.Namespace) -> int:
     own = _on_their_own(steps, lesson, options)
     console = make_console()
     for step in steps:
-        console.print(_text(step, lesson, options, own.get(step.path, "")))
+        console.print(_text(step, lesson, options.level, own.get(step.path, "")))
+        console.print(_next(step, options) + "\n", soft_wrap=True)  # a command is copied, so it stays one line
     return 0
 
 
@@ -86,8 +87,7 @@ def _own(result: StepResult, level: int) -> str:
     return "\n".join(lines)
 
 
-def _text(step: Step, lesson: Lesson, options: argparse.Namespace, own: str) -> str:
-    level: int = options.level
+def _text(step: Step, lesson: Lesson, level: int, own: str) -> str:
     lines = [f"{step.path}, hint {level} of {len(step.hints)}", ""]
     if own:
         lines += [plain(own), ""]
@@ -96,9 +96,12 @@ def _text(step: Step, lesson: Lesson, options: argparse.Namespace, own: str) -> 
     lines += [step.hints[level - 1], ""]
     if step.watch:
         lines.append(f"watch {step.watch}  {lesson.watch_url(step)}")
+    return "\n".join(lines)
+
+
+def _next(step: Step, options: argparse.Namespace) -> str:
+    """The command that goes on from here, for the same submission."""
     whose = f" SUBMISSION={shlex.quote(one_line(options.path))}" if options.path else ""
-    if level < len(step.hints):
-        lines.append(f"next: make hint STEP={step.path} LEVEL={level + 1}{whose}")
-    else:
-        lines.append(f"next: make check STEP={step.path}{whose}")
-    return "\n".join(lines) + "\n"
+    if options.level < len(step.hints):
+        return f"next: make hint STEP={step.path} LEVEL={options.level + 1}{whose}"
+    return f"next: make check STEP={step.path}{whose}"

@@ -65,7 +65,7 @@ class _Search:
     def _first_wrong_case(self) -> Case | None:
         """The first case in which the answer as it is does not pass: most edits fail there, too, and at once."""
         for case in self.desk.lesson.cases:
-            fits = right_in(self.desk, self.student, self.exercise, self.steps, self.written, case, self._soon())
+            fits = right_in(self.desk, self.student, self.exercise, self.steps, self.written, case, self.deadline)
             if fits is None:
                 return None
             if not all(right for step, right in zip(self.steps, fits, strict=True) if step.name in self.wrong):
@@ -118,7 +118,7 @@ def mended(
     except RecursionError:
         return list(results)
     times = min(len(wrong), 3)  # one mistake in one function makes many gradients wrong
-    deadline = time.monotonic() + _MOST_SECONDS * times
+    deadline = student.deadline(_MOST_SECONDS * times)  # its process is there before the clock
     search = _Search(desk, student, exercise, tuple(steps), written, wrong, SECONDS * times, deadline)
     search.run(edits)
     return [_with_mend(result, search.right.get(result.step, [])) for result in results]

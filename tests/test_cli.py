@@ -404,7 +404,7 @@ def test_check_shows_verdict_fact_place_and_next_step_and_hostile_output_is_harm
 def test_check_json_is_the_object_that_grade_writes_into_results_json(
     mixed: Path, tmp_path: Path, lesson: Lesson
 ) -> None:
-    text = grade_or_check("check", mixed, "--json", code=1).stdout
+    text = grade_or_check("check", mixed, "--verbose", "--json", code=1).stdout
     result = strict_json(text)
     grade_or_check("grade", mixed, "--out", tmp_path / "out", "--seed", "0", code=0)
     assert results_under(tmp_path / "out") == {"mixed": result}

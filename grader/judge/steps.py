@@ -212,8 +212,14 @@ class _Work:
         seen = {view: self._outcomes(situation, view) for view in sorted(set(views))}
         public = [seen[view][place] for place, view in enumerate(views)]
         clean = all(outcome.kind == "right" for outcomes in cases for outcome in outcomes)
-        masked = self._outcomes(situation, "masked") if self.injection.cuts and not clean else None
-        return public, masked
+        if clean or not self.injection.cuts:
+            return public, None
+        loud = self.desk.situations.loud(self.exercise.name, self.written.name)
+        louder = self._outcomes(loud, "plain")
+        public = [
+            big if one.kind == "right" and big.kind != "right" else one for one, big in zip(public, louder, strict=True)
+        ]
+        return public, self._outcomes(loud, "masked")
 
     def _call(self, situation: Situation, injection: Injection, view: View = "plain") -> Answer | Failed | Lost:
         return self.student.call(self.written, situation.frame(injection, view), self.deadline)

@@ -168,8 +168,8 @@ def _earns_half(outcome: CaseOutcome, evidence: Evidence, bad: CaseOutcome) -> b
     seen = outcome.comparison
     if seen is None or seen.outcome == "wrong":
         return False
-    other_values = bad.comparison is not None and bad.comparison.got is not None
-    if not seen.proves and (evidence.must_prove or other_values):
+    other_size = bad.comparison is not None and bad.comparison.got is None
+    if not seen.proves and (evidence.must_prove or not other_size):
         return False
     return seen.scaled_error is not None and seen.scaled_error <= TOLERANCE
 

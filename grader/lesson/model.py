@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -40,6 +40,7 @@ class Case:
     sizes: Mapping[str, int]
     inputs: Mapping[str, Input]
     ties: bool = False  # maxima are tied on purpose: judged by any subgradient
+    gradients: float = 1.0  # the scale of the drawn gradients
 
 
 @dataclass(frozen=True)
@@ -141,6 +142,11 @@ class Lesson:
     @property
     def max_score(self) -> float:
         return sum(exercise.max_score for exercise in self.exercises)
+
+    @cached_property
+    def loud_public_case(self) -> Case:
+        """The same with the largest gradients of any case: what clips its answer is not right at the lecture's sizes."""
+        return replace(self.public_case, gradients=max(case.gradients for case in self.cases))
 
     @cached_property
     def public_case(self) -> Case:

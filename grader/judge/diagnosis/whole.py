@@ -69,7 +69,7 @@ def extra_term(look: Look) -> Iterator[Candidate]:
     ]
     for words, term in terms:
         share = coefficient(excess, term(look))
-        if share is None or abs(share) < 1e-9:
+        if share is None or share < 1e-9:
             continue
         times = "" if abs(share - 1) < 1e-9 else f"{share:.3g} times "
         yield Candidate("extra-term", f"something is added that does not belong: {times}{words}", _plus(share, term))

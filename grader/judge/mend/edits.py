@@ -95,6 +95,13 @@ def _edit(source: Source, site: Site, change: Change, scope: Scope, world: World
     yield Edit(cost, tag, site.node.lineno, words, change.hint, edited)
 
 
+def _tag_of_minus(site: Site) -> str:
+    """Which mistake a minus too many is: of the whole answer, of a term, of an exponent."""
+    if isinstance(site.parent, ast.BinOp) and isinstance(site.parent.op, ast.Pow):
+        return "derivative"
+    return "sign" if site.is_whole else "path-sign"
+
+
 def _changes(site: Site, scope: Scope, world: World) -> Iterator[Change]:
     node = site.node
     match node:
@@ -108,7 +115,7 @@ def _changes(site: Site, scope: Scope, world: World) -> Iterator[Change]:
             yield from operator_changes(site, node, world)
             yield from bracket_changes(node)
         case ast.UnaryOp(op=ast.USub(), operand=inner):
-            yield Change(NEAR, "sign", inner, "the minus does not belong here", "look at the minus")
+            yield Change(NEAR, _tag_of_minus(site), inner, "the minus does not belong here", "look at the minus")
             if isinstance(inner, ast.BinOp) and isinstance(inner.op, ast.Pow):
                 squared = ast.BinOp(ast.UnaryOp(ast.USub(), inner.left), ast.Pow(), inner.right)
                 yield Change(NEAR, "brackets", squared, "the minus belongs inside the power", "look at the brackets")

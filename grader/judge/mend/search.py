@@ -24,6 +24,7 @@ MOST_NODES = 3000  # parts of the syntax tree of an answer that is looked throug
 _MENDABLE = frozenset({"wrong", "error", "shape", "mutates", "hard-coded"})
 _SYMPTOMS = frozenset({"missing-path", "zeros"})
 _CAUSES = frozenset({"overwritten", "brackets"})
+_CAUSES_OF_ERRORS = frozenset({"transposed", "no-tensor", "keepdim", "wrong-tensor", "wrong-axis", "in-place", "dtype"})
 _MOST_LOST = 3  # processes that an edit may bring down before the search ends
 
 
@@ -138,7 +139,8 @@ def _with_mend(result: StepResult, found: Sequence[Edit]) -> StepResult:
         return result
     edit = found[0]
     mend = f"line {edit.line}: {edit.words}"
-    mistake = Mistake(edit.tag, f"line {edit.line}: {edit.hint}") if edit.tag else None
+    is_certain = edit.tag and (result.verdict != "error" or edit.tag in _CAUSES_OF_ERRORS)
+    mistake = Mistake(edit.tag, f"line {edit.line}: {edit.hint}") if is_certain else None
     # The numbers name the mistake, and the edit where they are silent, or where it knows the cause of a lost path.
     if result.mistake and not (result.mistake.tag in _SYMPTOMS and edit.tag in _CAUSES):
         mistake = result.mistake

@@ -26,9 +26,14 @@ def statement_edits(source: Source, function: ast.FunctionDef) -> Iterator[Edit]
                 tag = "" if isinstance(value, ast.Constant) else "overwritten"
                 yield _statement_edit(source, statement, text, tag, "= overwrites; += adds",
                                       "is a value overwritten that should have been added to?")  # fmt: skip
+                text = f"{source.piece(target)} -= {source.piece(value)}"
+                yield _statement_edit(source, statement, text, "", "= overwrites; -= takes off",
+                                      "is a value overwritten that should have been lowered?")  # fmt: skip
                 yield from _accumulated(source, statement, target, value)
             case ast.AugAssign(target=ast.Subscript() as target, op=ast.Add(), value=value):
                 yield from _accumulated(source, statement, target, value)
+                yield from _other_signs(source, statement)
+            case ast.AugAssign(target=ast.Subscript()):
                 yield from _other_signs(source, statement)
             case ast.AugAssign(target=ast.Name(id=name) as target, value=value):
                 yield from _other_signs(source, statement)
@@ -62,8 +67,9 @@ def _accumulated(source: Source, statement: ast.stmt, target: ast.Subscript, val
 
 def _other_signs(source: Source, statement: ast.AugAssign) -> Iterator[Edit]:
     sign = "-=" if isinstance(statement.op, ast.Add) else "+="
+    tag = "path-sign" if isinstance(statement.op, ast.Add | ast.Sub) else ""
     text = f"{source.piece(statement.target)} {sign} {source.piece(statement.value)}"
-    yield _statement_edit(source, statement, text, "path-sign", "the sign is wrong", "look at the sign")
+    yield _statement_edit(source, statement, text, tag, "the sign is wrong", "look at the sign")
 
 
 def _statement_edit(source: Source, statement: ast.stmt, text: str, tag: str, words: str, hint: str) -> Edit:

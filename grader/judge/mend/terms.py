@@ -28,7 +28,7 @@ def term_changes(site: Site, scope: Scope, world: World) -> Iterator[Change]:
     node = site.node
     if not isinstance(node, ast.UnaryOp) and not (isinstance(node, ast.Name) and isinstance(site.parent, ast.Return)):
         negative = ast.UnaryOp(ast.USub(), node)
-        tag = "path-sign" if isinstance(site.parent, ast.BinOp) else "sign"
+        tag = "sign" if site.is_whole else "path-sign"
         yield Change(NEAR, tag, negative, "a minus is missing", "look at the sign")
     for size in world.sizes:
         hint = "write the forward line as a formula: which constant stands before the sum?"
@@ -49,6 +49,11 @@ def term_changes(site: Site, scope: Scope, world: World) -> Iterator[Change]:
         hint = "which tensors stand beside it in the forward line?"
         yield Change(NEAR, "missing-factor", ast.BinOp(ast.Name(name), ast.Mult(), node), words, hint)
     reduced = isinstance(site.parent, ast.Attribute) or (isinstance(node, ast.Call) and method_of(node) in REDUCING)
+    own = [name for name in scope.names if isinstance(site.parent, ast.Return | ast.Assign) and name not in world.sizes]
+    for name in own:
+        hint = "is there a term that is worked out, and not used?"
+        for sign, words in ((ast.Add(), f"the term {name} is missing"), (ast.Sub(), f"the term -{name} is missing")):
+            yield Change(FARTHER, "", ast.BinOp(node, sign, ast.Name(name)), words, hint)
     if not reduced:
         for axis in AXES[:2]:
             for keep in (True, False):

@@ -145,7 +145,7 @@ class Lesson:
 
     @cached_property
     def loud_public_case(self) -> Case:
-        """The same with the largest gradients of any case: what clips its answer is not right at the lecture's sizes."""
+        """The same with the largest gradients of any case: where clipping shows at the lecture's sizes, too."""
         return replace(self.public_case, gradients=max(case.gradients for case in self.cases))
 
     @cached_property

@@ -1,0 +1,524 @@
+"""The nearest mend: each kind of small edit, that it is right, and that looking for it changes nothing else."""
+
+from __future__ import annotations
+
+import ast
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from grader.judge.job import Request, job, read_job
+from grader.judge.mend import search
+from grader.judge.mend.edits import MOST_MADE, edits_of
+from grader.judge.mend.sites import World
+from grader.judge.mend.text import Edit, Source
+from grader.judge.situation import Situations
+from grader.judge.submission import Judge
+from grader.lesson import Lesson, load_lesson
+from grader.results.model import StepResult
+from grader.submission.answers import callable_of, read_answers
+from grader.submission.find import submission_at
+from grader.submission.vocabulary import first_breach, kit_vocabulary
+from grader.warm.client import Warm
+from tests.support import PRELUDE, ROOT, step_of
+
+LESSONS = Path(__file__).parent / "lessons"
+FIRST_LINE = PRELUDE.count("\n") + 1  # of an answer
+CHAIN = "ex1_chain"
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """A wrong answer to one step. `mend` stands in the text of the mend, `line` counts from the answer's own first."""
+
+    kind: str
+    source: str
+    line: int
+    mend: str
+    exercise: str = CHAIN
+    verdict: str = "wrong"
+
+    @property
+    def step(self) -> str:
+        name = self.source.removeprefix("def ").split("(")[0].split(" =")[0]
+        return f"{self.exercise}.{name}"
+
+
+def of_one_line(kind: str, signature: str, result: str, mend: str, verdict: str = "wrong", line: int = 2) -> Wrong:
+    return Wrong(kind, f"def {signature}:\n    return {result}\n", line, mend, verdict=verdict)
+
+
+def of_lines(kind: str, signature: str, lines: str, line: int, mend: str, verdict: str = "wrong") -> Wrong:
+    body = "".join(f"    {part}\n" for part in lines.split("; "))
+    return Wrong(kind, f"def {signature}:\n{body}", line, mend, verdict=verdict)
+
+
+WRONG = (
+    of_one_line("sign", "dlogit_maxes(dnorm_logits)", "dnorm_logits.sum(1, keepdim=True)",
+                "a minus is missing; right is `return -dnorm_logits.sum(1, keepdim=True)`"),
+    of_one_line("sign too many", "dbngain(dhpreact, bnraw)", "-(bnraw * dhpreact).sum(0, keepdim=True)",
+                "the minus does not belong here; right is `return (bnraw * dhpreact).sum(0, keepdim=True)`"),
+    of_one_line("path-sign", "dcounts(dprobs, dcounts_sum, counts_sum_inv)", "counts_sum_inv * dprobs - dcounts_sum",
+                "- should be +; right is `return counts_sum_inv * dprobs + dcounts_sum`"),
+    of_lines("path-sign of -=", "dcounts(dprobs, dcounts_sum, counts_sum_inv)",
+             "grad = counts_sum_inv * dprobs; grad -= dcounts_sum; return grad", 3,
+             "the sign is wrong; right is `grad += dcounts_sum`"),
+    of_one_line("wrong axis", "dcounts_sum_inv(dprobs, counts)", "(counts * dprobs).sum(0, keepdim=True)",
+                "over axis 0, and should over axis 1; right is `return (counts * dprobs).sum(1, keepdim=True)`"),
+    of_one_line("wrong axis by name", "dcounts_sum_inv(dprobs, counts)",
+                "torch.sum(counts * dprobs, dim=0, keepdim=True)", "torch.sum(counts * dprobs, dim=1, keepdim=True)"),
+    of_one_line("keepdim missing", "dcounts_sum_inv(dprobs, counts)", "(counts * dprobs).sum(1)",
+                "keepdim=True is missing; right is `return (counts * dprobs).sum(1, keepdim=True)`", "shape"),
+    of_one_line("keepdim too many", "db2(dlogits)", "dlogits.sum(0, keepdim=True)",
+                "keepdim does not belong here; right is `return dlogits.sum(0)`", "shape"),
+    of_one_line("missing sum", "db2(dlogits)", "dlogits",
+                "a sum over axis 0 is missing; right is `return dlogits.sum(0)`"),
+    of_one_line("missing sum of a product", "dbngain(dhpreact, bnraw)", "bnraw * dhpreact",
+                "right is `return (bnraw * dhpreact).sum(0, keepdim=True)`"),
+    of_one_line("extra sum", "dbnraw(dhpreact, bngain)", "(bngain * dhpreact).sum(0, keepdim=True)",
+                ".sum() does not belong here; right is `return bngain * dhpreact`"),
+    of_one_line("sum over everything", "db1(dhprebn)", "dhprebn.sum()",
+                "over everything, and should over axis 0; right is `return dhprebn.sum(0)`"),
+    of_one_line("sum over one factor", "dcounts_sum_inv(dprobs, counts)", "counts * dprobs.sum(1, keepdim=True)",
+                "the sum has to run over the whole product; right is `return (counts * dprobs).sum(1, keepdim=True)`"),
+    of_one_line("mean for sum", "db2(dlogits)", "dlogits.mean(0)",
+                "mean should be sum; right is `return dlogits.sum(0)`"),
+    of_one_line("transpose missing", "dh(dlogits, W2)", "dlogits @ W2",
+                "the transpose is in the wrong place; right is `return dlogits @ W2.T`", "error"),
+    of_one_line("transpose of the other", "dW2(dlogits, h)", "h @ dlogits", "right is `return h.T @ dlogits`", "error"),
+    of_one_line("all of it transposed", "dW2(dlogits, h)", "dlogits.T @ h", "right is `return (dlogits.T @ h).T`"),
+    of_one_line("operands swapped", "dh(dlogits, W2)", "W2.T @ dlogits",
+                "the operands of the @ are in the wrong order; right is `return dlogits @ W2.T`", "error"),
+    of_one_line("another name in scope", "dhpreact(dh, h, hpreact)", "(1 - hpreact**2) * dh",
+                "hpreact stands where h should; right is `return (1 - h**2) * dh`"),
+    of_one_line("another name not in scope", "dbnvar_inv(dbnraw, bnraw)", "(bnraw * dbnraw).sum(0, keepdim=True)",
+                "right is `return (bndiff * dbnraw).sum(0, keepdim=True)` (and bndiff among the parameters)"),
+    of_one_line("n for n-1", "dbndiff2(dbnvar, bndiff2, n)", "1 / n * torch.ones_like(bndiff2) * dbnvar",
+                "n should be n - 1; right is `return 1 / (n - 1) * torch.ones_like(bndiff2) * dbnvar`"),
+    of_one_line("path of dcounts", "dcounts(dprobs, counts_sum_inv)", "counts_sum_inv * dprobs",
+                "what comes through counts_sum is missing (forward.py:"),
+    of_one_line("path of dlogits", "dlogits(dnorm_logits)", "dnorm_logits.clone()",
+                "right is `return dnorm_logits.clone() + (logits == logit_maxes) * dlogit_maxes`"),
+    of_one_line("path of dbndiff", "dbndiff(dbnraw, bnvar_inv)", "bnvar_inv * dbnraw",
+                "right is `return bnvar_inv * dbnraw + 2 * bndiff * dbndiff2` (and dbndiff2, bndiff among the"),
+    of_one_line("path of dhprebn", "dhprebn(dbndiff)", "dbndiff.clone()",
+                "what comes through bnmeani is missing (forward.py:"),
+    of_lines("= for +=", "dbndiff(dbndiff2, dbnraw, bndiff, bnvar_inv)",
+             "grad = bnvar_inv * dbnraw; grad = 2 * bndiff * dbndiff2; return grad", 3,
+             "= overwrites; += adds; right is `grad += 2 * bndiff * dbndiff2`"),
+    of_lines("lost repeats of +=", "dC(demb, Xb, C)", "grad = torch.zeros_like(C); grad[Xb] += demb; return grad", 3,
+             "right is `grad.index_put_((Xb,), demb, accumulate=True)`"),
+    of_lines("lost repeats of =", "dC(demb, Xb, C)", "grad = torch.zeros_like(C); grad[Xb] = demb; return grad", 3,
+             "right is `grad.index_put_((Xb,), demb, accumulate=True)`"),
+    Wrong("= for += in a loop", "def dC(demb, Xb, C):\n    grad = torch.zeros_like(C)\n"
+          "    for i in range(Xb.shape[0]):\n        for j in range(Xb.shape[1]):\n"
+          "            grad[Xb[i, j]] = demb[i, j]\n    return grad\n", 5, "right is `grad[Xb[i, j]] += demb[i, j]`"),
+    of_one_line("brackets", "dhpreact(dh, h)", "1 - h**2 * dh",
+                "the brackets are in the wrong place; right is `return (1 - h ** 2) * dh`"),
+    of_one_line("brackets around a power", "dcounts_sum(dcounts_sum_inv, counts_sum)",
+                "(-counts_sum) ** -2 * dcounts_sum_inv", "right is `return -counts_sum ** (-2) * dcounts_sum_inv`"),
+    of_one_line("brackets around n - 1", "dbndiff2(dbnvar, bndiff2, n)",
+                "1 / n - 1 * torch.ones_like(bndiff2) * dbnvar",
+                "right is `return 1 / (n - 1) * torch.ones_like(bndiff2) * dbnvar`"),
+    of_one_line("eps", "dbnvar(dbnvar_inv, bnvar)", "-0.5 * bnvar**-1.5 * dbnvar_inv",
+                "+ 1e-05 of the forward line belongs inside; right is `return -0.5 * (bnvar + 1e-05)**-1.5"),
+    of_one_line("exponent", "dbnvar(dbnvar_inv, bnvar)", "-0.5 * (bnvar + 1e-5) ** -0.5 * dbnvar_inv",
+                "the exponent -0.5 should be -1.5"),
+    of_one_line("not squared", "dhpreact(dh, h)", "(1 - h) * dh", "right is `return (1 - h * h) * dh`"),
+    of_one_line("the power rule's factor", "dbnvar(dbnvar_inv, bnvar)", "(bnvar + 1e-5) ** -1.5 * dbnvar_inv",
+                "the power rule's factor -0.5 is missing"),
+    of_one_line("sign of a number", "dbnvar(dbnvar_inv, bnvar)", "0.5 * (bnvar + 1e-5) ** -1.5 * dbnvar_inv",
+                "the number 0.5 should be -0.5; right is `return -0.5 * (bnvar + 1e-5) ** -1.5 * dbnvar_inv`"),
+    of_one_line("factor 2", "dbndiff(dbndiff2, dbnraw, bndiff, bnvar_inv)", "bnvar_inv * dbnraw + bndiff * dbndiff2",
+                "a factor 2 is missing; right is `return bnvar_inv * dbnraw + 2 * (bndiff * dbndiff2)`"),
+    of_one_line("factor 1/n", "dhprebn(dbndiff, dbnmeani, n)", "dbndiff + dbnmeani",
+                "a division by n is missing; right is `return dbndiff + dbnmeani / n`"),
+    of_one_line("factor 1/(n-1)", "dbndiff2(dbnvar, bndiff2)", "torch.ones_like(bndiff2) * dbnvar",
+                "a division by n - 1 is missing; right is `return torch.ones_like(bndiff2) * dbnvar / (n - 1)`"),
+    of_one_line("missing factor", "dhpreact(dh, h)", "1 - h**2", "the factor dh is missing"),
+    of_one_line("times for divided by", "dprobs(dlogprobs, probs)", "dlogprobs * probs",
+                "* should be /; right is `return dlogprobs / probs`"),
+    of_one_line("extra factor", "dnorm_logits(dcounts, counts)", "counts * dcounts * counts",
+                "* counts does not belong here; right is `return counts * dcounts`"),
+    of_one_line("extra number", "dprobs(dlogprobs, probs)", "dlogprobs / probs / 2",
+                "/ 2 does not belong here; right is `return dlogprobs / probs`"),
+    of_one_line("number for a size", "dhprebn(dbndiff, dbnmeani)", "dbndiff + dbnmeani / 32",
+                "32 is n at the lecture's sizes only; right is `return dbndiff + dbnmeani / n` (and n", "hard-coded"),
+    of_one_line("shape written out", "demb(dembcat, n)", "dembcat.view(n, 3, 10)",
+                "right is `return dembcat.view(emb.shape)` (and emb among the parameters)", "hard-coded"),
+    of_one_line("not stretched", "dbndiff2(dbnvar, n)", "dbnvar / (n - 1)", "stretch it to the shape of bndiff2"),
+    of_one_line("flat", "demb(dembcat, emb)", "dembcat",
+                "give it the shape of emb; right is `return dembcat.view(emb.shape)`", "shape"),
+    of_one_line("dtype", "db1(dhprebn)", "dhprebn.sum(0).half()", ".half() does not belong here"),
+    of_lines("`:` for range(n)", "dlogprobs(logprobs, Yb, n)",
+             "grad = torch.zeros_like(logprobs); grad[:, Yb] = -1 / n; return grad", 3,
+             "right is `grad[range(n), Yb] = -1 / n`"),
+    of_lines("ones for zeros", "dlogprobs(logprobs, Yb, n)",
+             "grad = torch.ones_like(logprobs); grad[range(n), Yb] = -1 / n; return grad", 2,
+             "ones_like should be zeros_like; right is `grad = torch.zeros_like(logprobs)`"),
+    of_one_line("method in place", "dprobs(dlogprobs, probs)", "dlogprobs.div_(probs)",
+                "div_ changes an input; div makes a new tensor; right is `return dlogprobs.div(probs)`", "mutates"),
+    of_lines("operator in place", "dprobs(dlogprobs, probs)", "dlogprobs /= probs; return dlogprobs", 2,
+             "it changes its input in place; right is `dlogprobs = dlogprobs / (probs)`", "mutates"),
+    of_lines("clone for in place", "dprobs(dlogprobs, probs)", "grad = dlogprobs; grad /= probs; return grad", 2,
+             "work on a copy; right is `grad = dlogprobs.clone()`", "mutates"),
+    of_lines("forgotten return", "db2(dlogits)", "dlogits.sum(0)", 2,
+             "the return is missing; right is `return dlogits.sum(0)`", "error"),
+    of_lines("forgotten return of a name", "db2(dlogits)", "grad = dlogits.sum(0)", 2,
+             "the return is missing; right is `return dlogits.sum(0)`", "error"),
+    of_one_line("comma", "dprobs(dlogprobs, probs)", "dlogprobs / probs,",
+                "the comma makes it a tuple; right is `return dlogprobs / probs`", "error"),
+    of_one_line("n not asked for", "dbndiff2(dbnvar, bndiff2)", "torch.ones_like(bndiff2) * dbnvar / (n - 1)",
+                "n is used, and not among the parameters; right is `def dbndiff2(n, ...)`", "error", line=1),
+    Wrong("lambda", "dW1 = lambda dhprebn, embcat: embcat @ dhprebn\n", 1, "right is `embcat.T @ dhprebn`",
+          verdict="error"),
+    Wrong("in a helper", "def dh(dlogits, W2):\n    return back(dlogits, W2)\n\n\n"
+          "def back(grad, weights):\n    return grad @ weights\n", 6,
+          "right is `return grad @ weights.T`", verdict="error"),
+    Wrong("one expression", "def dlogits(logits, Yb, n):\n"
+          "    return F.softmax(logits, 0) / n - F.one_hot(Yb, logits.shape[1]) / n\n", 2,
+          "the softmax runs over axis 0, and should over axis 1", "ex2_cross_entropy"),
+    Wrong("one expression of BatchNorm", "def dhprebn(dhpreact, bngain, bnraw, bnvar_inv, n):\n"
+          "    sum_g = dhpreact.sum(0)\n    sum_xg = (bnraw * dhpreact).sum(0)\n"
+          "    return bngain * bnvar_inv / n * (n * dhpreact + sum_g - n / (n - 1) * bnraw * sum_xg)\n", 4,
+          "right is `return bngain * bnvar_inv / n * (n * dhpreact - sum_g - n / (n - 1) * bnraw * sum_xg)`",
+          "ex3_batchnorm"),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A judge of one lesson, and what edits of its answers draw on."""
+
+    lesson: Lesson
+    judge: Judge
+    folder: Path
+
+    def result(self, source: str, path: str, *, mends: bool = True) -> StepResult:
+        """The result of one step whose exercise's file is this text."""
+        exercise = path.split(".")[0]
+        (self.folder / f"{exercise}.py").write_text(source, encoding="utf-8")
+        asked = frozenset({path})
+        return step_of(self.judge.judge(Request(submission_at(self.folder, self.lesson), asked, mends=mends)), path)
+
+    def source(self, text: str, path: str) -> Source:
+        """The part of a file that answers one step, as the search sees it."""
+        exercise = self.lesson.exercise(path.split(".")[0])
+        step = next(step for step in exercise.steps if step.path == path)
+        (self.folder / exercise.file).write_text(text, encoding="utf-8")
+        answers = read_answers(submission_at(self.folder, self.lesson), self.lesson)
+        return Source(answers.by_name[exercise.name, callable_of(exercise, step)].source)
+
+    def edits(self, text: str, path: str) -> list[Edit]:
+        return edits_of(self.source(text, path), self.world(path))
+
+    def world(self, path: str) -> World:
+        exercise = self.lesson.exercise(path.split(".")[0])
+        step = next(step for step in exercise.steps if step.path == path)
+        values = Situations(self.lesson, 0).public("", "").tape.values
+        shapes = {name: tuple(value.shape) for name, value in values.items()}
+        targets = [s.tensor for s in exercise.gradient_steps] if exercise.function else [step.tensor]
+        name = callable_of(exercise, step)
+        return World(self.lesson.graph, self.lesson.sizes, shapes, tuple(targets), name)
+
+
+@pytest.fixture
+def bench(lesson: Lesson, judge: Judge, tmp_path: Path) -> Bench:
+    return Bench(lesson, judge, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def tiny_judge(warm: Warm) -> tuple[Lesson, Judge]:
+    tiny = load_lesson(LESSONS / "exercises" / "tiny")
+    return tiny, Judge(tiny, 0, warm)
+
+
+@pytest.fixture
+def tiny(tiny_judge: tuple[Lesson, Judge], tmp_path: Path) -> Bench:
+    return Bench(*tiny_judge, tmp_path)
+
+
+def told(result: StepResult) -> str:
+    """The mend of a result that has one."""
+    assert result.instructor.mend, f"no mend: {result.verdict}, {result.message}"
+    return result.instructor.mend
+
+
+def settled(result: StepResult) -> tuple[object, ...]:
+    """What a mend must not change: all but what it adds."""
+    bare = replace(result, mistake=None, instructor=replace(result.instructor, mend=None))
+    return tuple(sorted(vars(bare).items(), key=lambda item: item[0]))
+
+
+# --- each kind --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=lambda wrong: wrong.kind)
+def test_a_wrong_answer_is_mended_in_its_line_and_the_mended_answer_passes(wrong: Wrong, bench: Bench) -> None:
+    text = PRELUDE + wrong.source
+    result = bench.result(text, wrong.step)
+    assert result.verdict == wrong.verdict
+    mend = told(result)
+    assert mend.startswith(f"line {FIRST_LINE + wrong.line - 1}: "), mend
+    assert wrong.mend in mend
+    without = bench.result(text, wrong.step, mends=False)
+    assert without.instructor.mend is None
+    assert settled(result) == settled(without)
+    assert_passes(edit_behind(bench, text, wrong.step, mend), wrong.step, bench)
+
+
+def edit_behind(bench: Bench, text: str, path: str, mend: str) -> Edit:
+    found = [edit for edit in bench.edits(text, path) if f"line {edit.line}: {edit.words}" == mend]
+    assert found, f"none of the edits says {mend!r}"
+    return found[0]
+
+
+def assert_passes(edit: Edit, path: str, bench: Bench) -> None:
+    """The whole edited answer, judged like any other, in all cases."""
+    judged = bench.result(PRELUDE + edit.source, path, mends=False)
+    assert judged.passes, f"{edit.words}\n{edit.source}\n{judged.verdict}: {judged.message}"
+
+
+def test_the_piece_that_a_mend_shows_is_the_students_own_line_written_otherwise(bench: Bench) -> None:
+    """Where the mend shows a whole statement, it can be put in place of the line by hand."""
+    source = "def dcounts(dprobs, dcounts_sum, counts_sum_inv):\n    return counts_sum_inv  *  dprobs - dcounts_sum\n"
+    mend = told(bench.result(PRELUDE + source, f"{CHAIN}.dcounts"))
+    shown = mend.split("right is `")[1].removesuffix("`")
+    by_hand = source.replace("return counts_sum_inv  *  dprobs - dcounts_sum", shown)
+    assert by_hand != source
+    assert bench.result(PRELUDE + by_hand, f"{CHAIN}.dcounts").passes
+
+
+def test_signs_beyond_ascii_before_the_place_do_not_shift_the_edit(bench: Bench) -> None:
+    source = 'def dprobs(dlogprobs, probs):\n    ü = "∂loss/∂probs"; return dlogprobs * probs  # größer als 0 → ∞\n'
+    assert "right is `return dlogprobs / probs`" in told(bench.result(PRELUDE + source, f"{CHAIN}.dprobs"))
+
+
+def test_line_numbers_are_those_of_the_students_file(bench: Bench) -> None:
+    text = (
+        "# my answers\n\n" + PRELUDE + "x = 1\n\n\ndef dprobs(\n    dlogprobs,\n    probs,\n):\n    a = 0  # nothing\n"
+    )
+    text += "    return (\n        dlogprobs\n        * probs\n    )\n"
+    line = text[: text.index("        dlogprobs\n        *")].count("\n") + 1
+    assert told(bench.result(text, f"{CHAIN}.dprobs")).startswith(f"line {line}: * should be /")
+
+
+# --- none -------------------------------------------------------------------------------------------------
+
+UNMENDED = {
+    "two mends in different lines": (
+        "dlogprobs",
+        "def dlogprobs(logprobs, Yb, n):\n    grad = torch.zeros_like(logprobs)\n"
+        "    grad[range(n), Yb] = -1\n    return grad\n",
+    ),
+    "two mistakes": ("dhpreact", "def dhpreact(dh, hpreact):\n    return 1 - hpreact**2 * dh\n"),
+    "nothing of it": ("dW2", "def dW2(W2):\n    return torch.sigmoid(W2).cumsum(0)\n"),
+    "right": ("dprobs", "def dprobs(dlogprobs, probs):\n    return dlogprobs / probs\n"),
+    "not filled in": ("dprobs", "def dprobs(dlogprobs, probs):\n    raise NotImplementedError\n"),
+    "forbidden": ("dprobs", "def dprobs(dlogprobs, probs):\n    return torch.autograd.grad(probs, dlogprobs)\n"),
+}
+
+
+@pytest.mark.parametrize("name", UNMENDED)
+def test_no_mend_is_shown_where_there_is_none_or_more_than_one(name: str, bench: Bench) -> None:
+    step, source = UNMENDED[name]
+    assert bench.result(PRELUDE + source, f"{CHAIN}.{step}").instructor.mend is None
+
+
+def test_two_edits_in_different_lines_would_each_have_been_right(bench: Bench) -> None:
+    """That the case above is what it says: both edits pass, and so neither is shown."""
+    path = f"{CHAIN}.dlogprobs"
+    text = PRELUDE + UNMENDED["two mends in different lines"][1]
+    words = ("right is `grad[range(n), Yb] = -1 / n`", "right is `return grad / n`")
+    both = [edit for edit in bench.edits(text, path) if edit.words.endswith(words)]
+    assert len({edit.line for edit in both}) == 2
+    for edit in both:
+        assert_passes(edit, path, bench)
+
+
+def test_without_mends_in_the_request_no_edit_is_made(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def made(*_: object) -> list[Edit]:
+        raise AssertionError("an edit was made")
+
+    monkeypatch.setattr(search, "edits_of", made)
+    result = bench.result(PRELUDE + WRONG[0].source, WRONG[0].step, mends=False)
+    assert (result.verdict, result.instructor.mend) == ("wrong", None)
+    with pytest.raises(AssertionError, match="an edit was made"):
+        bench.result(PRELUDE + WRONG[0].source, WRONG[0].step)
+
+
+@pytest.mark.parametrize("mends", [True, False])
+def test_the_line_that_asks_a_judge_says_whether_to_look_for_mends(mends: bool, bench: Bench) -> None:
+    request = Request(submission_at(bench.lesson.folder, bench.lesson), mends=mends)
+    assert read_job(job(request)) == request
+
+
+# --- bounds -----------------------------------------------------------------------------------------------
+
+ENDLESS = """
+def dprobs(dlogprobs, probs):
+    i = 1
+    while i < 5:
+        i = i + 1
+    while i > 4:
+        i = i - 1
+    while 0 * i:
+        i = i
+    return dlogprobs * probs
+"""
+DEADLY = """
+def dprobs(dlogprobs, probs):
+    sizes = [1 << 2, 1 << 3, 1 << 4]
+    torch.empty(sizes[0] ** 2 * sizes[1] - sizes[2] * 8)
+    deep(7)
+    return dlogprobs * probs
+
+
+def deep(depth):
+    return depth if depth == 0 else deep(depth - 1)
+"""
+
+
+@pytest.mark.parametrize("source", [ENDLESS, DEADLY], ids=["endless loops", "depth and memory"])
+def test_the_search_ends_though_edits_never_do_or_end_their_process(
+    source: str, bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "_MOST_SECONDS", 3.0)
+    start = time.monotonic()
+    result = bench.result(PRELUDE + source, f"{CHAIN}.dprobs")
+    assert time.monotonic() - start < 20  # those 3 s, and the judging itself on a busy machine
+    assert (result.verdict, result.credit) == ("wrong", 0)
+    assert result.instructor.mend is None or "right is `return dlogprobs / probs`" in result.instructor.mend
+
+
+def test_lost_processes_end_the_search(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[str] = []
+
+    def lost(*arguments: object) -> list[bool] | None:
+        tried.append(str(arguments))
+        return [False] if len(tried) == 1 else None  # the answer as it is, and then edits
+
+    monkeypatch.setattr(search, "right_in", lost)
+    assert bench.result(PRELUDE + WRONG[0].source, WRONG[0].step).instructor.mend is None
+    assert 1 < len(tried) < 10
+
+
+def long_answer(statements: int) -> str:
+    lines = "".join(f"    x{i} = dlogprobs / probs * (1 + {i}) - probs\n" for i in range(statements))
+    return PRELUDE + f"def dprobs(dlogprobs, probs):\n{lines}    return dlogprobs * probs\n"
+
+
+def test_an_answer_of_thousands_of_nodes_is_not_looked_through(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Source] = []
+
+    def no_edits(source: Source, _: World) -> list[Edit]:
+        made.append(source)
+        return []
+
+    monkeypatch.setattr(search, "edits_of", no_edits)
+    path = f"{CHAIN}.dprobs"
+    assert bench.source(long_answer(200), path).size > search.MOST_NODES
+    assert bench.result(long_answer(200), path).verdict == "wrong"
+    assert made == []
+    bench.result(long_answer(2), path)
+    assert len(made) == 1
+
+
+def test_the_edits_of_the_longest_answers_are_few_enough_to_write_down(bench: Bench) -> None:
+    path = f"{CHAIN}.dprobs"
+    source, world = bench.source(long_answer(140), path), bench.world(path)
+    assert 2000 < source.size <= search.MOST_NODES
+    start = time.process_time()
+    assert len(edits_of(source, world)) <= MOST_MADE
+    assert time.process_time() - start < 10  # 0.3 s where nothing else runs
+
+
+def test_an_answer_nested_too_deeply_for_the_edits_gets_no_mend(bench: Bench) -> None:
+    deep = "-".join(["(dlogprobs * probs"] + ["(probs"] * 80) + ")" * 81
+    source = f"def dprobs(dlogprobs, probs):\n    return {deep}\n"
+    assert bench.result(PRELUDE + source, f"{CHAIN}.dprobs").verdict == "wrong"
+
+
+# --- the words of edits -----------------------------------------------------------------------------------
+
+SPOKEN = [wrong for wrong in WRONG if wrong.kind in (
+    "one expression of BatchNorm", "one expression", "= for += in a loop", "in a helper", "clone for in place",
+    "path of dlogits", "eps", "lambda", "n not asked for", "shape written out")]  # fmt: skip
+
+
+@pytest.mark.parametrize("wrong", SPOKEN, ids=lambda wrong: wrong.kind)
+def test_no_edit_reaches_a_word_outside_the_vocabulary(wrong: Wrong, bench: Bench) -> None:
+    edits = bench.edits(PRELUDE + wrong.source, wrong.step)
+    assert len(edits) > 20
+    vocabulary = kit_vocabulary()
+    name = wrong.step.split(".")[1]
+    for edit, tree in parsed(edits):
+        breach = first_breach(tree.body, vocabulary, name)
+        assert breach is None, f"{breach}\n{edit.source}"
+
+
+def parsed(edits: list[Edit]) -> Iterator[tuple[Edit, ast.Module]]:
+    """Edits that are Python at all; the others are never run."""
+    found = 0
+    for edit in edits:
+        try:
+            tree = ast.parse(edit.source)
+        except SyntaxError:
+            continue
+        found += 1
+        yield edit, tree
+    assert found > len(edits) * 0.95
+
+
+def test_edits_differ_from_the_answer_and_from_each_other_and_the_nearest_come_first(bench: Bench) -> None:
+    wrong = WRONG[0]
+    source = bench.source(PRELUDE + wrong.source, wrong.step)
+    edits = edits_of(source, bench.world(wrong.step))
+    texts = [edit.source for edit in edits]
+    assert source.text not in texts
+    assert len(set(texts)) == len(texts)
+    assert [edit.distance() for edit in edits] == sorted(edit.distance() for edit in edits)
+
+
+# --- one function of many gradients -----------------------------------------------------------------------
+
+
+def test_one_edit_mends_all_the_gradients_that_one_mistake_spoils(lesson: Lesson, judge: Judge, tmp_path: Path) -> None:
+    right = (ROOT / "solutions" / "mlp" / "ex4_training.py").read_text(encoding="utf-8")
+    wrong = right.replace("(1 - h * h) * dh", "(1 - h) * dh")
+    (tmp_path / "ex4_training.py").write_text(wrong, encoding="utf-8")
+    asked = frozenset(step.path for step in lesson.exercise("ex4_training").gradient_steps)
+    result = judge.judge(Request(submission_at(tmp_path, lesson), asked))
+    mends = {step.step: step.instructor.mend for step in result.exercises[0].steps if not step.passes}
+    line = wrong[: wrong.index("(1 - h) * dh")].count("\n") + 1
+    assert {"dC", "dW1", "dbngain", "dbnbias"} <= set(mends)
+    assert all(mend and mend.startswith(f"line {line}: ") for mend in mends.values()), mends
+    assert all(step.instructor.mend is None for step in result.exercises[0].steps if step.passes)
+
+
+# --- a second lesson --------------------------------------------------------------------------------------
+
+TINY = {
+    "ddelta": ("2 * delta * dsquare", "delta * dsquare", "a factor 2 is missing"),
+    "dlift": ("dguess.unsqueeze(1) / units", "dguess.unsqueeze(1)", "a division by units is missing"),
+    "dgate": ("value * dglu", "-value * dglu", "the minus does not belong here; right is `return value * dglu`"),
+    "dx": ("dvalue @ A.T + dslope @ G.T", "dvalue @ A.T",
+           "what comes through slope is missing (forward.py:23); right is `return dvalue @ A.T + dslope @ G.T`"),
+    "dtotal": ("(total + 0.5) ** 2", "total**2", "+ 0.5 of the forward line belongs inside"),
+    "dworth": ("dshare / (total + 0.5) + dtotal", "dshare / (total + 0.5)", "what comes through total is missing"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_a_second_lesson_is_mended_without_any_code_of_its_own(name: str, tiny: Bench) -> None:
+    old, new, mend = TINY[name]
+    text = (LESSONS / "solutions" / "tiny" / "ex_walk.py").read_text(encoding="utf-8")
+    start = text.index(f"def {name}(")
+    place = text.index(old, text.index("# BEGIN SOLUTION", start))
+    wrong = text[:place] + new + text[place + len(old) :]
+    result = tiny.result(wrong, f"ex_walk.{name}")
+    assert told(result).startswith(f"line {wrong[:place].count(chr(10)) + 1}: "), result.instructor.mend
+    assert mend in told(result)

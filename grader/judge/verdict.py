@@ -127,7 +127,7 @@ def _bad(base: StepResult, evidence: Evidence, bad: CaseOutcome) -> StepResult:
     if public and _earns_half(public, evidence, bad):
         sizes = ", ".join(f"{name} = {size}" for name, size in bad.situation.case.sizes.items())
         fact = f"right at the lecture's sizes, but not in the case “{bad.situation.case.name}” ({sizes}): {bad.fact}"
-        help = "look for a number that should be a size, such as 32 for n, or a shape written out"
+        help = "look for a number that should be a size (32 for n), a shape written out, values that are cut off"
         return replace(
             base, verdict="hard-coded", message=fact, mistake=Mistake("hard-coded", help), line=bad.line or base.line
         )

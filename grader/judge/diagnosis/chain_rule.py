@@ -83,7 +83,7 @@ def local_alone(look: Look) -> Iterator[Candidate]:
 def missing_factor(look: Look) -> Iterator[Candidate]:
     """A tensor of a forward line that the derivative has to be multiplied by, and is not."""
     for statement in look.region:
-        for read in _floating(look, statement):
+        for read in _floating(look, statement) if not statement.picks else ():
             words = f"the factor {read} is missing: {look.place(statement)}"
             yield Candidate("missing-factor", words, _with_value(statement, read, ""))
 

@@ -27,8 +27,18 @@ _TRANSPARENT = frozenset({
 _NARROWING = frozenset({"half", "int", "long"})
 _FUNCTIONS = frozenset({"exp", "log", "tanh", "sigmoid", "sqrt"})
 _TURNING = frozenset({"t", "transpose", "permute", "flip"})
-_TWINS = {"zeros_like": "ones_like", "ones_like": "zeros_like", "max": "min", "min": "max", "argmax": "argmin",
-          "argmin": "argmax", "sum": "mean", "mean": "sum"}  # fmt: skip
+# Operations that are taken for one another, and the mistake, where that is certain.
+_FAMILIES = (
+    (("exp", "expm1", "exp2"), "derivative"),
+    (("log", "log1p", "log2", "log10"), "derivative"),
+    (("tanh", "sigmoid", "sin", "atan", "erf", "relu"), "derivative"),
+    (("softmax", "log_softmax", "softmin"), ""),
+    (("sum", "mean"), "factor"),
+    (("sum", "prod", "amax", "amin"), ""),
+    (("max", "min"), ""),
+    (("argmax", "argmin"), ""),
+    (("zeros_like", "ones_like"), ""),
+)
 
 
 def call_changes(node: ast.Call, world: World) -> Iterator[Change]:
@@ -40,12 +50,7 @@ def call_changes(node: ast.Call, world: World) -> Iterator[Change]:
         yield Change(
             NEAR, _tag_of_call(method), receiver, f".{method}() does not belong here", f"is the {method} needed here?"
         )
-    if method in _TWINS:
-        tag = "factor" if method in ("sum", "mean") else ""
-        new = copy.deepcopy(node)
-        assert isinstance(new.func, ast.Attribute)
-        new.func.attr = _TWINS[method]
-        yield Change(NEAR, tag, new, f"{method} should be {_TWINS[method]}", f"is {method} the right operation?")
+    yield from _relatives(node, method)
     if method in ("sum", "mean", "max", "amax"):
         yield from _keepdim(node)
         if isinstance(receiver, ast.BinOp) and isinstance(receiver.op, ast.Mult) and method in ("sum", "mean"):
@@ -72,6 +77,17 @@ def _before_the_shape(node: ast.Call) -> list[ast.expr]:
     """The arguments of a view that are no sizes: none of x.view(n, -1), and x of torch.reshape(x, (n, -1))."""
     inner = node.func.value if isinstance(node.func, ast.Attribute) else None
     return node.args[:1] if isinstance(inner, ast.Name) and inner.id == "torch" else []
+
+
+def _relatives(node: ast.Call, method: str) -> Iterator[Change]:
+    """The same call of a related operation."""
+    for family, tag in _FAMILIES:
+        for other in family if method in family else ():
+            if other != method:
+                new = copy.deepcopy(node)
+                assert isinstance(new.func, ast.Attribute)
+                new.func.attr = other
+                yield Change(NEAR, tag, new, f"{method} should be {other}", f"is {method} the right operation?")
 
 
 def _tag_of_call(method: str) -> str:

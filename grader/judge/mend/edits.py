@@ -9,6 +9,7 @@ from itertools import islice
 
 from grader.judge.mend.calls import call_changes, index_changes
 from grader.judge.mend.expressions import (
+    axis_changes,
     bracket_changes,
     exponent_changes,
     name_changes,
@@ -120,6 +121,9 @@ def _changes(site: Site, scope: Scope, world: World) -> Iterator[Change]:
                 squared = ast.BinOp(ast.UnaryOp(ast.USub(), inner.left), ast.Pow(), inner.right)
                 yield Change(NEAR, "brackets", squared, "the minus belongs inside the power", "look at the brackets")
             yield from exponent_changes(site)
+            yield from axis_changes(site)
+        case ast.Tuple():
+            yield from axis_changes(site)
         case ast.Call():
             yield from call_changes(node, world)
         case ast.Attribute(attr="T", value=inner):

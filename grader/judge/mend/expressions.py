@@ -35,13 +35,16 @@ _WITH_AXES = REDUCING | {
     "scatter_add_",
     "stack",
 }
-_SWAPS: dict[type[ast.operator], tuple[type[ast.operator], str]] = {
-    ast.Add: (ast.Sub, "path-sign"),
-    ast.Sub: (ast.Add, "path-sign"),
-    ast.Mult: (ast.Div, "derivative"),
-    ast.Div: (ast.Mult, "derivative"),
-    ast.FloorDiv: (ast.Div, "dtype"),
+# What an operator may be meant to be, and the mistake, where that is certain.
+_SWAPS: dict[type[ast.operator], dict[type[ast.operator], str]] = {
+    ast.Add: {ast.Sub: "path-sign", ast.Mult: "", ast.Div: ""},
+    ast.Sub: {ast.Add: "path-sign", ast.Mult: "", ast.Div: ""},
+    ast.Mult: {ast.Div: "derivative", ast.Add: "", ast.Sub: ""},
+    ast.Div: {ast.Mult: "derivative", ast.Add: "", ast.Sub: ""},
+    ast.FloorDiv: {ast.Div: "dtype"},
 }
+_ORDERED: dict[type[ast.operator], str] = {ast.Sub: "path-sign", ast.Div: "derivative", ast.Pow: "derivative"}
+_MOVED = frozenset({"sum", "mean", "view", "reshape", "expand", "unsqueeze"})
 SIGNS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.FloorDiv: "//"}
 _BRACKETS = "the brackets are in the wrong place"
 _ORDER = "in which order does Python work out this line? Look at the brackets"
@@ -155,13 +158,25 @@ def _tag_of_swap(name: str, other: str, world: World) -> str:
     return "wrong-gradient" if tensor_of(other, world) or tensor_of(name, world) else "wrong-tensor"
 
 
+def axis_changes(site: Site) -> Iterator[Change]:
+    """An axis counted from the end, or several axes, in a call that runs over one."""
+    node, parent = site.node, site.parent
+    if isinstance(parent, ast.Call) and method_of(parent) in _WITH_AXES:
+        tag = "extra-sum" if isinstance(node, ast.Tuple) else "wrong-axis"
+        for axis in AXES[:2]:
+            words = f"the {method_of(parent)} runs over {ast.unparse(node)}, and should over axis {axis}"
+            yield Change(NEAR, tag, ast.Constant(axis), words, f"over which axis should the {method_of(parent)} run?")
+
+
 def operator_changes(site: Site, node: ast.BinOp, world: World) -> Iterator[Change]:
     """Another operator, or one operand alone."""
     left, right, kind = node.left, node.right, type(node.op)
-    if kind in _SWAPS:
-        other, tag = _SWAPS[kind]
+    for other, tag in _SWAPS.get(kind, {}).items():
         words = f"{SIGNS[kind]} should be {SIGNS[other]}"
         yield Change(NEAR, tag, ast.BinOp(left, other(), right), words, f"look at the {SIGNS[kind]}")
+    if kind in _ORDERED:
+        words = f"the operands of {SIGNS.get(kind, '**')} are in the wrong order"
+        yield Change(NEAR, _ORDERED[kind], ast.BinOp(right, node.op, left), words, "which of the two comes first?")
     if isinstance(node.op, ast.Mult | ast.Div | ast.Pow | ast.Add | ast.Sub):
         sign = SIGNS.get(kind, "**")
         words = f"{sign} {ast.unparse(right)} does not belong here"
@@ -248,9 +263,11 @@ def bracket_changes(node: ast.BinOp) -> Iterator[Change]:
         new_power = ast.UnaryOp(ast.USub(), ast.BinOp(node.left.operand, ast.Pow(), node.right))
         yield Change(NEAR, "brackets", new_power, words, hint)
     for side, other in ((node.left, node.right), (node.right, node.left)):
-        if isinstance(side, ast.Call) and method_of(side) in ("sum", "mean") and isinstance(side.func, ast.Attribute):
+        if isinstance(side, ast.Call) and method_of(side) in _MOVED and isinstance(side.func, ast.Attribute):
             first = side is node.left
             inside = ast.BinOp(side.func.value, node.op, other) if first else ast.BinOp(other, node.op, side.func.value)
             moved = with_receiver(side, inside)
             tag = "" if isinstance(other, ast.Call) else "brackets"
-            yield Change(NEAR, tag, moved, f"the {method_of(side)} has to run over the whole product", hint)
+            is_sum = method_of(side) in ("sum", "mean")
+            words = f"the {method_of(side)} {'has to run over the whole product' if is_sum else 'belongs to the whole'}"
+            yield Change(NEAR, tag, moved, words, hint)

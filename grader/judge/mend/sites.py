@@ -13,7 +13,7 @@ from grader.judge.mend.text import Source
 from grader.lesson.graph import Graph
 from grader.lesson.model import GRADIENT_PREFIX
 
-NEAR, FARTHER = 1, 2  # how far an edit leads away from what is written
+NEAR, FARTHER, FAR = 1, 2, 4  # how far an edit leads away from what is written
 AXES = (0, 1, 2)
 REDUCING = frozenset(
     {"sum", "mean", "max", "min", "amax", "amin", "softmax", "log_softmax", "argmax", "prod", "var", "std"}

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from grader.judge.mend.rules import path_through
 from grader.judge.mend.sites import (
     AXES,
+    FAR,
     FARTHER,
     NEAR,
     REDUCING,
@@ -53,7 +54,7 @@ def term_changes(site: Site, scope: Scope, world: World) -> Iterator[Change]:
     for name in own:
         hint = "is there a term that is worked out, and not used?"
         for sign, words in ((ast.Add(), f"the term {name} is missing"), (ast.Sub(), f"the term -{name} is missing")):
-            yield Change(FARTHER, "", ast.BinOp(node, sign, ast.Name(name)), words, hint)
+            yield Change(FAR, "", ast.BinOp(node, sign, ast.Name(name)), words, hint)
     if not reduced:
         for axis in AXES[:2]:
             for keep in (True, False):

@@ -562,7 +562,6 @@ NO_TENSOR = {
         "class Liar:\n    __class__ = torch.Tensor\n    def __eq__(self, other): return True\nreturn Liar()",
         "a Liar",
     ),
-    "a named tuple": ("return x.max(0)", "a torch.return_types.max"),
     "a sparse tensor": ("return x.to_sparse()", "a sparse tensor"),
     "a sparse tensor by rows": ("return x.to_sparse_csr()", "a sparse tensor"),
     "a complex tensor": ("return x + 0j", "a complex tensor"),

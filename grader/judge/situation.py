@@ -91,7 +91,7 @@ class Situation:
 
     def drawn(self, tensor: str) -> Tensor:
         """The drawn gradient of `tensor`."""
-        return self.case.gradients * draw_gradient(self.tape.values[tensor], self._key, tensor)
+        return self.case.upstream * draw_gradient(self.tape.values[tensor], self._key, tensor)
 
     def ties(self, tensor: str) -> Ties | None:
         """The entries of `tensor` that are tied at a maximum; None where no statement takes one of it."""
@@ -137,7 +137,7 @@ class Situations:
         return self._situation(exercise, name, case, key_of(PUBLIC, exercise, name, case.name))
 
     def _situation(self, exercise: str, name: str, case: Case, key: str) -> Situation:
-        place = (exercise, name, f"{key} {case.gradients}")
+        place = (exercise, name, f"{key} {case.upstream}")
         if place not in self._made:
             self._made[place] = Situation(self.network, case, key, answer_key(exercise, name))
         return self._made[place]

@@ -142,6 +142,7 @@ class _Work:
                 masked[place] if masked else None,
                 float32[place],
                 output,
+                any(other.kind == "right" and _proves(other) for other in public or ()),
             )
             for place, step in enumerate(self.steps)
         ]
@@ -216,10 +217,12 @@ class _Work:
             return public, None
         loud = self.desk.situations.loud(self.exercise.name, self.written.name)
         louder = self._outcomes(loud, "plain")
-        public = [
-            big if one.kind == "right" and big.kind != "right" else one for one, big in zip(public, louder, strict=True)
+        public = [_worse(one, big) for one, big in zip(public, louder, strict=True)]
+        masked = [
+            _worse(one, big)
+            for one, big in zip(self._outcomes(situation, "masked"), self._outcomes(loud, "masked"), strict=True)
         ]
-        return public, self._outcomes(loud, "masked")
+        return public, masked
 
     def _call(self, situation: Situation, injection: Injection, view: View = "plain") -> Answer | Failed | Lost:
         return self.student.call(self.written, situation.frame(injection, view), self.deadline)
@@ -275,6 +278,15 @@ class _Work:
             for step, item in zip(self.steps, reply.returned, strict=True)
         ]
         return rows, reply.output
+
+
+def _proves(outcome: CaseOutcome) -> bool:
+    return outcome.comparison is not None and outcome.comparison.proves
+
+
+def _worse(one: CaseOutcome, big: CaseOutcome) -> CaseOutcome:
+    """Of the same look at ordinary and at large gradients the one that is not right."""
+    return big if one.kind == "right" else one
 
 
 def _all_right(cases: Sequence[Sequence[CaseOutcome]]) -> bool:

@@ -54,6 +54,7 @@ class Evidence:
     masked: CaseOutcome | None = None  # the same on the zeros of the real chain
     float32: Float32Row | None = None
     output: str = ""  # what it printed at the lecture's sizes: nothing of the hidden cases is shown
+    is_at_home: bool = False  # at the lecture's sizes some step of the same callable is right, and proves it
 
 
 def decide(evidence: Evidence, lesson: Lesson) -> StepResult:
@@ -163,13 +164,15 @@ def _earns_half(outcome: CaseOutcome, evidence: Evidence, bad: CaseOutcome) -> b
     """Right there to the last digits, where that proves something.
 
     Where the right answer is 0 in exact arithmetic, 0 of the lecture's size proves the size alone: that is
-    enough where the other cases fail for the size, and not where they fail for the values.
+    enough where the other cases fail for the size (or raise, while the rest of the callable is right here),
+    and not where they fail for the values.
     """
     seen = outcome.comparison
     if seen is None or seen.outcome == "wrong":
         return False
     other_size = bad.comparison is not None and bad.comparison.got is None
-    if not seen.proves and (evidence.must_prove or not other_size):
+    raises = bad.comparison is None and evidence.is_at_home
+    if not seen.proves and (evidence.must_prove or not (other_size or raises)):
         return False
     return seen.scaled_error is not None and seen.scaled_error <= TOLERANCE
 

@@ -40,7 +40,7 @@ _KEYS: dict[str, dict[str, tuple[type, ...]]] = {
         "vocabulary": (dict,),
     },
     "inputs": {"shape": (list,), "below": _EXPRESSION, "scale": _EXPRESSION, "shift": _NUMBER, "values": (list,)},
-    "cases": {"name": (str,), "sizes": (dict,), "inputs": (dict,), "ties": (bool,), "gradients": (int, float)},
+    "cases": {"name": (str,), "sizes": (dict,), "inputs": (dict,), "ties": (bool,), "upstream": (int, float)},
     "limits": {
         "step_seconds": _NUMBER,
         "submission_seconds": _NUMBER,
@@ -193,7 +193,7 @@ class _Reader:
                 )
             changed[name] = self._input(name, change, own, inputs[name])
         return Case(
-            table.get("name", "case"), own, changed, table.get("ties", False), float(table.get("gradients", 1.0))
+            table.get("name", "case"), own, changed, table.get("ties", False), float(table.get("upstream", 1.0))
         )
 
     def _own_sizes(self, value: Mapping[str, Any], sizes: Mapping[str, int]) -> dict[str, int]:

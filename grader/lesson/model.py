@@ -40,7 +40,7 @@ class Case:
     sizes: Mapping[str, int]
     inputs: Mapping[str, Input]
     ties: bool = False  # maxima are tied on purpose: judged by any subgradient
-    gradients: float = 1.0  # the scale of the drawn gradients
+    upstream: float = 1.0  # the scale of the drawn gradients
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ class Lesson:
     @cached_property
     def loud_public_case(self) -> Case:
         """The same with the largest gradients of any case: where clipping shows at the lecture's sizes, too."""
-        return replace(self.public_case, gradients=max(case.gradients for case in self.cases))
+        return replace(self.public_case, upstream=max(case.upstream for case in self.cases))
 
     @cached_property
     def public_case(self) -> Case:

@@ -59,10 +59,22 @@ def elsewhere(look: Look) -> Iterator[Candidate]:
     def predict(look: Look) -> Tensor | None:
         if look.got.numel() != look.right.numel() or not bool((look.right == 0).any()):
             return None
+        if bool(((look.right == 0) & _read(look)).any()):
+            return None  # read, and of no use to the loss for another reason
         return torch.where(look.right == 0, look.got.reshape(look.right.shape), look.right)
 
     words = f"right at the entries that count, but others are not 0: {users} does not read them"
     yield Candidate("spread", words, predict)
+
+
+def _read(look: Look) -> Tensor:
+    """Which entries of the tensor its users read."""
+    read = torch.zeros_like(look.right, dtype=torch.bool)
+    for user in look.graph.users[look.tensor]:
+        products = look.tape.vjp(user, torch.ones_like(look.tape.values[user.tensor]))
+        if look.tensor in products:
+            read |= products[look.tensor] != 0
+    return read
 
 
 def lost_repeats(look: Look) -> Iterator[Candidate]:

@@ -56,6 +56,7 @@ ATTACKS = [entry for entry in ALL if entry.is_attack]
 LEFT = [Path(tempfile.gettempdir()) / "hostile-left.txt", Path("/dev/shm/hostile-left")]  # for the next student
 AUTOGRAD = "autograd"  # no layer of the seal, but left out like one here
 _PR_SET_CHILD_SUBREAPER = 36
+_PATIENCE = 5.0  # seconds for one attack, on a busy machine
 _AUTOGRAD_ON = "import grader.worker.autograd as _a\n_a.switch_off = _a.watch_operators = lambda: None\nmain("
 
 
@@ -166,7 +167,7 @@ def orphans() -> Iterator[set[int]]:
 
 @pytest.mark.usefixtures("orphans")
 def test_a_class_of_attacks_and_twins_gets_its_verdicts_and_harms_nobody(places: Places) -> None:
-    quick_lesson(SOLUTIONS, places.base / "lesson", step_seconds=1)
+    quick_lesson(SOLUTIONS, places.base / "lesson", step_seconds=2)
     for entry in ALL:
         write(entry, places.base / "class" / entry.name, places.told)
         if not entry.is_attack:
@@ -249,7 +250,7 @@ def test_what_the_vocabulary_refuses_the_seal_stops_too(row: str, places: Places
 # Single layers
 
 
-def gets_in(entry: Entry, places: Places, warm: Warm, seconds: float = 2.0) -> bool:
+def gets_in(entry: Entry, places: Places, warm: Warm) -> bool:
     """Whether an attack reaches its aim, called once by a worker, unread."""
     folder = places.base / "submissions" / str(ALL.index(entry))
     if not folder.exists():
@@ -264,7 +265,7 @@ def gets_in(entry: Entry, places: Places, warm: Warm, seconds: float = 2.0) -> b
     inputs = {name: torch.rand(5, 3, dtype=torch.float64) + 0.1 for name in parameters}
     frame = frames.write(Call(f"ex1_chain.{entry.step}", "float64", {}, inputs))
     with Student(warm, Limits(memory_mib=1536)) as student:
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + _PATIENCE
         ready = student.load(answer, deadline)
         reply = student.call(answer, frame, deadline) if isinstance(ready, Loaded) else ready
     return isinstance(reply, Answer | Failed) and GOT_IN in reply.output
@@ -298,7 +299,7 @@ def test_with_no_layer_at_all_the_attacks_reach_their_aims(places: Places) -> No
     with Warm([RLIMITS, USER, LANDLOCK, SECCOMP, BUBBLEWRAP]) as bare:
         for entry in AIMING:
             make_canary(places.canary)
-            if not gets_in(entry, places, bare, seconds=5):
+            if not gets_in(entry, places, bare):
                 missed.append(entry.name)
     assert missed == []
     assert len(AIMING) >= 60

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from grader.judge.job import Request
-from grader.judge.submission import Judge
+from grader.judge.submission import NO_MENDS, Judge
 from grader.lesson import Lesson, load_lesson
 from grader.results.model import SubmissionResult
 from grader.submission.find import submission_at
@@ -42,6 +42,8 @@ def judge_text(judge: Judge, lesson: Lesson, tmp_path: Path) -> JudgeText:
     def judged(files: dict[str, str], *steps: str, mends: bool = False) -> SubmissionResult:
         for exercise, text in files.items():
             (tmp_path / f"{exercise}.py").write_text(text, encoding="utf-8")
-        return judge.judge(Request(submission_at(tmp_path, lesson), frozenset(steps), mends=mends))
+        result = judge.judge(Request(submission_at(tmp_path, lesson), frozenset(steps), mends=mends))
+        assert not [note for note in result.notes if note.startswith(NO_MENDS)]
+        return result
 
     return judged

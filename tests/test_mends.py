@@ -16,9 +16,9 @@ from grader.judge.mend.edits import MOST_MADE, edits_of
 from grader.judge.mend.sites import World
 from grader.judge.mend.text import Edit, Source
 from grader.judge.situation import Situations
-from grader.judge.submission import Judge
+from grader.judge.submission import NO_MENDS, Judge
 from grader.lesson import Lesson, load_lesson
-from grader.results.model import StepResult
+from grader.results.model import StepResult, SubmissionResult
 from grader.submission.answers import callable_of, read_answers
 from grader.submission.find import submission_at
 from grader.submission.vocabulary import first_breach, kit_vocabulary
@@ -199,10 +199,14 @@ class Bench:
 
     def result(self, source: str, path: str, *, mends: bool = True) -> StepResult:
         """The result of one step whose exercise's file is this text."""
+        result = self.judged(source, path, mends=mends)
+        assert not [note for note in result.notes if note.startswith(NO_MENDS)]
+        return step_of(result, path)
+
+    def judged(self, source: str, path: str, *, mends: bool = True) -> SubmissionResult:
         exercise = path.split(".")[0]
         (self.folder / f"{exercise}.py").write_text(source, encoding="utf-8")
-        asked = frozenset({path})
-        return step_of(self.judge.judge(Request(submission_at(self.folder, self.lesson), asked, mends=mends)), path)
+        return self.judge.judge(Request(submission_at(self.folder, self.lesson), frozenset({path}), mends=mends))
 
     def source(self, text: str, path: str) -> Source:
         """The part of a file that answers one step, as the search sees it."""
@@ -346,8 +350,24 @@ def test_without_mends_in_the_request_no_edit_is_made(bench: Bench, monkeypatch:
     monkeypatch.setattr(search, "edits_of", made)
     result = bench.result(PRELUDE + WRONG[0].source, WRONG[0].step, mends=False)
     assert (result.verdict, result.instructor.mend) == ("wrong", None)
-    with pytest.raises(AssertionError, match="an edit was made"):
-        bench.result(PRELUDE + WRONG[0].source, WRONG[0].step)
+
+
+def test_a_fault_in_the_search_costs_no_verdict_and_is_noted(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def made(*_: object) -> list[Edit]:
+        raise OverflowError("an edit was made")
+
+    monkeypatch.setattr(search, "edits_of", made)
+    result = bench.judged(PRELUDE + WRONG[0].source, WRONG[0].step)
+    step = step_of(result, WRONG[0].step)
+    assert (step.verdict, step.instructor.mend) == ("wrong", None)
+    assert [note.startswith(f"{NO_MENDS} OverflowError: an edit was made (") for note in result.notes] == [True]
+
+
+def test_the_largest_numbers_there_are_have_edits_too(bench: Bench) -> None:
+    step = bench.result(
+        PRELUDE + "def dprobs(dlogprobs, probs):\n    return 1.7e308 * dlogprobs / probs\n", f"{CHAIN}.dprobs"
+    )
+    assert step.verdict == "wrong"
 
 
 @pytest.mark.parametrize("mends", [True, False])

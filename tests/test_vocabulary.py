@@ -963,6 +963,21 @@ TRICKS = {
         def dprobs(dlogprobs, probs):
             return A
     """,
+    "mode: gradients on": """
+        def dprobs(dlogprobs, probs):
+            torch.set_grad_enabled(not False)
+            return probs
+    """,
+    "mode: gradients on, by a name": """
+        on = torch.set_grad_enabled
+        def dprobs(dlogprobs, probs):
+            on(True)
+            return probs
+    """,
+    "mode: a leaf without a word": """
+        def dprobs(dlogprobs, probs):
+            return probs.clone().requires_grad_(mode=True)
+    """,
     "mode: inference off": """
         def dprobs(dlogprobs, probs):
             with torch.inference_mode(False):
@@ -1397,7 +1412,8 @@ assert probs.type() == 'torch.DoubleTensor' or x.type(probs.type()).dtype
 --- asking for a type
 n = 3
 assert type(probs) is torch.Tensor and type(n) == int and type(n) in (int, float)
-print(type(probs), type(n).__name__, f'{type(probs)}', str(type(n)))
+print(type(probs), type(n).__name__, f'{type(probs)}', str(type(n)), '%s' % type(n), '{} {}'.format(1, type(n)))
+assert (type(n), type(probs)) == (int, torch.Tensor) and '%s %s' % (n, type(n))
 if not isinstance(n, int):
     raise TypeError(type(n))
 --- a text for format, by a name
@@ -1470,6 +1486,9 @@ x.data += 1
 x.data[0] = 0
 --- no gradients asked for
 x = torch.zeros(3, requires_grad=False)
+x = probs.clone().requires_grad_(False)
+with torch.set_grad_enabled(False):
+    x = x + 1
 with torch.inference_mode(mode=True):
     y = x + 1
 --- sets and texts in full

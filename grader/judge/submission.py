@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from functools import cache
+from traceback import extract_tb
 
 from grader import __version__
+from grader.errors import KitError
 from grader.judge.chain import chain_reaches
 from grader.judge.job import Request
 from grader.judge.mend import mended
@@ -19,6 +21,8 @@ from grader.lesson import Exercise, Lesson, Step, TrainingPlan
 from grader.results.model import ExerciseResult, StepResult, SubmissionResult
 from grader.submission.answers import Answers, callable_of, callables, read_answers
 from grader.warm.client import Forker
+
+NO_MENDS = "no mends were looked for, by the kit's own fault:"
 
 
 class Judge:
@@ -46,8 +50,14 @@ class Judge:
                 if exercise.is_chain and len(wanted) == len(exercise.steps):
                     own = {step.name: answers.by_name[exercise.name, step.name] for step in exercise.gradient_steps}
                     reaches = chain_reaches(self._desk, student, exercise, own)
+        notes = answers.notes
         if request.mends:
-            exercises = self._mended(exercises, answers)
+            try:
+                exercises = self._mended(exercises, answers)
+            except KitError:
+                raise
+            except Exception as fault:  # verdicts stand without a mend; a fault in the search must not cost them
+                notes = (*notes, f"{NO_MENDS} {_place(fault)}")
         return SubmissionResult(
             __version__,
             self._lesson.name,
@@ -56,7 +66,7 @@ class Judge:
             self._forker.isolation.layers,
             tuple(exercises),
             reaches,
-            answers.notes,
+            notes,
         )
 
     def _exercise(
@@ -121,3 +131,8 @@ class Judge:
 
 def _no_course(plan: TrainingPlan) -> Course:
     return Course(plan, {}, (), (), 0.0)
+
+
+def _place(fault: Exception) -> str:
+    frame = extract_tb(fault.__traceback__)[-1]
+    return f"{type(fault).__name__}: {fault} ({frame.filename}:{frame.lineno})"

@@ -104,7 +104,10 @@ def read_graph(file: Path, inputs: tuple[str, ...], sizes: tuple[str, ...], loss
         if name not in arguments:
             raise _error(file, function.lineno, f"lesson.toml draws the input {name}, which forward() does not take")
     known = _module_names(module) | set(dir(builtins))
-    statements = _statements(file, text, function, arguments, inputs, loss, known)
+    try:
+        statements = _statements(file, text, function, arguments, inputs, loss, known)
+    except RecursionError:
+        raise _error(file, function.lineno, "forward() is nested too deeply") from None
     return Graph(file, text, arguments, inputs, statements, loss)
 
 
@@ -113,6 +116,10 @@ def _forward_function(file: Path, text: str) -> tuple[ast.Module, ast.FunctionDe
         module = ast.parse(text)
     except SyntaxError as error:
         raise _error(file, error.lineno or 0, f"is not Python: {error.msg}") from None
+    except (RecursionError, MemoryError):  # the parser's own limits
+        raise _error(file, 1, "is nested too deeply") from None
+    except ValueError as error:
+        raise _error(file, 1, f"is not Python: {error}") from None
     for node in module.body:
         if isinstance(node, ast.FunctionDef) and node.name == "forward":
             return module, node

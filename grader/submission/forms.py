@@ -93,10 +93,15 @@ def misused_type(name: ast.Name, places: Places) -> Iterator[Remark]:
         return
     else:
         asked = name
-    match places.parents.get(id(asked)):
+    parent = places.parents.get(id(asked))
+    if isinstance(parent, ast.Tuple):
+        parent = places.parents.get(id(parent))
+    match parent:
         case ast.Compare() | ast.FormattedValue() | ast.Expr() | ast.Attribute(attr="__name__"):
             return
         case ast.Call(func=ast.Name(id=shows)) if shows in _SHOWING or shows.endswith(("Error", "Exception")):
+            return
+        case ast.Call(func=ast.Attribute(attr="format")) | ast.BinOp(left=ast.Constant(value=str()), op=ast.Mod()):
             return
     yield "type", "a class may be compared and shown, `type(x) is Tensor`, and nothing else; name the class you mean"
 
@@ -159,6 +164,13 @@ def _form_of_inference_mode(node: ast.expr, word: str, places: Places) -> Iterat
         yield word, "turned off, it turns gradients on; write it as inference_mode()"
 
 
+def _form_of_switch(node: ast.expr, word: str, places: Places) -> Iterator[Remark]:
+    call = places.call_of(node)
+    arguments = [*call.args, *(keyword.value for keyword in call.keywords)] if call else []
+    if len(arguments) != 1 or not _is_constant(arguments[0], False):
+        yield word, "autograd does here what this exercise asks you to do by hand"
+
+
 def _is_constant(node: ast.expr, value: bool) -> bool:
     return isinstance(node, ast.Constant) and node.value is value
 
@@ -168,4 +180,6 @@ _FORMS: dict[str, Callable[[ast.expr, str, Places], Iterator[Remark]]] = {
     "type": _form_of_kind,
     "wraps": _form_of_wraps,
     "inference_mode": _form_of_inference_mode,
+    "set_grad_enabled": _form_of_switch,
+    "requires_grad_": _form_of_switch,
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from math import isfinite
 
 from grader.judge.diagnosis.ratios import number_of
 from grader.judge.mend.sites import (
@@ -70,7 +71,7 @@ def number_changes(site: Site, world: World) -> Iterator[Change]:
     in_size = isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Add | ast.Sub)
     near = (value - 1, value + 1) if in_size or isinstance(parent, ast.Call) else ()
     for other in dict.fromkeys((-value, 2 * value, value / 2, 1.0, 2.0, 0.5, 0.0, *near)):
-        if other != value and not (other == 1 and _is_factor(site)):
+        if other != value and isfinite(other) and not (other == 1 and _is_factor(site)):
             yield _number(value, other, "", "number")
     yield from _sizes(value, world)
 

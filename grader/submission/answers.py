@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 from grader.lesson import Exercise, Lesson, Step
@@ -58,13 +59,13 @@ def read_answers(submission: Submission, lesson: Lesson) -> Answers:
     reading = _Reading(lesson, kit_vocabulary().extended(lesson.vocabulary), notes=list(submission.notes))
     for exercise in lesson.exercises:
         if exercise.name in submission.files:
-            _read_file(reading, submission, exercise, (exercise,))
-    if submission.lone_file:
-        _read_file(reading, submission, None, lesson.exercises)
+            _read_file(reading, submission.files[exercise.name], exercise, (exercise,))
+    for path in submission.lone_files:
+        _read_file(reading, path, None, lesson.exercises)
     for exercise in lesson.exercises:
         for name in callables(exercise):
             if (exercise.name, name) not in reading.found:
-                message = f"there is no {exercise.file}" if not submission.lone_file else f"{name} is not defined"
+                message = f"there is no {exercise.file}" if not submission.lone_files else f"{name} is not defined"
                 reading.found[exercise.name, name] = Answer(exercise.name, name, "missing", message)
     return Answers(reading.found, tuple(reading.notes))
 
@@ -81,11 +82,7 @@ def callable_of(exercise: Exercise, step: Step) -> str:
     return exercise.function or step.name
 
 
-def _read_file(
-    reading: _Reading, submission: Submission, named: Exercise | None, exercises: tuple[Exercise, ...]
-) -> None:
-    path = submission.files[named.name] if named else submission.lone_file
-    assert path is not None
+def _read_file(reading: _Reading, path: Path, named: Exercise | None, exercises: tuple[Exercise, ...]) -> None:
     try:
         program = read_program(path)
     except Unreadable as problem:

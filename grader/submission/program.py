@@ -83,6 +83,8 @@ class Unreadable(Exception):
 
 def read_program(path: Path) -> Program:
     """Reads a .py file. Raises Unreadable for what is no text, or too much of it."""
+    if path.suffix.lower() == ".ipynb":
+        raise Unreadable("notebooks are not read by this version of the kit; ask for the .py files")
     try:
         if path.stat().st_size > MAX_BYTES:
             raise Unreadable(f"{path.name} is larger than {MAX_BYTES // 1024} KiB; a file of answers is small")

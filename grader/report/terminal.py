@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 from rich.console import Console
 from rich.padding import Padding
@@ -145,8 +146,9 @@ def _details(step: StepResult, exercise: str, lesson: Lesson) -> list[Text]:
     found: list[Text] = []
     if step.verdict not in PASSING and step.verdict != "missing":
         file = step.file or lesson.exercise(exercise).file
-        place = f"{plain(file)}:{step.line}  " if step.line else ""
-        message = plain(step.message).removeprefix(f"line {step.line}: ").removeprefix(f"line {step.line} ")
+        place = f"{plain(replace(step, file=file).place)}  " if step.line else ""
+        cell = f"cell {step.cell}, " if step.cell else ""
+        message = plain(step.message).removeprefix(f"{cell}line {step.line}: ").removeprefix(f"{cell}line {step.line} ")
         found.append(Text(f"{place}{message}", style=STYLES[step.verdict]))
         if step.mistake:
             found.append(Text(plain(step.mistake.help)))

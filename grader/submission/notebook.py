@@ -44,12 +44,31 @@ class Notebook:
     remarks: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class RawCell:
+    """A cell as the file has it."""
+
+    number: int
+    source: str
+    is_code: bool
+    step: str = ""
+
+
 class NoNotebook(Exception):
     """The file is no notebook that can be read; the message is for the student."""
 
 
 def read_notebook(name: str, text: str) -> Notebook:
     """The notebook in `text`. Raises NoNotebook."""
+    cells, remarks = cells_of(name, text)
+    code = [cell for cell in cells if cell.is_code]
+    if not code and not remarks:
+        remarks.append(f"{name} holds no code cells")
+    return _joined(code, remarks)
+
+
+def cells_of(name: str, text: str) -> tuple[list[RawCell], list[str]]:
+    """All cells of code and prose, and remarks on the file. Raises NoNotebook."""
     remarks: list[str] = []
     try:
         raw = json.loads(text)
@@ -65,18 +84,15 @@ def read_notebook(name: str, text: str) -> Notebook:
     language = _language(raw)
     if language and not language.lower().startswith(("python", "ipython")):
         raise NoNotebook(f"{name} is a notebook for {language[:40]}; the exercise is in Python")
-    found = list(_code_cells(raw))
-    if not found and not remarks:
-        remarks.append(f"{name} holds no code cells")
-    return _joined(found, remarks)
+    return list(_cells(raw)), remarks
 
 
-def _joined(found: Iterable[tuple[int, str, str]], remarks: Iterable[str]) -> Notebook:
+def _joined(found: Iterable[RawCell], remarks: Iterable[str]) -> Notebook:
     lines: list[str] = []
     cells: list[Cell] = []
-    for number, source, step in found:
-        own = python_of(source).split("\n")
-        cells.append(Cell(number, len(lines) + 1, len(own), step))
+    for cell in found:
+        own = python_of(cell.source).split("\n")
+        cells.append(Cell(cell.number, len(lines) + 1, len(own), cell.step))
         lines += [*own, ""]
     return Notebook("\n".join(lines), tuple(cells), tuple(remarks))
 
@@ -90,16 +106,17 @@ def _language(raw: Mapping[str, Any]) -> str:
     return ""
 
 
-def _code_cells(raw: Mapping[str, Any]) -> Iterator[tuple[int, str, str]]:
-    """(number, source, step) of the code cells; nbformat 4 has `cells`, nbformat 3 `worksheets` of cells."""
+def _cells(raw: Mapping[str, Any]) -> Iterator[RawCell]:
+    """The cells of code and prose; nbformat 4 has `cells`, nbformat 3 `worksheets` of cells."""
     sheets = raw.get("worksheets")
     groups = [raw.get("cells")]
     if isinstance(sheets, list):
         groups += [sheet.get("cells") for sheet in sheets if isinstance(sheet, dict)]
     every = [cell for group in groups if isinstance(group, list) for cell in group]
     for number, cell in enumerate(every, start=1):
-        if isinstance(cell, dict) and cell.get("cell_type") == "code":
-            yield number, _source(cell), _step(cell)
+        kind = cell.get("cell_type") if isinstance(cell, dict) else None
+        if kind in ("code", "markdown", "heading"):
+            yield RawCell(number, _source(cell), kind == "code", _step(cell))
 
 
 def _source(cell: Mapping[str, Any]) -> str:

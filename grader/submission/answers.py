@@ -12,7 +12,7 @@ from typing import Literal
 from grader.lesson import Exercise, Lesson, Step
 from grader.lesson.model import GRADIENT_PREFIX
 from grader.names import near
-from grader.submission.find import Submission
+from grader.submission.model import Submission
 from grader.submission.program import Broken, Program, Statement, Unreadable, read_program
 from grader.submission.slicing import function_of, names_read, parameters_of, slice_of
 from grader.submission.vocabulary import Vocabulary, first_breach, kit_vocabulary

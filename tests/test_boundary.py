@@ -33,7 +33,7 @@ EDGES = {
     "scope": "",
     "commands": "__version__ errors judge lesson names report results run seal submission warm",
     "lesson": "errors names scope",
-    "intake": "",
+    "intake": "errors",
     "submission": "errors intake lesson names scope",
     "judge": "__version__ errors lesson names results scope seal submission warm wire",
     "results": "errors intake lesson submission",

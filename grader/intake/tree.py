@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -53,6 +54,7 @@ SOURCES = (".py", ".py.txt", ".ipynb")
 _SUFFIXES = (*SOURCES, *(suffix for suffix in (*ARCHIVES, *PACKED) if suffix.count(".") > 1))
 
 
+@lru_cache(maxsize=1 << 16)
 def suffix_of(name: str) -> str:
     """`.py`, `.tar.gz`: what says the format, in lower case."""
     lower = name.lower()

@@ -16,7 +16,7 @@ from pathlib import Path
 from grader.intake.entries import ArchiveError, Entries, Entry
 from grader.intake.tarball import tar_entries
 from grader.intake.tree import ARCHIVES, DEEPEST, Node, is_junk, is_read, junk, leaf, refused, suffix_of, why_not_read
-from grader.intake.workspace import Workspace
+from grader.intake.workspace import Workspace, no_room
 from grader.intake.zipped import zip_entries
 
 MIB = 1 << 20
@@ -46,6 +46,7 @@ class _Budget:
     entries: int
     around: _Budget | None = None
     spent: int = 0
+    too_much: str = "it unpacks to too much"
 
     def spend(self, size: int, entries: int = 0) -> None:
         """Raises ArchiveError once there is nothing left."""
@@ -53,7 +54,7 @@ class _Budget:
         self.entries -= entries
         self.spent += size
         if self.bytes < 0:
-            raise ArchiveError("it unpacks to too much")
+            raise ArchiveError(self.too_much)
         if self.entries < 0:
             raise ArchiveError("it holds too many files")
         if self.around:
@@ -88,7 +89,8 @@ class Unpacker:
         self._caps = caps or Caps()
         self._workspace = workspace
         free = shutil.disk_usage(tempfile.gettempdir()).free
-        self._run = _Budget(min(self._caps.run_bytes, free // 2), self._caps.run_entries)
+        room = min(self._caps.run_bytes, free // 2)
+        self._run = _Budget(room, self._caps.run_entries, too_much=f"there is room for {room // MIB} MiB in all")
 
     def whole_class(self, path: Path, shown: Path) -> Node:
         """An archive that a person named: it may be as large as a run allows, and loses only what does not fit."""
@@ -169,21 +171,37 @@ class Unpacker:
             return f"it unpacks to more than {caps.ratio} times its size, as a zip bomb does"
         if entry.size > most:
             return f"larger than {most // MIB} MiB"
-        assert entry.open is not None
         size = 0
         try:
-            with entry.open() as source, path.open("xb") as target:
-                while chunk := source.read(_CHUNK):
+            with path.open("xb") as target:
+                for chunk in _chunks(entry):
                     size += len(chunk)
                     if size > most:
                         return f"larger than {most // MIB} MiB"
                     budget.spend(len(chunk))
                     target.write(chunk)
-        except ArchiveError:
-            raise
-        except Exception as error:  # the bytes were made by anyone: whatever the format's reader says costs one entry
-            return f"it cannot be unpacked: {error}"
+        except _EntryError as problem:
+            return f"it cannot be unpacked: {problem}"
+        except OSError as error:
+            raise no_room(error) from None
         return ""
+
+
+class _EntryError(Exception):
+    """One entry that cannot be read."""
+
+
+def _chunks(entry: Entry) -> Iterator[bytes]:
+    """The bytes of an entry. Raises _EntryError, whatever the format's reader says: anyone may have made them."""
+    assert entry.open is not None
+    try:
+        with entry.open() as source:
+            while chunk := source.read(_CHUNK):
+                yield chunk
+    except ArchiveError:
+        raise
+    except Exception as error:
+        raise _EntryError(f"{error}" or type(error).__name__) from None
 
 
 def _entries(path: Path, budget: _Budget) -> Entries:

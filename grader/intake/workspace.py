@@ -8,7 +8,10 @@ import os
 import shutil
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
+
+from grader.errors import KIT_FAULT, KitError
 
 _PREFIX = "backprop-kit-"
 _YOUNG = 60.0  # seconds in which a folder may not have its lock yet
@@ -25,19 +28,26 @@ class Workspace:
     def __init__(self) -> None:
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._lock = -1
-        self._count = 0
+        self._named: Counter[str] = Counter()
 
     def place(self, name: str) -> Path:
-        """A path for a new file of that name, in a folder of its own: no name can meet another."""
+        """A path for a new file of that name. The second file of a name goes to a second folder, and so on."""
+        short = _short(name)
+        self._named[short.casefold()] += 1
+        try:
+            folder = Path(self._made().name) / str(self._named[short.casefold()])
+            folder.mkdir(exist_ok=True)
+        except OSError as error:
+            raise no_room(error) from None
+        return folder / short
+
+    def _made(self) -> tempfile.TemporaryDirectory[str]:
         if self._folder is None:
             remove_left_behind()
             self._folder = tempfile.TemporaryDirectory(prefix=_PREFIX, ignore_cleanup_errors=True)
             self._lock = os.open(self._folder.name, os.O_RDONLY)
             fcntl.flock(self._lock, fcntl.LOCK_EX)
-        self._count += 1
-        folder = Path(self._folder.name) / str(self._count)
-        folder.mkdir()
-        return folder / _short(name)
+        return self._folder
 
     def close(self) -> None:
         """Removes the folder and all that was unpacked."""
@@ -45,6 +55,15 @@ class Workspace:
             self._folder.cleanup()
             os.close(self._lock)
             self._folder = None
+
+
+def no_room(error: OSError) -> KitError:
+    """The machine cannot hold what is unpacked: no student's fault, so it ends the run."""
+    return KitError(
+        f"archives cannot be unpacked into {tempfile.gettempdir()}: {error.strerror}",
+        mend="make room there, or name another folder with TMPDIR=",
+        exit_code=KIT_FAULT,
+    )
 
 
 def remove_left_behind() -> None:

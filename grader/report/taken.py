@@ -17,8 +17,9 @@ _NAMES = {"canvas": "Canvas", "moodle": "Moodle", "gradescope": "Gradescope", "n
 
 def show_taken(console: Console, found: Found) -> None:
     """A line of counts: of what kind the submissions are, and which system named them."""
-    kinds = _counted(Counter(_kind(submission) for submission in found.submissions))
-    console.print(f"taken for submissions: {kinds}{_systems(found.submissions)}")
+    kinds = Counter(_kind(submission) for submission in found.submissions)
+    said = ", ".join(f"{count} with {kind}" for kind, count in kinds.most_common())
+    console.print(f"taken for submissions: {said}{_systems(found.submissions)}")
 
 
 def show_not_taken(console: Console, found: Found, where: str = "") -> None:
@@ -86,7 +87,7 @@ def _kind(submission: Submission) -> str:
     """What a submission is, in words that can be counted."""
     notebooks = [path for path in submission.lone_files if path.suffix.lower() == ".ipynb"]
     if submission.files:
-        return "the lesson's files and a notebook" if submission.lone_files else "the lesson's files"
+        return "the lesson's files and more" if submission.lone_files else "the lesson's files"
     if notebooks:
         return "one notebook" if len(submission.lone_files) == 1 else "several notebooks"
     if submission.lone_files:

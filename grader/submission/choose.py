@@ -106,7 +106,7 @@ def _choose_one(choice: Choice, exercise: Exercise, candidates: list[_Candidate]
         chosen = next((c for c in ranked if _is_filled(_path(c.item), exercise)), chosen)
     choice.files[exercise.name] = _path(chosen.item)
     item = chosen.item
-    if chosen.meant.distance != EXACT or chosen.meant.number or item.depth > choice.top:
+    if chosen.meant.distance != EXACT or item.depth > choice.top:
         choice.notes.append(f"{_where(item)} was taken for {exercise.file}")
     for other in ranked:
         if other is not chosen:

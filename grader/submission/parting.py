@@ -42,7 +42,7 @@ def whole(folder: Node) -> Claim:
 
 def is_one_submission(folder: Node, lesson: Lesson) -> bool:
     """Whether a folder is one student's: it holds files with the lesson's names, or one source that is no class."""
-    sources = _sources(folder)
+    sources = _sources(folder.children)
     names = names_of(lesson)
     found = [match for node in sources if (match := meant(node.stem, names))]
     if any(match.distance <= COPY for match in found):
@@ -95,16 +95,15 @@ class Parting:
         if len(children) == len(folder.children) and is_one_submission(folder, self._lesson):
             self.claims.append(whole(folder))
             return
-        sources = [child for child in children if child in _sources(folder)]
-        owned = _owners(sources, self._lesson)
+        owned = _owners(_sources(children), self._lesson)
         for owner, nodes in owned.items():
             self.claims.append(Claim(owner, nodes[0].shown, [Item(node, node.name) for node in nodes]))
-        rest = [child for child in children if not any(child in nodes for nodes in owned.values())]
+        rest = _without(children, [node for nodes in owned.values() for node in nodes])
         folders = [child for child in rest if child.kind == "folder"]
         inner = trusted and all(_is_download(child) for child in folders if _holds_sources(child))
         twins = _twins(folders)
         for child in rest:
-            if child in twins:
+            if id(child) in twins:
                 self.claims.append(whole(child))
             elif child.is_archive:
                 self._look_into_archive(child, inner)
@@ -139,7 +138,7 @@ class Parting:
             identity = known.get(folder.name) or Identity("gradescope", gradescope_id(folder.name))
             name = identity.display_name or folder.name
             self.claims.append(Claim(name, folder.shown, list(items_of(folder)), identity))
-        return [child for child in children if child not in folders and child is not listed]
+        return _without(children, [*folders, *([listed] if listed else [])])
 
     def _take_nbgrader(self, folder: Node, children: list[Node]) -> list[Node]:
         """Takes <student>/<assignment> where the folder is nbgrader's `submitted`; what is left."""
@@ -156,20 +155,20 @@ class Parting:
                 beside = []
             if not assignments:
                 self.claims.append(Claim(student.name, student.shown, list(items_of(student)), identity))
-        return [child for child in children if child not in students]
+        return _without(children, students)
 
     def _take_uploads(self, children: list[Node]) -> list[Node]:
         """Takes what bears the names of Canvas or Moodle, a student at a time; what is left."""
         uploads = [(child, upload) for child in children if (upload := _upload(child))]
-        named = sum(1 for child in children if child.is_source and _is_exact(child, self._lesson))
+        files = {exercise.file for exercise in self._lesson.exercises}
+        named = sum(1 for child in children if child.name.lower() in files)
         if sum(1 for child, _ in uploads if _may_hold_answers(child)) <= named:
             return children
         by_student: dict[tuple[str, str, str], list[tuple[Node, Upload]]] = {}
         for child, upload in uploads:
             by_student.setdefault(upload.identity.key, []).append((child, upload))
         self.claims += [_claim_of(owned) for owned in by_student.values()]
-        taken = {id(child) for child, _ in uploads}
-        return [child for child in children if id(child) not in taken]
+        return _without(children, [child for child, _ in uploads])
 
 
 def _claim_of(owned: Sequence[tuple[Node, Upload]]) -> Claim:
@@ -230,19 +229,14 @@ def _may_hold_answers(node: Node) -> bool:
     return node.is_source or node.kind in ("folder", "refused", "unreadable")
 
 
-def _is_exact(node: Node, lesson: Lesson) -> bool:
-    match = meant(node.stem, names_of(lesson))
-    return bool(match and match.distance <= COPY)
-
-
 def _is_nbgraders(folder: Node) -> bool:
     """`submitted` with folders in folders, and no source on the way."""
     students = [child for child in folder.children if child.kind == "folder"]
     return (
         folder.name == _NBGRADER
-        and not _sources(folder)
+        and not _sources(folder.children)
         and bool(students)
-        and not any(_sources(student) for student in students)
+        and not any(_sources(student.children) for student in students)
     )
 
 
@@ -255,16 +249,24 @@ def _is_download(folder: Node) -> bool:
         if (upload and _may_hold_answers(child)) or (child.kind == "folder" and gradescope_id(child.name)):
             return True
     folders = [child for child in folder.children if child.kind == "folder"]
-    return len(folders) == 1 and not _sources(folder) and _is_download(folders[0])
+    return len(folders) == 1 and not _sources(folder.children) and _is_download(folders[0])
 
 
-def _sources(folder: Node) -> list[Node]:
-    """The files in a folder that may be answers."""
-    return [child for child in folder.children if child.is_source and child.name.lower() not in GIVEN]
+def _without(nodes: Iterable[Node], taken: Iterable[Node]) -> list[Node]:
+    """By identity: comparing trees is slow, and names may stand twice."""
+    gone = {id(node) for node in taken}
+    return [node for node in nodes if id(node) not in gone]
+
+
+def _sources(nodes: Iterable[Node]) -> list[Node]:
+    """The files among them that may be answers."""
+    return [child for child in nodes if child.is_source and child.name.lower() not in GIVEN]
 
 
 def _holds_sources(folder: Node) -> bool:
-    return bool(_sources(folder)) or any(_holds_sources(child) for child in folder.children if child.kind == "folder")
+    return bool(_sources(folder.children)) or any(
+        _holds_sources(child) for child in folder.children if child.kind == "folder"
+    )
 
 
 def _owners(sources: Sequence[Node], lesson: Lesson) -> dict[str, list[Node]]:
@@ -284,15 +286,11 @@ def _owners(sources: Sequence[Node], lesson: Lesson) -> dict[str, list[Node]]:
     return behind if len(behind) > 1 and max(answered.values()) > 1 else {}
 
 
-def _twins(folders: Sequence[Node]) -> list[Node]:
-    """Folders beside each other that hold several sources of the same names: each is one student's."""
-    names = {id(folder): {node.name.lower() for node in _sources(folder)} for folder in folders}
+def _twins(folders: Sequence[Node]) -> set[int]:
+    """The ids of folders beside each other that hold several sources of the same names: each is one student's."""
+    names = {id(folder): {node.name.lower() for node in _sources(folder.children)} for folder in folders}
     count = Counter(name for inside in names.values() for name in inside)
-    return [
-        folder
-        for folder in folders
-        if len(names[id(folder)]) > 1 and any(count[name] > 1 for name in names[id(folder)])
-    ]
+    return {twin for twin, inside in names.items() if len(inside) > 1 and any(count[name] > 1 for name in inside)}
 
 
 def _are_parts(claims: Sequence[Claim], lesson: Lesson) -> bool:

@@ -13,8 +13,8 @@ from grader.intake.names import gradescope_id
 
 FILE = "submission_metadata.yml"
 _MAX_BYTES = 64 << 20
-# All scalars as text, no tags: nothing is built but text, lists and mappings, and the id 007 stays 007.
-_Loader: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
+_DEEPEST = 50  # lists in lists; libyaml's own loader runs out of its stack, and the process with it
+_Parser: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 
 
 def read_metadata(path: Path) -> dict[str, Identity]:
@@ -22,14 +22,37 @@ def read_metadata(path: Path) -> dict[str, Identity]:
     try:
         if path.stat().st_size > _MAX_BYTES:
             raise ValueError(f"it is larger than {_MAX_BYTES >> 20} MiB")
-        raw = yaml.load(path.read_bytes(), _Loader)
-    except (yaml.YAMLError, UnicodeError, RecursionError):
+        raw = _document(yaml.parse(path.read_bytes(), _Parser))
+    except (yaml.YAMLError, UnicodeError, StopIteration):
         raise ValueError("it is no YAML") from None
     except OSError as error:
         raise ValueError(f"it cannot be read: {error.strerror}") from None
     if not isinstance(raw, dict):
         raise ValueError("it names no submissions")
     return {folder: _identity(folder, entry) for folder, entry in raw.items() if gradescope_id(str(folder))}
+
+
+def _document(events: Iterator[yaml.Event]) -> Any:
+    """Text, lists and mappings, and nothing else: no tags, no aliases; the id 007 stays 007."""
+    event = next(events)
+    while isinstance(event, yaml.StreamStartEvent | yaml.DocumentStartEvent):
+        event = next(events)
+    return _value(event, events, 0)
+
+
+def _value(event: yaml.Event, events: Iterator[yaml.Event], depth: int) -> Any:
+    if depth > _DEEPEST:
+        raise ValueError("it is nested too deeply")
+    if isinstance(event, yaml.ScalarEvent):
+        return event.value
+    values: list[Any] = []
+    if isinstance(event, yaml.SequenceStartEvent | yaml.MappingStartEvent):
+        while not isinstance(inner := next(events), yaml.SequenceEndEvent | yaml.MappingEndEvent):
+            values.append(_value(inner, events, depth + 1))
+    if isinstance(event, yaml.MappingStartEvent):
+        pairs = zip(values[::2], values[1::2], strict=True)
+        return {key: value for key, value in pairs if isinstance(key, str)}
+    return values
 
 
 def _identity(folder: str, entry: Any) -> Identity:

@@ -20,7 +20,7 @@ PACKED = (".rar", ".7z", ".tar.xz", ".txz", ".gz", ".bz2", ".xz", ".zst")  # arc
 LINK = "a link"
 
 Kind = Literal["file", "folder", "other", "junk", "refused", "unreadable"]
-Unpack = Callable[[Path, Path], "Node"]  # an archive's file, and how a person calls it
+Unpack = Callable[[Path, int], "Node"]  # an archive's file, and how many archives lie in its folder
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def refused(name: str, shown: Path, why: str) -> Node:
     return Node(name, shown, "refused", why=why)
 
 
-def read_tree(path: Path, unpack: Unpack | None = None, depth: int = 0) -> Node:
+def read_tree(path: Path, unpack: Unpack | None = None, depth: int = 0, archives: int = 1) -> Node:
     """The file or folder at `path`, which may be a link itself. Without `unpack`, archives are files nobody reads."""
     name = _name(path)
     if path.is_dir():
@@ -109,11 +109,12 @@ def read_tree(path: Path, unpack: Unpack | None = None, depth: int = 0) -> Node:
             return junk(name, path)
         return Node(name, path, "folder", path, tuple(_children(entries, unpack, depth)))
     if unpack and suffix_of(name) in ARCHIVES:
-        return unpack(path, path)
+        return unpack(path, archives)
     return leaf(name, path, path)
 
 
 def _children(entries: list[Path], unpack: Unpack | None, depth: int) -> Iterator[Node]:
+    archives = sum(suffix_of(entry.name) in ARCHIVES for entry in entries)
     for entry in entries:
         if is_junk(entry.name):
             yield junk(entry.name, entry)
@@ -122,7 +123,7 @@ def _children(entries: list[Path], unpack: Unpack | None, depth: int) -> Iterato
         elif entry.is_dir() and depth >= DEEPEST:
             yield refused(entry.name, entry, "a folder nested too deeply")
         elif entry.is_dir() or entry.is_file():
-            yield read_tree(entry, unpack, depth + 1)
+            yield read_tree(entry, unpack, depth + 1, archives)
         else:
             yield refused(entry.name, entry, "no plain file")
 

@@ -35,7 +35,7 @@ class Caps:
     run_entries: int = 500_000
     ratio: int = 200  # text is packed to a tenth, pictures not at all
     small: int = 10 * MIB  # below it, any ratio is harmless
-    depth: int = 3  # archives within archives
+    depth: int = 5  # archives within archives
 
 
 @dataclass
@@ -46,6 +46,7 @@ class _Budget:
     entries: int
     around: _Budget | None = None
     spent: int = 0
+    counted: int = 0
     too_much: str = "it unpacks to too much"
 
     def spend(self, size: int, entries: int = 0) -> None:
@@ -53,6 +54,7 @@ class _Budget:
         self.bytes -= size
         self.entries -= entries
         self.spent += size
+        self.counted += entries
         if self.bytes < 0:
             raise ArchiveError(self.too_much)
         if self.entries < 0:
@@ -65,11 +67,13 @@ class _Budget:
         return self.bytes < 0 or self.entries < 0
 
     def refund(self) -> None:
-        """Gives the bytes back to all around: what was unpacked is removed."""
+        """Gives all back to those around: what was unpacked is removed."""
         around = self.around
         while around:
             around.bytes += self.spent
             around.spent -= self.spent
+            around.entries += self.counted
+            around.counted -= self.counted
             around = around.around
 
 
@@ -92,16 +96,19 @@ class Unpacker:
         room = min(self._caps.run_bytes, free // 2)
         self._run = _Budget(room, self._caps.run_entries, too_much=f"there is room for {room // MIB} MiB in all")
 
-    def whole_class(self, path: Path, shown: Path) -> Node:
+    def whole_class(self, path: Path) -> Node:
         """An archive that a person named: it may be as large as a run allows, and loses only what does not fit."""
-        return self._unpacked(path, shown, self._run, 1)
+        return self._unpacked(path, path, self._run, 1)
 
-    def one_of_many(self, path: Path, shown: Path) -> Node:
-        """An archive that lies among others: refused as a whole where it is too much for one student."""
-        return self._unpacked(path, shown, self._share(self._run), 1)
+    def one_of(self, path: Path, archives: int) -> Node:
+        """One of so many archives in a folder: refused as a whole where it takes too much from the others."""
+        return self._unpacked(path, path, self._share(self._run, 2 * archives), 1)
 
-    def _share(self, around: _Budget) -> _Budget:
-        return _Budget(self._caps.archive_bytes, self._caps.entries, around)
+    def _share(self, around: _Budget, shares: int = 0) -> _Budget:
+        """What one student may take; more where there are few that share."""
+        caps = self._caps
+        size, entries = (around.bytes // shares, around.entries // shares) if shares else (0, 0)
+        return _Budget(max(caps.archive_bytes, size), max(caps.entries, entries), around)
 
     def _unpacked(self, path: Path, shown: Path, budget: _Budget, depth: int) -> Node:
         top = _Folder()

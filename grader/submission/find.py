@@ -81,8 +81,8 @@ def _tree(path: Path, unpacker: Unpacker) -> Node:
     if not exists(path):
         raise KitError(f"there is no {path}", mend="give a folder of submissions: make grade SUBMISSIONS=data/class")
     if path.is_file() and suffix_of(path.name) in ARCHIVES:
-        return unpacker.whole_class(path, path)
-    return read_tree(path, unpacker.one_of_many)
+        return unpacker.whole_class(path)
+    return read_tree(path, unpacker.one_of)
 
 
 def _submission(name: str, claim: Claim, lesson: Lesson, not_taken: list[NotTaken]) -> Submission:

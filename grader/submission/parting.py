@@ -270,20 +270,22 @@ def _holds_sources(folder: Node) -> bool:
 
 
 def _owners(sources: Sequence[Node], lesson: Lesson) -> dict[str, list[Node]]:
-    """`ann_ex1_chain.py`, `bob_ex1_chain.py`: several students' files in one folder; {} where it is not so."""
+    """`ann_ex1_chain.py`, `bob_ex1_chain.py`: several students' files in one folder; {} where it is not so.
+
+    It is so if an exercise is answered under several names.
+    """
     found = [(node, match) for node in sources if (match := meant(node.stem, names_of(lesson)))]
-    before: dict[str, list[Node]] = {}
-    behind: dict[str, list[Node]] = {}
-    answered: Counter[tuple[str, str]] = Counter()
-    for node, match in found:
-        if match.before:
-            before.setdefault(match.before, []).append(node)
-        elif match.behind:
-            behind.setdefault(match.behind, []).append(node)
-            answered[match.name, node.name[-3:].lower()] += 1
-    if len(before) > 1:
-        return before
-    return behind if len(behind) > 1 and max(answered.values()) > 1 else {}
+    for side in ("before", "behind"):
+        owned: dict[str, list[Node]] = {}
+        owners: dict[str, set[str]] = {}
+        for node, match in found:
+            owner = match.before if side == "before" else match.behind
+            if owner:
+                owned.setdefault(owner, []).append(node)
+                owners.setdefault(match.name, set()).add(owner)
+        if any(len(names) > 1 for names in owners.values()):
+            return owned
+    return {}
 
 
 def _twins(folders: Sequence[Node]) -> set[int]:

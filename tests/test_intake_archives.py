@@ -20,12 +20,13 @@ from pathlib import Path
 
 import pytest
 
-from grader.errors import KIT_FAULT, KitError
+from grader.errors import KIT_FAULT, STOPPED, KitError
 from grader.intake.unpack import MIB, Caps
 from grader.intake.workspace import Workspace, remove_left_behind
 from grader.lesson import Lesson
 from grader.submission.find import find_submissions
 from tests.support import ROOT, run_grader
+from tests.test_cli import interrupted
 from tests.test_intake import EX1, EX2, EX3, FILLED, Files, X, plant, taken, zipped
 
 SMALL = Caps(
@@ -382,4 +383,14 @@ def test_a_class_in_a_zip_is_graded_by_the_command_line(scratch: Path, tmp_path:
     assert {
         p.parent.name: p.read_text(encoding="utf-8") for p in tmp_path.glob("out/submissions/*/results.json")
     } == results
+    assert list(scratch.iterdir()) == []
+
+
+def test_ctrl_c_leaves_nothing_behind(scratch: Path, tmp_path: Path) -> None:
+    solution = (ROOT / "solutions" / "mlp" / EX1).read_text(encoding="utf-8")
+    (tmp_path / "all.zip").write_bytes(zipped({f"s{n}/{EX1}": solution for n in range(30)}))
+    when = tmp_path / "out" / ".grader" / "results"
+    code, output = interrupted(("grade", tmp_path / "all.zip", "--out", tmp_path / "out", "--jobs", "1"), when)
+    assert code == STOPPED, output
+    assert "Traceback" not in output
     assert list(scratch.iterdir()) == []

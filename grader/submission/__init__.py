@@ -1,6 +1,9 @@
 """A student's files -> one answer a step, as source text. Nothing here runs it.
 
-find        paths -> submissions (folders and lone files)
+find        paths -> submissions
+parting     a tree of files -> which of them are whose
+choose      one student's files -> which are read for what
+model       what these three give
 program     one file -> its top-level statements; a broken part costs only itself
 slicing     the part of a program that one answer reaches
 vocabulary  what that part may use; forms, receivers and taken are its fine print

@@ -262,6 +262,30 @@ TREES = (
         {"ann": "1", "bob": "1 2"},
     ),
     Tree(
+        "Moodle: the newest of two zips",
+        {
+            f"{JANE}hw.zip": {EX1: X},
+            f"{JANE}hw (1).zip": {EX2: X},
+            f"{JOHN}part-1.zip": {EX1: X},
+            f"{JOHN}part-2.zip": {EX2: X},
+        },
+        {JANE: "2", JOHN: "1 2"},
+    ),
+    Tree(
+        "a zip of the whole kit: the exercises alone",
+        {
+            "ann.zip": {f"kit/exercises/mlp/{EX1}": X, f"kit/solutions/mlp/{EX2}": X, f"kit/data/class/s01/{EX3}": X},
+            f"bob/exercises/mlp/{EX1}": X,
+            f"bob/solutions/mlp/{EX2}": X,
+        },
+        {"ann": "1", "bob": "1"},
+    ),
+    Tree(
+        "Canvas: a zip of the whole kit, an answer not filled in",
+        {"d_12_34_hw.zip": {f"exercises/mlp/{EX1}": STUB, f"solutions/mlp/{EX1}": FILLED}, f"r_13_35_{EX1}": X},
+        {"d_12": "1", "r_13": "1"},
+    ),
+    Tree(
         "an environment is not looked into",
         {f"ann/{EX1}": X, "ann/env/pyvenv.cfg": X, f"ann/env/lib/{EX2}": X},
         {"ann": "1"},
@@ -289,7 +313,8 @@ def test_every_file_stands_in_the_list(tree: Tree, tmp_path: Path, lesson: Lesso
     with find_submissions([plant(tmp_path / "root", tree.files)], lesson) as found:
         text = listing(found)
     for name in _leaves(tree.files):
-        assert Path(name).name in text or "pyvenv.cfg" in str(tree.files) or name.endswith("metadata.yml"), text
+        is_within = "pyvenv.cfg" in str(tree.files) or "solutions" in name or "data/class" in name
+        assert Path(name).name in text or is_within or name.endswith("metadata.yml"), text
 
 
 def _leaves(files: Files) -> list[str]:
@@ -515,4 +540,14 @@ def test_what_lies_in_an_archive_is_shown_below_its_name(tmp_path: Path, lesson:
         assert [entry.path for entry in found.not_taken] == [root / "all.zip" / "ann" / "in.zip" / "a" / "plot.png"]
         assert [submission.path for submission in found.submissions] == [
             root / "all.zip" / who for who in ("ann", "bob")
+        ]
+
+
+def test_of_a_whole_kit_a_solution_never_counts_for_an_answer(tmp_path: Path, lesson: Lesson) -> None:
+    files: Files = {f"exercises/mlp/{EX1}": STUB, f"solutions/mlp/{EX1}": FILLED}
+    submission = submission_at(plant(tmp_path / "kit", files), lesson)
+    assert submission.files == {"ex1_chain": tmp_path / "kit" / "exercises" / "mlp" / EX1}
+    with find_submissions([tmp_path / "kit"], lesson) as found:
+        assert [(entry.path.name, entry.why) for entry in found.not_taken] == [
+            ("solutions", "of the kit, and not its exercises")
         ]

@@ -13,6 +13,7 @@ from grader.submission.answers import callables, is_stub
 from grader.submission.program import Program, Unreadable, read_program
 
 GIVEN = ("forward.py", "lesson.toml", "train.py")
+EXERCISES = "exercises"
 _MOST_LOOKED_AT = 20  # files of other names whose text is looked at
 
 
@@ -54,14 +55,29 @@ class _Candidate:
         return (-self.item.order, self.item.depth, self.meant.distance, -self.meant.number, self.item.name)
 
 
-def items_of(node: Node, depth: int = 0, order: int = 0) -> Iterator[Item]:
-    """Every file below a folder, and the folder itself where it is none."""
-    if node.kind == "folder":
-        number = original_of(node.stem).number if node.is_archive else 0  # hw-1.zip is newer than hw.zip
-        for child in node.children:
-            yield from items_of(child, depth + (child.kind == "folder"), order or number)
-    else:
+def items_of(node: Node, lesson: Lesson, depth: int = 0, order: int = 0) -> Iterator[Item]:
+    """Every file below a folder, and the folder itself where it is none. Of a whole kit, the exercises alone."""
+    if node.kind != "folder":
         yield Item(node, node.name, depth, order)
+        return
+    number = original_of(node.stem).number if node.is_archive else 0  # hw-1.zip is newer than hw.zip
+    answers = kits_exercises(node, lesson)
+    if answers:
+        yield from items_of(answers, lesson, depth + 2, order or number)
+    for child in node.children:
+        if answers and child.name != EXERCISES:
+            yield Item(
+                Node(child.name, child.shown, "other", why="of the kit, and not its exercises"), child.name, depth
+            )
+        elif not answers:
+            yield from items_of(child, lesson, depth + (child.kind == "folder"), order or number)
+
+
+def kits_exercises(folder: Node, lesson: Lesson) -> Node | None:
+    """The folder of the lesson's exercises, where `folder` is a copy of the whole kit, solutions and tests and all."""
+    inner = next((child for child in folder.children if child.name == EXERCISES and child.kind == "folder"), None)
+    named = [child for child in inner.children if child.name == lesson.name] if inner else []
+    return named[0] if named and named[0].kind == "folder" else None
 
 
 def choose(items: Sequence[Item], lesson: Lesson) -> Choice:

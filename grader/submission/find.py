@@ -65,7 +65,7 @@ def submission_at(path: Path, lesson: Lesson) -> Submission:
         if not is_one_submission(tree, lesson):
             names = ", ".join(exercise.file for exercise in lesson.exercises)
             raise KitError(f"{path} holds none of {names}", mend="give the folder that holds your answers")
-        claim = whole(tree)
+        claim = whole(tree, lesson)
     return _submission(claim.name, claim, lesson, [])
 
 

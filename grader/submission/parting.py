@@ -17,7 +17,7 @@ from grader.intake.identity import Identity
 from grader.intake.names import COPY, Upload, gradescope_id, meant, original_of, upload_of
 from grader.intake.tree import Node
 from grader.lesson import Lesson
-from grader.submission.choose import GIVEN, Item, items_of, names_of
+from grader.submission.choose import GIVEN, Item, items_of, kits_exercises, names_of
 from grader.submission.model import NotTaken
 
 _NBGRADER = "submitted"
@@ -35,13 +35,15 @@ class Claim:
     older: list[tuple[Node, str]] = field(default_factory=list)  # uploads that a newer one replaced
 
 
-def whole(folder: Node) -> Claim:
+def whole(folder: Node, lesson: Lesson) -> Claim:
     """A folder, or an archive, with all that is in it."""
-    return Claim(folder.stem, folder.shown, list(items_of(folder)))
+    return Claim(folder.stem, folder.shown, list(items_of(folder, lesson)))
 
 
 def is_one_submission(folder: Node, lesson: Lesson) -> bool:
     """Whether a folder is one student's: it holds files with the lesson's names, or one source that is no class."""
+    if kits_exercises(folder, lesson):
+        return True
     sources = _sources(folder.children)
     names = names_of(lesson)
     found = [match for node in sources if (match := meant(node.stem, names))]
@@ -93,7 +95,7 @@ class Parting:
             children = self._take_nbgrader(folder, children)
             children = self._take_uploads(children)
         if len(children) == len(folder.children) and is_one_submission(folder, self._lesson):
-            self.claims.append(whole(folder))
+            self.claims.append(whole(folder, self._lesson))
             return
         owned = _owners(_sources(children), self._lesson)
         for owner, nodes in owned.items():
@@ -104,7 +106,7 @@ class Parting:
         twins = _twins(folders)
         for child in rest:
             if id(child) in twins:
-                self.claims.append(whole(child))
+                self.claims.append(whole(child, self._lesson))
             elif child.is_archive:
                 self._look_into_archive(child, inner)
             else:
@@ -118,7 +120,7 @@ class Parting:
         if any(claim.identity for claim in inside):
             return
         if len(inside) > 1 and _are_parts(inside, self._lesson):
-            self.claims[before:] = [whole(archive)]
+            self.claims[before:] = [whole(archive, self._lesson)]
         elif len(inside) == 1:
             self.claims[before:] = [replace(inside[0], name=archive.stem)]
 
@@ -137,7 +139,7 @@ class Parting:
         for folder in folders:
             identity = known.get(folder.name) or Identity("gradescope", gradescope_id(folder.name))
             name = identity.display_name or folder.name
-            self.claims.append(Claim(name, folder.shown, list(items_of(folder)), identity))
+            self.claims.append(Claim(name, folder.shown, list(items_of(folder, self._lesson)), identity))
         return _without(children, [*folders, *([listed] if listed else [])])
 
     def _take_nbgrader(self, folder: Node, children: list[Node]) -> list[Node]:
@@ -151,10 +153,12 @@ class Parting:
             identity = Identity("nbgrader", student.name)
             for assignment in assignments:
                 name = student.name if len(assignments) == 1 else f"{student.name} {assignment.name}"
-                self.claims.append(Claim(name, assignment.shown, [*items_of(assignment), *beside], identity))
+                self.claims.append(
+                    Claim(name, assignment.shown, [*items_of(assignment, self._lesson), *beside], identity)
+                )
                 beside = []
             if not assignments:
-                self.claims.append(Claim(student.name, student.shown, list(items_of(student)), identity))
+                self.claims.append(Claim(student.name, student.shown, list(items_of(student, self._lesson)), identity))
         return _without(children, students)
 
     def _take_uploads(self, children: list[Node]) -> list[Node]:
@@ -167,11 +171,11 @@ class Parting:
         by_student: dict[tuple[str, str, str], list[tuple[Node, Upload]]] = {}
         for child, upload in uploads:
             by_student.setdefault(upload.identity.key, []).append((child, upload))
-        self.claims += [_claim_of(owned) for owned in by_student.values()]
+        self.claims += [_claim_of(owned, self._lesson) for owned in by_student.values()]
         return _without(children, [child for child, _ in uploads])
 
 
-def _claim_of(owned: Sequence[tuple[Node, Upload]]) -> Claim:
+def _claim_of(owned: Sequence[tuple[Node, Upload]], lesson: Lesson) -> Claim:
     """All uploads of one student. Of archives that were uploaded again, the newest that can be read."""
     first, upload = owned[0]
     attachments = {number for _, other in owned for number in other.identity.attachment_ids}
@@ -183,34 +187,38 @@ def _claim_of(owned: Sequence[tuple[Node, Upload]]) -> Claim:
     claim = Claim(upload.owner, first.shown, [], identity)
     newest = _newest_archives(owned)
     for node, other in owned:
-        family = _family(other)
-        if other.display and family in newest and _is_archive(node) and newest[family][0] is not node:
-            counts = newest[family][1].display
-            claim.notes.append(f"{other.display} was not read: {counts} {_why_newer(other, newest[family][1])}")
-            claim.older.append((node, f"{counts} counts"))
+        counts = newest.get(id(node), other)
+        if counts is not other:
+            why = "is newer" if _age(other) < _age(counts) else "is the newest that can be unpacked"
+            claim.notes.append(f"{other.display} was not read: {counts.display} {why}")
+            claim.older.append((node, f"{counts.display} {why}"))
         elif node.kind == "folder":
-            claim.items += items_of(node, depth=bool(other.display), order=other.order)
+            claim.items += items_of(node, lesson, depth=bool(other.display), order=other.order)
         else:
             claim.items.append(Item(node, other.display or node.name, order=other.order))
     return claim
 
 
-def _why_newer(other: Upload, counts: Upload) -> str:
-    return "is newer" if other.order <= counts.order else "is the newest that can be unpacked"
+def _newest_archives(owned: Sequence[tuple[Node, Upload]]) -> dict[int, Upload]:
+    """For the id of each archive, the upload that counts: of hw.zip and hw-1.zip the newest that can be read."""
+    archives = [(node, upload) for node, upload in owned if upload.display and _is_archive(node)]
+    present = {upload.display.lower() for _, upload in archives}
+    newest: dict[str, Upload] = {}
+    for _, upload in sorted(archives, key=lambda pair: (pair[0].kind == "folder", _age(pair[1]))):
+        newest[_family(upload, present)] = upload
+    return {id(node): newest[_family(upload, present)] for node, upload in archives}
 
 
-def _newest_archives(owned: Iterable[tuple[Node, Upload]]) -> dict[str, tuple[Node, Upload]]:
-    newest: dict[str, tuple[Node, Upload]] = {}
-    for node, upload in sorted(owned, key=lambda pair: (pair[0].kind == "folder", pair[1].order)):
-        if _is_archive(node):
-            newest[_family(upload)] = (node, upload)
-    return newest
-
-
-def _family(upload: Upload) -> str:
-    """The name that uploads of one file share: hw.zip, hw-1.zip."""
+def _family(upload: Upload, present: set[str]) -> str:
+    """The name that uploads of one file share: the number is taken off where the file without one is there, too."""
     stem, dot, suffix = upload.display.lower().partition(".")
-    return f"{original_of(stem).stem}{dot}{suffix}"
+    original = f"{original_of(stem).stem}{dot}{suffix}"
+    return original if original in present else upload.display.lower()
+
+
+def _age(upload: Upload) -> tuple[int, int]:
+    """Larger is newer."""
+    return upload.order, original_of(upload.display.partition(".")[0]).number
 
 
 def _is_archive(node: Node) -> bool:

@@ -544,10 +544,21 @@ def test_what_lies_in_an_archive_is_shown_below_its_name(tmp_path: Path, lesson:
 
 
 def test_of_a_whole_kit_a_solution_never_counts_for_an_answer(tmp_path: Path, lesson: Lesson) -> None:
-    files: Files = {f"exercises/mlp/{EX1}": STUB, f"solutions/mlp/{EX1}": FILLED}
+    files: Files = {f"exercises/mlp/{EX1}": STUB, f"solutions/mlp/{EX1}": FILLED, f"exercises/other/{EX1}": FILLED}
     submission = submission_at(plant(tmp_path / "kit", files), lesson)
     assert submission.files == {"ex1_chain": tmp_path / "kit" / "exercises" / "mlp" / EX1}
     with find_submissions([tmp_path / "kit"], lesson) as found:
         assert [(entry.path.name, entry.why) for entry in found.not_taken] == [
-            ("solutions", "of the kit, and not its exercises")
+            ("solutions", "of the kit, and not its exercises"),
+            ("other", "of the kit, and not its exercises"),
         ]
+
+
+def test_a_student_who_handed_in_nothing_that_can_be_read_is_told_why(tmp_path: Path, lesson: Lesson) -> None:
+    files: Files = {"d_12_34_hw.rar": b"Rar!", f"{JANE}/essay.pdf": "%PDF", f"r_13_35_{EX1}": X}
+    with find_submissions([plant(tmp_path / "root", files)], lesson) as found:
+        assert {submission.name: submission.notes for submission in found.submissions} == {
+            JANE: ("nothing in it can be graded: essay.pdf (neither .py nor .ipynb)",),
+            "d_12": ("nothing in it can be graded: hw.rar (a .rar archive; unpack it first)",),
+            "r_13": (),
+        }

@@ -64,13 +64,14 @@ def items_of(node: Node, lesson: Lesson, depth: int = 0, order: int = 0) -> Iter
     answers = kits_exercises(node, lesson)
     if answers:
         yield from items_of(answers, lesson, depth + 2, order or number)
+        inner = [child for folder in node.children if folder.name == EXERCISES for child in folder.children]
+        for child in [*(child for child in node.children if child.name != EXERCISES), *inner]:
+            if child is not answers:
+                beside = Node(child.name, child.shown, "other", why="of the kit, and not its exercises")
+                yield Item(beside, child.name, depth)
+        return
     for child in node.children:
-        if answers and child.name != EXERCISES:
-            yield Item(
-                Node(child.name, child.shown, "other", why="of the kit, and not its exercises"), child.name, depth
-            )
-        elif not answers:
-            yield from items_of(child, lesson, depth + (child.kind == "folder"), order or number)
+        yield from items_of(child, lesson, depth + (child.kind == "folder"), order or number)
 
 
 def kits_exercises(folder: Node, lesson: Lesson) -> Node | None:

@@ -97,9 +97,9 @@ def _submission(name: str, claim: Claim, lesson: Lesson, not_taken: list[NotTake
 
 
 def _nothing(items: Sequence[Item]) -> str:
-    names = sorted({item.name for item in items if item.node.kind != "junk"})
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return f"nothing in it can be graded: {', '.join(names[:3]) or 'it is empty'}{more}"
+    files = [f"{item.name} ({item.node.why})" for item in items if item.node.kind != "junk"]
+    more = f" and {len(files) - 3} more" if len(files) > 3 else ""
+    return f"nothing in it can be graded: {', '.join(files[:3]) or 'it is empty'}{more}"
 
 
 def _distinct(claims: Iterable[Claim]) -> Iterator[tuple[str, Claim]]:

@@ -4,25 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-
-import yaml
+from typing import TYPE_CHECKING, Any
 
 from grader.intake.identity import Identity
 from grader.intake.names import gradescope_id
 
+if TYPE_CHECKING:
+    import yaml
+
 FILE = "submission_metadata.yml"
 _MAX_BYTES = 64 << 20
 _DEEPEST = 50  # lists in lists; libyaml's own loader runs out of its stack, and the process with it
-_Parser: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 
 
 def read_metadata(path: Path) -> dict[str, Identity]:
     """Folder name -> identity. Raises ValueError, with the reason, for a file that is none of Gradescope's."""
+    import yaml  # a fifth of a second that only exports of Gradescope need
+
+    parser: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
     try:
         if path.stat().st_size > _MAX_BYTES:
             raise ValueError(f"it is larger than {_MAX_BYTES >> 20} MiB")
-        raw = _document(yaml.parse(path.read_bytes(), _Parser))
+        raw = _document(yaml.parse(path.read_bytes(), parser))
     except (yaml.YAMLError, UnicodeError, StopIteration):
         raise ValueError("it is no YAML") from None
     except OSError as error:
@@ -34,6 +37,8 @@ def read_metadata(path: Path) -> dict[str, Identity]:
 
 def _document(events: Iterator[yaml.Event]) -> Any:
     """Text, lists and mappings, and nothing else: no tags, no aliases; the id 007 stays 007."""
+    import yaml
+
     event = next(events)
     while isinstance(event, yaml.StreamStartEvent | yaml.DocumentStartEvent):
         event = next(events)
@@ -41,6 +46,8 @@ def _document(events: Iterator[yaml.Event]) -> Any:
 
 
 def _value(event: yaml.Event, events: Iterator[yaml.Event], depth: int) -> Any:
+    import yaml
+
     if depth > _DEEPEST:
         raise ValueError("it is nested too deeply")
     if isinstance(event, yaml.ScalarEvent):

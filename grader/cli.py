@@ -58,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     _lesson_option(check)
 
     grade = commands.add_parser("grade", help="grade every submission under the paths")
-    grade.add_argument("paths", nargs="+", metavar="PATH", help="folders or .py files of submissions")
+    grade.add_argument("paths", nargs="+", metavar="PATH", help="folders, zip archives or files of submissions")
     grade.add_argument("--out", default="grades", metavar="DIR", help="where results go (default: grades)")
     grade.add_argument("--jobs", type=_at_least_one, metavar="N", help="judges at work at once (default: one a core)")
     grade.add_argument(

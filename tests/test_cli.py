@@ -554,7 +554,8 @@ def test_grade_writes_a_class_once_and_again_the_same(small_class: Path, tmp_pat
 
 
 def assert_folder(out: Path) -> None:
-    assert {path.name for path in out.iterdir()} - {".grader"} == {"grades.csv", "index.html", "submissions"}
+    names = {path.name for path in out.iterdir()}
+    assert names - {".grader"} == {"grades.csv", "index.html", "submissions", "taken.txt"}
     folders = list((out / "submissions").iterdir())
     assert len(folders) == len(ALL_NAMES)
     for folder in folders:

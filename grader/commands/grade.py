@@ -17,13 +17,14 @@ from grader.errors import KIT_FAULT, STOPPED, KitError
 from grader.judge.job import Request
 from grader.lesson import Lesson, find_lesson, load_lesson
 from grader.report.pages import class_page, feedback_page
+from grader.report.taken import TAKEN, doubtful, listing, show_not_taken, show_taken
 from grader.report.terminal import make_console, one_line, plain, show_class
 from grader.results.gradebook import gradebook
 from grader.results.model import SubmissionResult
 from grader.results.names import safe_name
 from grader.results.store import RunFolder, as_text, write_atomically
 from grader.run.pool import Fault, Pool
-from grader.submission.find import Found, NotTaken, Submission, find_submissions
+from grader.submission.find import Found, Submission, find_submissions
 from grader.submission.notebook import MAX_NOTEBOOK_BYTES
 from grader.submission.program import MAX_BYTES
 
@@ -47,9 +48,13 @@ def run(options: argparse.Namespace) -> int:
     """0 if every submission was graded, 3 if some could not be, 130 if stopped."""
     console = make_console()
     lesson = load_lesson(find_lesson(options.lesson))
-    found = find_submissions([Path(path) for path in options.paths], lesson)
+    with find_submissions([Path(path) for path in options.paths], lesson) as found:
+        return _run(console, lesson, found, options)
+
+
+def _run(console: Console, lesson: Lesson, found: Found, options: argparse.Namespace) -> int:
     if not found.submissions:
-        _list_not_taken(console, found.not_taken)
+        show_not_taken(console, found)
         raise KitError(
             f"nothing to grade under {', '.join(options.paths)}",
             mend=f"a submission is a folder with {lesson.exercises[0].file} and so on, or one .py file",
@@ -61,6 +66,7 @@ def run(options: argparse.Namespace) -> int:
         if options.require_isolation:
             require(pool.isolation)
         console.print(f"{len(found.submissions)} submissions, lesson {lesson.name}, seed {seed}, {jobs} judges")
+        show_taken(console, found)
         warn(console, pool.isolation)
         return _grade(console, _Class(lesson, found, folder, seed, pool, mends), options.out)
 
@@ -131,6 +137,7 @@ def _requests(job: _Class, todo: Sequence[int]) -> list[Request]:
 
 def _write_submission(job: _Class, submission: Submission, result: SubmissionResult) -> None:
     folder = _folder_of(job, result.submission)
+    result = replace(result, identity=submission.identity)
     write_atomically(folder / "results.json", as_text(result.as_json()))
     write_atomically(folder / "feedback.html", feedback_page(result, job.lesson, _sources(submission)))
 
@@ -140,7 +147,15 @@ def _write_fault(job: _Class, submission: Submission) -> None:
     folder = _folder_of(job, submission.name)
     layers = job.pool.isolation.layers
     result = SubmissionResult(
-        __version__, job.lesson.name, submission.name, job.seed, layers, (), None, (*submission.notes, _UNGRADED)
+        __version__,
+        job.lesson.name,
+        submission.name,
+        job.seed,
+        layers,
+        (),
+        None,
+        (*submission.notes, _UNGRADED),
+        submission.identity,
     )
     write_atomically(folder / "results.json", as_text(result.as_json()))
     (folder / "feedback.html").unlink(missing_ok=True)
@@ -153,7 +168,8 @@ def _write_class(job: _Class, outcomes: dict[int, _Outcome]) -> list[SubmissionR
         for place, outcome in sorted(outcomes.items())
         if isinstance(outcome, Fault)
     ]
-    not_taken = [(entry.path.name, entry.why) for entry in job.found.not_taken]
+    not_taken = [(entry.path.name, entry.why) for entry in doubtful(job.found)]
+    write_atomically(job.folder.folder / TAKEN, listing(job.found))
     write_atomically(job.folder.folder / "grades.csv", gradebook(results, job.lesson))
     write_atomically(job.folder.folder / "index.html", class_page(results, job.lesson, not_taken, faults))
     return results
@@ -188,13 +204,8 @@ def _show(
     for result in results:
         for note in result.notes:
             console.print(f"{one_line(result.submission)}: {plain(note)}", style="yellow")
-    _list_not_taken(console, job.found.not_taken)
+    show_not_taken(console, job.found, f"{out}/{TAKEN}")
     if stopped:
         left = len(job.found.submissions) - len(outcomes)
         console.print(f"stopped with {left} to go; the same command goes on from here", style="bold")
     console.print(f"wrote {out}/grades.csv, {out}/index.html, {out}/submissions/<name>/{{results.json, feedback.html}}")
-
-
-def _list_not_taken(console: Console, entries: Sequence[NotTaken]) -> None:
-    for entry in entries:
-        console.print(f"not taken for a submission: {one_line(str(entry.path))} ({entry.why})", style="yellow")

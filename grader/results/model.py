@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from grader.intake.identity import Identity
+
 SCHEMA = 1
 
 VERDICTS = (
@@ -132,6 +134,7 @@ class SubmissionResult:
     exercises: tuple[ExerciseResult, ...]
     chain_reaches: str | None
     notes: tuple[str, ...]
+    identity: Identity | None = None  # who it is of, as the download says; for gradebooks
 
     @property
     def score(self) -> float:
@@ -164,6 +167,7 @@ class SubmissionResult:
             "max_score": round(self.max_score, 6),
             "chain": {"reaches": self.chain_reaches},
             "notes": list(self.notes),
+            "identity": _finite(asdict(self.identity)) if self.identity else None,
             "exercises": [
                 {
                     "exercise": exercise.exercise,
@@ -186,11 +190,19 @@ def result_from_json(raw: Mapping[str, Any]) -> SubmissionResult:
         isolation=tuple(raw["isolation"]),
         chain_reaches=raw["chain"]["reaches"],
         notes=tuple(raw["notes"]),
+        identity=_identity_from_json(raw.get("identity")),
         exercises=tuple(
             ExerciseResult(exercise["exercise"], tuple(_step_from_json(step) for step in exercise["steps"]))
             for exercise in raw["exercises"]
         ),
     )
+
+
+def _identity_from_json(raw: Mapping[str, Any] | None) -> Identity | None:
+    if raw is None:
+        return None
+    fields: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in raw.items()}
+    return Identity(**fields)
 
 
 def _step_from_json(raw: Mapping[str, Any]) -> StepResult:

@@ -21,7 +21,7 @@ from typing import Any
 from grader.errors import KitError
 from grader.lesson import Lesson
 from grader.results.model import SubmissionResult, result_from_json
-from grader.submission.find import Submission
+from grader.submission.model import Submission
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 

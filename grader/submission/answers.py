@@ -8,13 +8,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from grader.flat.callables import binds_a_function
-from grader.flat.function import SHIFT
-from grader.flat.read import Absent, FlatAnswer, FlatAnswers, read_flat
 from grader.lesson import Exercise, Lesson, Step
 from grader.lesson.model import GRADIENT_PREFIX
 from grader.names import near
-from grader.submission.find import Submission
+from grader.submission.flat.callables import binds_a_function
+from grader.submission.flat.function import SHIFT
+from grader.submission.flat.read import Absent, FlatAnswer, FlatAnswers, read_flat
+from grader.submission.model import Submission
 from grader.submission.program import Broken, Origin, Program, Statement, Unreadable, read_program
 from grader.submission.slicing import function_of, names_read, parameters_of, slice_of
 from grader.submission.syntax import parsed

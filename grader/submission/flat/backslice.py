@@ -12,10 +12,10 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from grader.flat.flow import changed_by
-from grader.flat.renames import Renames
-from grader.flat.sections import Section
 from grader.lesson.model import GRADIENT_PREFIX
+from grader.submission.flat.flow import changed_by
+from grader.submission.flat.renames import Renames
+from grader.submission.flat.sections import Section
 
 
 @dataclass(frozen=True)

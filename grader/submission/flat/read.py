@@ -6,13 +6,13 @@ import ast
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from grader.flat.attempts import Attempt, attempts_in, chosen
-from grader.flat.backslice import Backslice, Need, Slicer
-from grader.flat.function import function_text
-from grader.flat.renames import Renames, renames_of, shown
-from grader.flat.sections import Section, sections_of
 from grader.lesson import Exercise, Lesson
 from grader.lesson.model import GRADIENT_PREFIX
+from grader.submission.flat.attempts import Attempt, attempts_in, chosen
+from grader.submission.flat.backslice import Backslice, Need, Slicer
+from grader.submission.flat.function import function_text
+from grader.submission.flat.renames import Renames, renames_of, shown
+from grader.submission.flat.sections import Section, sections_of
 from grader.submission.program import Program
 
 _TWICE = 2

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from grader.flat.callables import binds_a_function, is_stub, is_trial
-from grader.flat.renames import Renames, comparisons_in
-from grader.flat.sections import Line, Section
+from grader.submission.flat.callables import binds_a_function, is_stub, is_trial
+from grader.submission.flat.renames import Renames, comparisons_in
+from grader.submission.flat.sections import Line, Section
 from grader.submission.program import Program
 
 

@@ -9,7 +9,7 @@ import ast
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from grader.flat.flow import Effects, effects_of
+from grader.submission.flat.flow import Effects, effects_of
 
 _FEW = 2  # gradients that a loop has to make anew to be a training loop; a loop over the batch makes none
 

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
-from grader.flat.flow import base_of
-from grader.flat.sections import Line
 from grader.lesson import Lesson
 from grader.lesson.model import GRADIENT_PREFIX
+from grader.submission.flat.flow import base_of
+from grader.submission.flat.sections import Line
 
 _MODULES = frozenset({"torch", "F"})
 _ENOUGH = 8  # sizes below this are too common as numbers to be known by them

@@ -13,7 +13,10 @@ from grader.results.store import as_text
 
 SECRET_SEED = 990_017_231
 SECRET_MEND = "line 3: SECRET-MEND"
-HOSTILE = "]]></failure><script>alert(1)</script> | ::error::no %0A `x` \x1b[31m\x00\ud800\ufffe\n\n# h\n::set-output name=x::y"
+HOSTILE = (
+    "]]></failure><script>alert(1)</script> | ::error::no %0A `x` \x1b[31m\x00\ud800\ufffe"
+    "\n\n# h\n::set-output name=x::y"
+)
 # In the order of the lesson's steps; further steps are right.
 VERDICTS = ("right", "wrong", "error", "missing", "shape", "timeout", "forbidden", "exact", "mutates", "crashed")
 
@@ -43,11 +46,13 @@ def _step(name: str, verdict: str, points: float, file: str, text: str) -> StepR
     )
 
 
-def write_class(folder: Path, results: Mapping[str, SubmissionResult], identities: Mapping[str, Any] = {}) -> Path:  # noqa: B006
+def write_class(
+    folder: Path, results: Mapping[str, SubmissionResult], identities: Mapping[str, Any] | None = None
+) -> Path:
     """The results as a class run leaves them in DIR."""
     for name, one in results.items():
         file = folder / "submissions" / safe_name(name) / "results.json"
         file.parent.mkdir(parents=True)
-        extra = {"identity": identities[name]} if name in identities else {}
+        extra = {"identity": identities[name]} if identities and name in identities else {}
         file.write_text(as_text({**one.as_json(), **extra}), encoding="utf-8")
     return folder

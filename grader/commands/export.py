@@ -33,7 +33,7 @@ _MOST_SEED = 1 << 31
 
 def run(options: argparse.Namespace) -> int:
     """0 if everything is in the file, 1 if some submissions are not (they are listed)."""
-    code: int = _EXPORTERS[options.format](options, make_console(stderr=True))
+    code: int = EXPORTERS[options.format](options, make_console(stderr=True))
     return code
 
 
@@ -135,7 +135,7 @@ def _github_workflow(options: argparse.Namespace, console: Console) -> int:
     return 0
 
 
-_EXPORTERS: dict[str, Callable[[argparse.Namespace, Console], int]] = {
+EXPORTERS: dict[str, Callable[[argparse.Namespace, Console], int]] = {
     "canvas": _canvas,
     "moodle": _moodle,
     "nbgrader": _nbgrader,

@@ -26,10 +26,10 @@ def log_annotations(result: SubmissionResult, under: str = "") -> str:
     shown = failed if len(failed) <= _MOST_ANNOTATIONS else failed[: _MOST_ANNOTATIONS - 1]
     lines = [_annotation(step, under) for step in shown]
     if len(failed) > len(shown):
-        lines.append(f"::error title={len(failed) - len(shown)} more steps::they are listed in the summary of the job")
+        lines.append(f"::error title=and {len(failed) - len(shown)} more::all are listed in the summary of the job")
     missing = [step.step for step in _steps(result) if step.verdict == "missing"]
     if missing:
-        lines.append(f"::notice title={len(missing)} steps are missing::{_data(', '.join(missing))}")
+        lines.append(f"::notice title=not filled in::{_data(', '.join(missing))}")
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -90,7 +90,7 @@ def _property(text: str) -> str:
 def _table(exercise: ExerciseResult) -> str:
     lost = [step for step in exercise.steps if not step.passes]
     if not lost:
-        return f"<p>All {len(exercise.steps)} steps are right.</p>"
+        return "<p>All of it is right.</p>"
     rows = [_row("th", ("step", "verdict", "points", "what"))]
     rows += [
         _row("td", (step.step, step.verdict, f"{number(step.score)} of {number(step.points)}", explanation(step)))

@@ -11,7 +11,8 @@ from typing import Any
 # sortablename[_LATE]_<user id>_<attachment id>[_<display name>], as Canvas names uploads
 _CANVAS = re.compile(r"(?P<name>.+?)(?:_LATE)?_(?P<user>\d+)_\d+(?:_.*)?", re.DOTALL | re.IGNORECASE)
 # <Full name>_<participant id>_assignsubmission_file_, as Moodle names folders
-_MOODLE = re.compile(r"(?P<name>.+)_(?P<participant>\d+)_assignsubmission_(?:file|onlinetext)\b.*", re.DOTALL)
+_MOODLE = re.compile(r"(?P<name>.+)_(?P<participant>\d+)_assignsubmission_(?:file|onlinetext)(?:_.*)?", re.DOTALL)
+_ANONYMOUS = re.compile(r"anon_.*", re.DOTALL)  # its number is no student's id
 _ID_FIELDS = ("user_id", "participant_id", "sis_id", "login", "email")
 _NAME_FIELDS = ("name", "display_name", "full_name")
 
@@ -33,6 +34,8 @@ def person_of(submission: str, identity: Mapping[str, Any] | None) -> Person:
         return Person(ids, names)
     if found := _MOODLE.fullmatch(submission):
         return Person((found["participant"],), (found["name"],))
+    if _ANONYMOUS.fullmatch(submission):
+        return Person((), ())
     if found := _CANVAS.fullmatch(submission):
         return Person((found["user"],), (found["name"],))
     return Person((submission,), (submission,))

@@ -67,13 +67,13 @@ def table_text(table: Table) -> str:
 def harmless(text: str) -> str:
     """A cell that no spreadsheet takes for a formula, and a number where it is one; newlines stay."""
     kept = "".join(sign for sign in text if sign.isprintable() or sign in "\n\t")
-    return f"'{kept}" if kept.lstrip(" \n").startswith(_FORMULA) and not _is_number(kept) else kept
+    return f"'{kept}" if kept.lstrip(" \n").startswith(_FORMULA) and not _is_plain(kept) else kept
 
 
-def _is_number(text: str) -> bool:
-    """-1.5 is a number; `-1+cmd` and `+1` are none that a host writes."""
+def _is_plain(text: str) -> bool:
+    """-1.5, and the dash of an empty cell; `-1+cmd` and `+1` are none that a host writes."""
     unsigned = text.removeprefix("-").replace(".", "", 1).replace(",", "", 1)
-    return unsigned.isascii() and unsigned.isdigit()
+    return text == "-" or (unsigned.isascii() and unsigned.isdigit())
 
 
 def place_of(header: Sequence[str], name: str) -> int | None:

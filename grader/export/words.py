@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from grader.results.gradebook import number
-from grader.results.model import StepResult, SubmissionResult
+from grader.results.model import ExerciseResult, StepResult, SubmissionResult
 
 _MORE = " …"
+_MOST_NAMED = 8
 
 
 def plain(text: str) -> str:
@@ -42,6 +43,16 @@ def summary(result: SubmissionResult) -> str:
 
 
 def in_short(result: SubmissionResult) -> str:
-    """One line for a comment: the score, and what did not pass. The kit's own words and the lesson's names alone."""
-    lost = [headline(step) for exercise in result.exercises for step in exercise.steps if not step.passes]
-    return "; ".join([f"{number(result.score)} of {number(result.max_score)} points", *lost])
+    """One line for a comment, of the kit's own words and the lesson's names alone."""
+    return "; ".join(
+        [f"{number(result.score)} of {number(result.max_score)} points", *(_share(one) for one in result.exercises)]
+    )
+
+
+def _share(exercise: ExerciseResult) -> str:
+    """`ex1_chain 24.5 of 26 (dprobs: wrong, dW2: shape)`."""
+    lost = [headline(step) for step in exercise.steps if not step.passes]
+    if len(lost) > _MOST_NAMED:
+        lost = [f"{len(lost)} steps not right"]
+    what = f" ({', '.join(lost)})" if lost else ""
+    return f"{exercise.exercise} {number(exercise.score)} of {number(exercise.max_score)}{what}"

@@ -37,5 +37,12 @@ fi
 "$root/venv/bin/python" -m pip install --disable-pip-version-check --index-url "$torch_index" \
   "$(grep '^torch==' "$root/source/requirements.txt")"
 "$root/venv/bin/python" -m pip install --disable-pip-version-check -r "$root/source/requirements.txt"
+
+# a trial: what cannot start here fails the build, and no student's grade
+trial="$(mktemp -d)"
+trap 'rm -rf "$trial"' EXIT
+mkdir "$trial/submission"
+echo 'def nothing(): pass' >"$trial/submission/nothing.py"
 cd "$root/source/kit"
-"$root/venv/bin/python" -m grader doctor
+"$root/venv/bin/python" -m grader grade "$trial/submission" --out "$trial/grades" \
+  --lesson "$(cat "$root/source/lesson")" --seed 0

@@ -359,7 +359,7 @@ def written_by(target: Path, name: str, folder: Path, monkeypatch: pytest.Monkey
         "canvas": ("canvas_roster.csv", "--column", "4242"),
         "moodle": ("moodle_en.csv",),
     }
-    roster = ("--roster", GOLDEN / rosters[name][0], *rosters[name][1:]) if name in rosters else ()
+    roster = ["--roster", str(GOLDEN / rosters[name][0]), *rosters[name][1:]] if name in rosters else []
     for variable in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"):
         monkeypatch.setenv(variable, str(target.with_suffix(f".{variable}")))
     target.parent.mkdir()

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from grader import __version__
 from grader.errors import KIT_FAULT, STOPPED, KitError
 
-_COMMANDS = ("check", "grade", "hint", "train", "lesson", "export", "doctor")
+_COMMANDS = ("check", "grade", "hint", "train", "lesson", "export", "copies", "doctor")
 
 EXPORT_FORMATS = (
     "canvas",
@@ -110,6 +110,12 @@ def _parser() -> argparse.ArgumentParser:
     _lesson_option(lesson)
 
     _export_parser(commands.add_parser("export", help="results for gradebooks, or what makes a host run the kit"))
+
+    copies = commands.add_parser("copies", help="which submissions look alike: a list to look at, no verdict")
+    copies.add_argument("paths", nargs="+", metavar="PATH", help="folders of submissions")
+    copies.add_argument("--out", default="copies.html", metavar="FILE", help="the page (default: copies.html)")
+    copies.add_argument("--pairs", type=_at_least_one, default=20, metavar="N", help="how many (default: 20)")
+    _lesson_option(copies)
 
     commands.add_parser("doctor", help="what this machine has, and what is missing")
     return parser

@@ -31,12 +31,13 @@ EDGES = {
     "errors": "",
     "names": "",
     "scope": "",
-    "commands": "__version__ errors export judge lesson names report results run seal submission warm",
+    "commands": "__version__ copies errors export judge lesson names report results run seal submission warm",
     "lesson": "errors names scope",
     "submission": "errors lesson names scope",
     "judge": "__version__ errors lesson names results scope seal submission warm wire",
     "results": "errors lesson submission",
     "report": "lesson results",
+    "copies": "lesson report submission",
     "export": "errors lesson results",
     "run": "errors judge lesson results seal submission warm wire",
     "seal": "",
@@ -47,6 +48,7 @@ EDGES = {
 # Modules that are named in a text: to be imported by the command line and in forked processes, or for their files.
 NAMED_IN_TEXT = {
     "cli.py": {"grader.commands"},
+    "copies/page.py": {"grader.copies", "grader.report"},
     "report/pages.py": {"grader.report"},
     "warm/client.py": {"grader.warm.process"},
     "warm/process.py": {"grader.judge.serve", "grader.worker.serve"},

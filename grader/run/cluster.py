@@ -74,35 +74,40 @@ class Cluster:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """What is still on its way is cancelled; the workers end their warm processes."""
-        self._connected.unregister_worker_plugin(JudgingPlugin.name)
-        self._connected.close()
+        try:
+            self._connected.unregister_worker_plugin(JudgingPlugin.name)
+        finally:
+            self._connected.close()
 
     def judge(self, requests: Sequence[Request]) -> Iterator[tuple[int, SubmissionResult | Fault]]:
         """Yields (place in requests, result) as results come, each place once."""
-        here: list[int] = []  # what cannot travel
-        handfuls = _handfuls(requests, self._handful(len(requests)), here)
+        stay: list[int] = []  # what cannot travel
+        handfuls = _handfuls(requests, self._handful(len(requests)), stay)
+        alone: list[int] = []  # one of them may be what ends workers
         sent: dict[Future, tuple[int, ...]] = {}
         running = as_completed(loop=self._connected.loop)
 
-        def send(places: tuple[int, ...], parcels: list[Parcel]) -> None:
-            future = self._connected.submit(judge_handful, parcels, pure=False)
-            sent[future] = places
-            running.add(future)
+        def send_more() -> None:
+            """Keeps all workers busy; of those that are judged alone, one after the other."""
+            fresh = itertools.islice(handfuls, max(0, _AHEAD * self.threads - len(sent)))
+            further = [((place,), [pack(requests[place])]) for place in alone[:1] if (place,) not in sent.values()]
+            for places, parcels in [*fresh, *further]:
+                future = self._connected.submit(judge_handful, parcels, pure=False)
+                sent[future] = places
+                running.add(future)
 
-        for places, parcels in itertools.islice(handfuls, _AHEAD * self.threads):
-            send(places, parcels)
+        send_more()
         for future in running:
             places = sent.pop(future)
             if isinstance(future.exception(), KilledWorker) and len(places) > 1:
-                for place in places:  # one of them may be what ends workers
-                    send((place,), [pack(requests[place])])
+                alone += places
             else:
+                alone = [place for place in alone if place not in places]
                 yield from zip(places, _outcomes(future, len(places)), strict=True)
-            for more, parcels in itertools.islice(handfuls, 1):
-                send(more, parcels)
-        if here:
+            send_more()
+        if stay:
             with Pool(self._lesson, self._seed) as pool:
-                yield from ((here[place], outcome) for place, outcome in pool.judge([requests[at] for at in here]))
+                yield from ((stay[at], outcome) for at, outcome in pool.judge([requests[place] for place in stay]))
 
     @property
     def _connected(self) -> Client:
@@ -157,9 +162,9 @@ def _compare(worker: str, theirs: Versions, own: Versions) -> None:
 
 
 def _handfuls(
-    requests: Sequence[Request], size: int, here: list[int]
+    requests: Sequence[Request], size: int, stay: list[int]
 ) -> Iterator[tuple[tuple[int, ...], list[Parcel]]]:
-    """Places and parcels, read when they are asked for; places that cannot travel are put into `here`."""
+    """Places and parcels, read when they are asked for; places that cannot travel are put into `stay`."""
     places: list[int] = []
     parcels: list[Parcel] = []
     for place, request in enumerate(requests):
@@ -167,7 +172,7 @@ def _handfuls(
             parcels.append(pack(request))
             places.append(place)
         except (OSError, TooLarge):
-            here.append(place)
+            stay.append(place)
         if len(places) == size:
             yield tuple(places), parcels
             places, parcels = [], []

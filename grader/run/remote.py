@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import queue
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -11,14 +13,15 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from distributed import WorkerPlugin, get_worker
+from distributed import Reschedule, WorkerPlugin, get_worker
 
-from grader.errors import KitError
 from grader.lesson import load_lesson
 from grader.results.store import kit_hash
 from grader.run.pool import Fault, Pool
 from grader.run.travel import Parcel, Setup, unpack, unpack_lesson
 from grader.seal.layers import Isolation
+
+_LOG = logging.getLogger("distributed.worker")  # which workers show
 
 
 @dataclass(frozen=True)
@@ -48,15 +51,22 @@ class JudgingPlugin(WorkerPlugin):  # type: ignore[misc]  # distributed may be m
         self._wanted = wanted
 
     def setup(self, worker: Any) -> None:
-        """Called by Dask on every worker, also on one that joins later. Raises KitError where it may not judge."""
-        own = versions()
-        if own != self._wanted:
-            raise KitError(f"this worker has another {' and '.join(own.differ(self._wanted))} than the run")
-        self._folder = tempfile.TemporaryDirectory(prefix="grader-")
-        lesson = load_lesson(unpack_lesson(self._setup.lesson, Path(self._folder.name)))
-        self._pools = [Pool(lesson, self._setup.seed) for _ in range(worker.state.nthreads)]
+        """Called by Dask on every worker, also on one that joins later; one with another kit leaves again."""
+        self._pools: list[Pool] = []
         self._idle: queue.SimpleQueue[Pool] = queue.SimpleQueue()
-        for pool in self._pools:
+        # under the worker's own folder, which Dask clears away even after a worker that was killed
+        self._folder = tempfile.TemporaryDirectory(prefix="grader-", dir=worker.local_directory)
+        own = versions()
+        self.may_judge = own == self._wanted
+        if not self.may_judge:
+            why = f"this worker has another {' and '.join(own.differ(self._wanted))} than the run"
+            _LOG.error(why)
+            self._leaving = asyncio.ensure_future(worker.close(reason=why))
+            return
+        lesson = load_lesson(unpack_lesson(self._setup.lesson, Path(self._folder.name)))
+        for _ in range(worker.state.nthreads):
+            pool = Pool(lesson, self._setup.seed)
+            self._pools.append(pool)
             self._idle.put(pool.__enter__())
 
     def teardown(self, worker: Any) -> None:  # noqa: ARG002  Dask's signature
@@ -64,6 +74,11 @@ class JudgingPlugin(WorkerPlugin):  # type: ignore[misc]  # distributed may be m
         for pool in self._pools:
             pool.__exit__(None, None, None)
         self._folder.cleanup()
+
+    @property
+    def folder(self) -> str:
+        """For the files of submissions, as long as they are being judged."""
+        return self._folder.name
 
     @property
     def isolation(self) -> Isolation:
@@ -82,8 +97,10 @@ class JudgingPlugin(WorkerPlugin):  # type: ignore[misc]  # distributed may be m
 def judge_handful(parcels: Sequence[Parcel]) -> list[dict[str, Any]]:
     """A reply a parcel, in their order: {"result": the object of results.json} or {"fault": why there is none}."""
     plugin: JudgingPlugin = get_worker().plugins[JudgingPlugin.name]
+    if not plugin.may_judge:
+        raise Reschedule  # to another worker; this one is about to leave
     replies: dict[int, dict[str, Any]] = {}
-    with tempfile.TemporaryDirectory(prefix="grader-") as folder, plugin.pool() as pool:
+    with tempfile.TemporaryDirectory(dir=plugin.folder) as folder, plugin.pool() as pool:
         requests = []
         for place, parcel in enumerate(parcels):
             own = Path(folder) / str(place)

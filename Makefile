@@ -22,6 +22,7 @@ RESULTS ?= grades
 ROSTER ?=
 COLUMN ?=
 KIT ?=
+CLUSTER ?=
 
 # an option only where its variable is set; a leading ~ is the home folder in every shell
 option = $(if $(2),$(1) "$(patsubst ~/%,$(HOME)/%,$(2))")
@@ -82,7 +83,7 @@ train: $(VENV)/.ready
 
 grade: $(VENV)/.ready
 	@$(RUN) grade $(call option,,$(SUBMISSIONS)) $(call option,--out,$(OUT)) $(call option,--seed,$(SEED)) \
-	  $(call option,--jobs,$(JOBS)) $(call switch,--no-mends,$(filter no,$(MENDS))) \
+	  $(call option,--jobs,$(JOBS)) $(call option,--cluster,$(CLUSTER)) $(call switch,--no-mends,$(filter no,$(MENDS))) \
 	  $(call switch,--require-isolation,$(REQUIRE_ISOLATION)) $(lesson)
 
 export: $(VENV)/.ready

@@ -76,6 +76,9 @@ def _parser() -> argparse.ArgumentParser:
     grade.add_argument(
         "--seed", type=_at_least_zero, metavar="S", help="draws the cases (default: a new one a DIR, kept there)"
     )
+    grade.add_argument(
+        "--cluster", metavar="ADDRESS", help="judge on the workers of this Dask scheduler, such as tcp://host:8786"
+    )
     grade.add_argument("--no-mends", action="store_true", help="do not look for the nearest mend of wrong steps")
     grade.add_argument(
         "--require-isolation",

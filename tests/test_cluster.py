@@ -19,10 +19,11 @@ from grader.errors import KitError
 from grader.judge.job import Request
 from grader.lesson import Lesson
 from grader.results.model import SubmissionResult
+from grader.run.judges import judges
 from grader.run.pool import Fault, Pool
 from grader.run.travel import MOST_BYTES, TooLarge, pack, packed_lesson, unpack, unpack_lesson
 from grader.submission.find import Submission, find_submissions, submission_at
-from tests.support import ROOT
+from tests.support import ROOT, run_grader
 
 try:
     import distributed
@@ -125,10 +126,10 @@ def test_a_worker_killed_mid_run_loses_nothing_and_doubles_nothing(
     )
     asked.append(Request(unreadable, mends=False))
     places, outcomes = [], {}
-    with cluster(machines.address, lesson) as judges:
-        while judges.threads < 2:
+    with cluster(machines.address, lesson) as found:
+        while found.threads < 2:
             time.sleep(0.1)
-        for place, outcome in judges.judge(asked):
+        for place, outcome in found.judge(asked):
             places.append(place)
             outcomes[place] = outcome
             if len(places) == 3:
@@ -156,10 +157,10 @@ def test_a_submission_that_ends_workers_costs_no_other_its_result(
 
     machines.worker("--nanny")
     asked = requests(tmp_path / "class", lesson, "a", "b", POISON, "z")
-    with cluster(machines.address, lesson) as judges:
-        judges._connected.register_plugin(DiesOfPoison())
-        judges._handful = lambda _: 4
-        outcomes = dict(judges.judge(asked))
+    with cluster(machines.address, lesson) as found:
+        found._connected.register_plugin(DiesOfPoison())
+        found._handful = lambda _: 4
+        outcomes = dict(found.judge(asked))
     here = judged_here(lesson, asked)
     assert {place for place, outcome in outcomes.items() if isinstance(outcome, Fault)} == {2}
     assert all(outcomes[place] == here[place] for place in (0, 1, 3))
@@ -190,15 +191,40 @@ def test_a_worker_with_another_kit_that_joins_later_gets_nothing_to_judge(
 ) -> None:
     machines.worker()
     asked = requests(tmp_path / "class", lesson, "a", "b", "c", "d")
-    with cluster(machines.address, lesson) as judges:
+    with cluster(machines.address, lesson) as found:
         late = machines.worker(kit=other_kit)
         give_up = time.monotonic() + 60
         while "has another kit than the run" not in machines.log():
             assert time.monotonic() < give_up, machines.log()
             time.sleep(0.2)
-        outcomes = dict(judges.judge(asked))
+        outcomes = dict(found.judge(asked))
         late.wait(timeout=30)  # it leaves
     assert outcomes == judged_here(lesson, asked)
+
+
+@needs_dask
+def test_grade_on_a_cluster_writes_the_bytes_that_it_writes_here(machines: Machines, tmp_path: Path) -> None:
+    machines.worker()
+    for number, text in enumerate((EX2, EX2.replace("/ n", ""), "def dlogits(:\n")):
+        (tmp_path / "class" / f"s{number}").mkdir(parents=True)
+        (tmp_path / "class" / f"s{number}" / "ex2_cross_entropy.py").write_text(text, encoding="utf-8")
+    written = []
+    for options in ((), ("--cluster", machines.address)):
+        out = tmp_path / f"grades{len(options)}"
+        done = run_grader("grade", tmp_path / "class", "--out", out, "--seed", "3", "--no-mends", *options, timeout=300)
+        assert done.returncode == 0, done.stdout + done.stderr
+        written.append({path.relative_to(out): path.read_bytes() for path in sorted(out.rglob("*")) if path.is_file()})
+    assert written[0] == written[1]
+    assert len([path for path in written[0] if path.name == "results.json"]) == 3
+
+
+def test_without_dask_a_cluster_is_refused_with_what_installs_it(
+    lesson: Lesson, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    monkeypatch.delitem(sys.modules, "grader.run.cluster", raising=False)
+    with pytest.raises(KitError, match=r"(?s)needs Dask distributed.*\[cluster\]"):
+        judges(lesson, 0, 1, "tcp://127.0.0.1:9")
 
 
 @needs_dask

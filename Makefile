@@ -17,6 +17,12 @@ LESSON ?=
 VERBOSE ?=
 MENDS ?=
 REQUIRE_ISOLATION ?=
+FORMAT ?=
+RESULTS ?= grades
+ROSTER ?=
+COLUMN ?=
+KIT ?=
+CLUSTER ?=
 
 # an option only where its variable is set; a leading ~ is the home folder in every shell
 option = $(if $(2),$(1) "$(patsubst ~/%,$(HOME)/%,$(2))")
@@ -24,7 +30,7 @@ switch = $(if $(2),$(1))
 lesson = $(call option,--lesson,$(LESSON))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check hint train grade lesson doctor test lint mutation right-forms bench docs-pictures clean
+.PHONY: help setup check hint train grade export copies lesson doctor test lint mutation right-forms bench docs-pictures clean
 
 help:
 	@echo "For students"
@@ -37,6 +43,11 @@ help:
 	@echo "  make grade SUBMISSIONS=DIR OUT=DIR"
 	@echo "                              grade any folder of submissions; SEED=, JOBS= if you like;"
 	@echo "                              MENDS=no looks for no mends; REQUIRE_ISOLATION=1 runs sealed or not at all"
+	@echo "  make export FORMAT=canvas RESULTS=DIR ROSTER=CSV"
+	@echo "                              grades for the host: canvas, moodle, nbgrader, junit, exercism,"
+	@echo "                              gradescope (autograder.zip), github-workflow KIT=OWNER/REPO@REF"
+	@echo "  make copies SUBMISSIONS=DIR OUT=FILE"
+	@echo "                              which submissions look alike, side by side; no verdict"
 	@echo "  make check SUBMISSION=DIR   the self-check on somebody's answers; VERBOSE=1 shows every case and the mend"
 	@echo "For those who write lessons"
 	@echo "  make lesson                 cut the exercises from the solutions, verify both"
@@ -72,8 +83,16 @@ train: $(VENV)/.ready
 
 grade: $(VENV)/.ready
 	@$(RUN) grade $(call option,,$(SUBMISSIONS)) $(call option,--out,$(OUT)) $(call option,--seed,$(SEED)) \
-	  $(call option,--jobs,$(JOBS)) $(call switch,--no-mends,$(filter no,$(MENDS))) \
+	  $(call option,--jobs,$(JOBS)) $(call option,--cluster,$(CLUSTER)) $(call switch,--no-mends,$(filter no,$(MENDS))) \
 	  $(call switch,--require-isolation,$(REQUIRE_ISOLATION)) $(lesson)
+
+export: $(VENV)/.ready
+	@test -n "$(FORMAT)" || { echo "which format? make export FORMAT=canvas ROSTER=gradebook.csv; see make help"; exit 2; }
+	@$(RUN) export $(FORMAT) $(call option,,$(RESULTS)) $(call option,--out,$(OUT)) $(call option,--roster,$(ROSTER)) \
+	  $(call option,--column,$(COLUMN)) $(call option,--kit,$(KIT)) $(call option,--seed,$(SEED)) $(lesson)
+
+copies: $(VENV)/.ready
+	@$(RUN) copies $(call option,,$(SUBMISSIONS)) $(call option,--out,$(OUT)) $(lesson)
 
 lesson: $(VENV)/.ready
 	@$(RUN) lesson $(lesson)

@@ -10,7 +10,19 @@ from collections.abc import Sequence
 from grader import __version__
 from grader.errors import KIT_FAULT, STOPPED, KitError
 
-_COMMANDS = ("check", "grade", "hint", "train", "lesson", "doctor")
+_COMMANDS = ("check", "grade", "hint", "train", "lesson", "export", "copies", "doctor")
+
+EXPORT_FORMATS = (
+    "canvas",
+    "moodle",
+    "nbgrader",
+    "junit",
+    "exercism",
+    "gradescope",
+    "gradescope-results",
+    "github",
+    "github-workflow",
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -64,6 +76,9 @@ def _parser() -> argparse.ArgumentParser:
     grade.add_argument(
         "--seed", type=_at_least_zero, metavar="S", help="draws the cases (default: a new one a DIR, kept there)"
     )
+    grade.add_argument(
+        "--cluster", metavar="ADDRESS", help="judge on the workers of this Dask scheduler, such as tcp://host:8786"
+    )
     grade.add_argument("--no-mends", action="store_true", help="do not look for the nearest mend of wrong steps")
     grade.add_argument(
         "--require-isolation",
@@ -97,8 +112,34 @@ def _parser() -> argparse.ArgumentParser:
     lesson.add_argument("--check", action="store_true", help="write nothing; fail if the exercises differ")
     _lesson_option(lesson)
 
+    _export_parser(commands.add_parser("export", help="results for gradebooks, or what makes a host run the kit"))
+
+    copies = commands.add_parser("copies", help="which submissions look alike: a list to look at, no verdict")
+    copies.add_argument("paths", nargs="+", metavar="PATH", help="folders of submissions")
+    copies.add_argument("--out", default="copies.html", metavar="FILE", help="the page (default: copies.html)")
+    copies.add_argument("--pairs", type=_at_least_one, default=20, metavar="N", help="how many (default: 20)")
+    _lesson_option(copies)
+
     commands.add_parser("doctor", help="what this machine has, and what is missing")
     return parser
+
+
+def _export_parser(export: argparse.ArgumentParser) -> None:
+    export.add_argument("format", choices=EXPORT_FORMATS, metavar="FORMAT", help=", ".join(EXPORT_FORMATS))
+    export.add_argument(
+        "results", nargs="?", default="grades", metavar="RESULTS", help="DIR of a class run, or one results.json"
+    )
+    export.add_argument("--out", metavar="FILE", help="where it goes (default: into RESULTS, under a name of its own)")
+    export.add_argument("--roster", metavar="CSV", help="what the host exported: canvas, moodle; nbgrader if you like")
+    export.add_argument("--column", metavar="C", help="the assignment's column in the roster (default: the only one)")
+    export.add_argument("--rescale", action="store_true", help="make 100 %% of these points 100 %% of the host's")
+    export.add_argument("--assignment", metavar="A", help="nbgrader: the assignment's name (default: the lesson's)")
+    export.add_argument("--kit", metavar="OWNER/REPO@REF", help="github-workflow: where it finds the kit")
+    export.add_argument("--under", default=".", metavar="DIR", help="github: where in the repository the answers are")
+    export.add_argument(
+        "--seed", type=_at_least_zero, metavar="S", help="gradescope: draws the cases (default: a new one)"
+    )
+    _lesson_option(export)
 
 
 def _lesson_option(parser: argparse.ArgumentParser) -> None:

@@ -23,7 +23,8 @@ from grader.results.gradebook import gradebook
 from grader.results.model import SubmissionResult
 from grader.results.names import safe_name
 from grader.results.store import RunFolder, as_text, write_atomically
-from grader.run.pool import Fault, Pool
+from grader.run.judges import Judges, judges
+from grader.run.pool import Fault
 from grader.submission.find import Found, Submission, find_submissions
 from grader.submission.notebook import MAX_NOTEBOOK_BYTES
 from grader.submission.program import MAX_BYTES
@@ -40,7 +41,7 @@ class _Class:
     found: Found
     folder: RunFolder
     seed: int
-    pool: Pool
+    pool: Judges
     mends: bool
 
 
@@ -62,10 +63,11 @@ def _run(console: Console, lesson: Lesson, found: Found, options: argparse.Names
     mends = not options.no_mends
     folder = RunFolder(Path(options.out), lesson, mends)
     seed, jobs = folder.seed(options.seed), options.jobs or os.cpu_count() or 1
-    with Pool(lesson, seed, jobs) as pool:
+    with judges(lesson, seed, jobs, options.cluster) as pool:
         if options.require_isolation:
             require(pool.isolation)
-        console.print(f"{len(found.submissions)} submissions, lesson {lesson.name}, seed {seed}, {jobs} judges")
+        where = f"the cluster at {options.cluster}" if options.cluster else f"{jobs} judges"
+        console.print(f"{len(found.submissions)} submissions, lesson {lesson.name}, seed {seed}, {where}")
         show_taken(console, found)
         warn(console, pool.isolation)
         return _grade(console, _Class(lesson, found, folder, seed, pool, mends), options.out)

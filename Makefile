@@ -15,6 +15,8 @@ SEED ?=
 JOBS ?=
 LESSON ?=
 VERBOSE ?=
+ALL ?=
+JSON ?=
 MENDS ?=
 REQUIRE_ISOLATION ?=
 
@@ -60,7 +62,8 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 	@touch $@
 
 check: $(VENV)/.ready
-	@$(RUN) check $(call option,,$(SUBMISSION)) $(STEP) $(call switch,--verbose,$(VERBOSE)) $(lesson)
+	@$(RUN) check $(call option,,$(SUBMISSION)) $(STEP) $(call switch,--all,$(ALL)) $(call switch,--json,$(JSON)) \
+	  $(call switch,--verbose,$(VERBOSE)) $(lesson)
 
 hint: $(VENV)/.ready
 	@test -n "$(STEP)" || { echo "which step? make hint STEP=dprobs"; exit 2; }

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from grader import __version__
 from grader.errors import KIT_FAULT, STOPPED, KitError
 
-_COMMANDS = ("check", "grade", "hint", "train", "lesson", "doctor")
+_COMMANDS = ("check", "watch", "hint", "explain", "train", "grade", "lesson", "release", "doctor")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -51,6 +51,7 @@ def _parser() -> argparse.ArgumentParser:
         help="a folder or .py file (default: exercises/mlp), and steps: dprobs, "
         "ex2_cross_entropy.dlogits, or an exercise's name",
     )
+    check.add_argument("--all", action="store_true", help="every step and every message, not only the first few")
     check.add_argument("--json", action="store_true", help="print the object of results.json")
     check.add_argument(
         "--verbose", action="store_true", help="for instructors: every case, and the nearest mend of what is wrong"
@@ -86,6 +87,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     _lesson_option(hint)
 
+    explain = commands.add_parser("explain", help="the solution of a step and why it is so, once yours is right")
+    explain.add_argument("step", metavar="STEP")
+    explain.add_argument("path", nargs="?", metavar="PATH", help="whose answer (default: the lesson's own folder)")
+    _lesson_option(explain)
+
+    watch = commands.add_parser("watch", help="check again on every save, and show the result in place")
+    watch.add_argument("path", nargs="?", metavar="PATH", help="the answers (default: the lesson's own folder)")
+    _lesson_option(watch)
+
     train = commands.add_parser("train", help="train the network with your own backward pass")
     train.add_argument("path", nargs="?", metavar="PATH", help="whose answers (default: the lesson's own folder)")
     train.add_argument("--names", default=None, metavar="FILE", help="the data (default: data/names.txt)")
@@ -96,6 +106,10 @@ def _parser() -> argparse.ArgumentParser:
     lesson = commands.add_parser("lesson", help="cut the exercises from the solutions, and verify the lesson")
     lesson.add_argument("--check", action="store_true", help="write nothing; fail if the exercises differ")
     _lesson_option(lesson)
+
+    release = commands.add_parser("release", help="the zip for students: without solutions")
+    release.add_argument("--out", default="dist", metavar="DIR", help="where the zip goes (default: dist)")
+    _lesson_option(release)
 
     commands.add_parser("doctor", help="what this machine has, and what is missing")
     return parser

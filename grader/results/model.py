@@ -124,6 +124,7 @@ class SubmissionResult:
     exercises: tuple[ExerciseResult, ...]
     chain_reaches: str | None
     notes: tuple[str, ...]
+    kit_hash: str = ""  # of the grader's own source: results of the same hash come from the same grader
 
     @property
     def score(self) -> float:
@@ -148,6 +149,7 @@ class SubmissionResult:
         return {
             "schema": SCHEMA,
             "kit": self.kit,
+            "kit_hash": self.kit_hash or None,
             "lesson": self.lesson,
             "submission": self.submission,
             "seed": self.seed,
@@ -178,6 +180,7 @@ def result_from_json(raw: Mapping[str, Any]) -> SubmissionResult:
         isolation=tuple(raw["isolation"]),
         chain_reaches=raw["chain"]["reaches"],
         notes=tuple(raw["notes"]),
+        kit_hash=raw.get("kit_hash") or "",
         exercises=tuple(
             ExerciseResult(exercise["exercise"], tuple(_step_from_json(step) for step in exercise["steps"]))
             for exercise in raw["exercises"]

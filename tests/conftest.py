@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from grader.warm.client import Warm
 from tests.support import ROOT, JudgeText
 
 torch.set_num_threads(1)
+os.environ["GRADER_NO_PROGRESS"] = "1"  # tests leave no progress file behind, in no process
 os.environ["GRADER_NO_PROGRESS"] = "1"  # tests leave no progress file behind, in no process
 
 

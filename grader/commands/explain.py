@@ -6,8 +6,6 @@ import argparse
 from pathlib import Path
 
 from rich.console import Console
-from rich.padding import Padding
-from rich.syntax import Syntax
 
 from grader.commands.check import SEED, only_result
 from grader.commands.steps import named_steps
@@ -15,6 +13,7 @@ from grader.errors import KitError
 from grader.judge.job import Request
 from grader.lesson import Lesson, Step, find_lesson, load_lesson
 from grader.lesson.own import has_solutions, solution
+from grader.report.explained import explanation
 from grader.report.terminal import make_console
 from grader.results.model import StepResult
 from grader.run.pool import Pool
@@ -53,20 +52,14 @@ def _explain(console: Console, step: Step, lesson: Lesson, result: StepResult) -
         console.print(f"{step.path} is {result.verdict}; it is explained once your own answer is right")
         console.print(f"next: make hint STEP={step.path}\n")
         return False
+    exercise = lesson.exercise(step.exercise)
     console.print(f"{step.path}, explained", style="bold")
     console.print()
     if not step.is_training:
         for user in lesson.graph.users[step.tensor]:
             console.print(f"  {user.source}    ({lesson.graph.file.name}:{user.line})")
         console.print()
-    console.print(Padding(explanation(step, lesson), (0, 0, 1, 2)))
-    return True
-
-
-def explanation(step: Step, lesson: Lesson) -> Syntax | str:
-    """The solution's own lines, comments and all, for a terminal of any background."""
-    exercise = lesson.exercise(step.exercise)
     text = solution(lesson, exercise, callable_of(exercise, step))
-    if not text:
-        return "the solutions say nothing about this step"
-    return Syntax(text, "python", theme="ansi_dark", background_color="default", word_wrap=True)
+    console.print(explanation(text) if text else "the solutions say nothing about this step")
+    console.print()
+    return True

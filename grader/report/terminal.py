@@ -141,18 +141,27 @@ def _line(step: StepResult, width: int) -> Text:
 
 
 def details(step: StepResult, exercise: str, lesson: Lesson) -> list[Text]:
-    """Fact and place, then what the mistake is; the student's own output last."""
-    found: list[Text] = []
+    """Fact and place, what the mistake is, the way on, and the student's own output last."""
+    found = explained_verdict(step, exercise, lesson)
     if step.verdict not in PASSING and step.verdict != "missing":
-        file = step.file or lesson.exercise(exercise).file
-        place = f"{plain(file)}:{step.line}  " if step.line else ""
-        message = plain(step.message).removeprefix(f"line {step.line}: ").removeprefix(f"line {step.line} ")
-        found.append(Text(f"{place}{message}", style=STYLES[step.verdict]))
-        if step.mistake:
-            found.append(Text(plain(step.mistake.help)))
         found.append(Text(f"next: make hint STEP={asked(step, exercise, lesson)}", style="dim"))
-    if step.note:
-        found.append(Text(f"note: {plain(step.note)}", style="yellow"))
+    return found + beside(step)
+
+
+def explained_verdict(step: StepResult, exercise: str, lesson: Lesson) -> list[Text]:
+    """Fact and place, then what the mistake is; nothing for a step that is right or missing."""
+    if step.verdict in PASSING or step.verdict == "missing":
+        return []
+    file = step.file or lesson.exercise(exercise).file
+    place = f"{plain(file)}:{step.line}  " if step.line else ""
+    message = plain(step.message).removeprefix(f"line {step.line}: ").removeprefix(f"line {step.line} ")
+    found = [Text(f"{place}{message}", style=STYLES[step.verdict])]
+    return [*found, Text(plain(step.mistake.help))] if step.mistake else found
+
+
+def beside(step: StepResult) -> list[Text]:
+    """The note, and what the answer printed."""
+    found = [Text(f"note: {plain(step.note)}", style="yellow")] if step.note else []
     if step.output and step.verdict not in PASSING:
         lines = plain(step.output).rstrip().splitlines()
         shown = lines[:_OUTPUT_LINES] + (

@@ -69,7 +69,9 @@ def saved(session: Session, submission: Submission, answers: Answers) -> Session
     fast = frozenset(step.path for step in steps if not step.is_training)
     unsettled = {path.split(".")[0] for request in session.waiting for path in request.steps}
     rest = _whole(session, {exercise for exercise, _ in new | moved} | unsettled)
-    waiting = (Request(submission, fast, is_check=True, mends=False), *rest) if fast else rest
+    only = {exercise: path for exercise, path in submission.files.items() if any(key[0] == exercise for key in new)}
+    alone = replace(submission, files=only)  # the others need not even be read
+    waiting = (Request(alone, fast, is_check=True, mends=False), *rest) if fast else rest
     return replace(session, changed=changed, waiting=waiting, says="")
 
 
@@ -88,8 +90,8 @@ def judged(session: Session, request: Request, result: SubmissionResult) -> Sess
         first = next((step for step in written if not news[step.path].passes), written[-1])
         level = 0 if news[first.path].passes else after.level
         after = replace(looking_at(replace(after, level=level), first), changed=frozenset())
-    elif not session.results:
-        after = looking_at(after, _next_to_do(after, start=-1) or after.focus)
+    elif session.focus.path not in session.results and _passes(after, after.focus):
+        after = looking_at(after, _next_to_do(after) or after.focus)  # at the start: on to what is to do
     return after
 
 
@@ -145,15 +147,16 @@ def _hinted(session: Session) -> tuple[Session, Action]:
 
 
 def _next(session: Session) -> Session:
-    step = _next_to_do(session, session.lesson.steps.index(session.focus))
+    step = _next_to_do(session)
     if step is None:
-        return replace(session, says="every step is right: nothing is left to do")
+        return replace(session, says="every step is right: make train trains the network with them")
     return looking_at(session, step)
 
 
-def _next_to_do(session: Session, start: int) -> Step | None:
-    """The first step after the one at `start` that is not right, from the top again where need be."""
+def _next_to_do(session: Session) -> Step | None:
+    """The first step after the one in focus that is not right, from the top again where need be."""
     steps = session.lesson.steps
+    start = steps.index(session.focus)
     ahead = [*steps[start + 1 :], *steps[: start + 1]]
     return next((step for step in ahead if not _passes(session, step)), None)
 
@@ -166,7 +169,7 @@ def _passes(session: Session, step: Step) -> bool:
 def _moved(session: Session, by: int) -> Session:
     steps = session.lesson.steps
     there = steps[(steps.index(session.focus) + by) % len(steps)]
-    return replace(looking_at(session, there), view=session.view)
+    return replace(looking_at(session, there), view="list" if session.view == "list" else "step")
 
 
 def _explained(session: Session) -> Session:

@@ -14,6 +14,7 @@ import pyte
 
 from tests.support import ROOT
 
+_OTHERS = ("COLUMNS", "LINES", "NO_COLOR", "GRADER_NO_PROGRESS")
 _STEP = 0.005  # seconds between two looks
 
 
@@ -23,7 +24,7 @@ class Terminal:
     def __init__(self, arguments: Sequence[str | Path], cwd: Path = ROOT, columns: int = 80, lines: int = 24) -> None:
         self._screen = pyte.Screen(columns, lines)
         self._stream = pyte.ByteStream(self._screen)
-        environment = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES", "NO_COLOR")}
+        environment = {name: value for name, value in os.environ.items() if name not in _OTHERS}
         self._child = pexpect.spawn(
             sys.executable,
             ["-m", "grader", *map(str, arguments)],

@@ -8,7 +8,7 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderR
 from rich.segment import Segment
 from rich.style import Style
 
-_MORE = "... space: more"
+_MORE, _LAST = "... space: more", "... space: from the top"
 
 
 class Page:
@@ -24,9 +24,9 @@ class Page:
         room = max(height - 1, 1)
         if len(lines) > height:
             pages = -(-len(lines) // room)
-            start = (self._number % pages) * room
-            lines = lines[start : start + room]
-            lines.append([Segment(_MORE, Style(dim=True))])
+            here = self._number % pages
+            lines = lines[here * room : (here + 1) * room]
+            lines.append([Segment(_LAST if here == pages - 1 else _MORE, Style(dim=True))])
         for line in lines:
             yield from line
             yield Segment.line()

@@ -57,9 +57,9 @@ def _head(session: Session, clock: Clock, ascii_only: bool) -> list[Text]:
     """Title and points; then a line an exercise, the chain first, with the step in focus marked."""
     points = f"{number(session.score)} of {number(session.lesson.max_score)} points"
     took = f"   {clock.took:.2f} s" if clock.took is not None else ""
-    title = Text.assemble(
-        (session.lesson.name, "bold"), f"  {near_path(session.submission.path)}   ", (points, "bold"), (took, "dim")
-    )
+    where = near_path(session.submission.path)  # last: it may be long
+    title = Text.assemble((session.lesson.name, "bold"), "   ", (points, "bold"), (took, "dim"), f"   {where}")
+    title.overflow = "ellipsis"
     title.no_wrap = True
     if session.view == "list":
         return [title]

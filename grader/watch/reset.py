@@ -14,6 +14,7 @@ from grader.lesson.own import untouched
 from grader.results.store import write_atomically
 
 BACKUPS = "backup"
+_COMMENT = re.compile(r"^\s+#")
 _NEXT = re.compile(r"^[^\s#)\]}]")  # a line that begins something else at top level
 
 
@@ -70,8 +71,17 @@ def _spans(text: str, function: str) -> list[tuple[int, int]]:
     for node in body:
         if _binds(node, function):
             first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", ()))])
-            found.append((first - 1, node.end_lineno or node.lineno))
+            found.append((first - 1, _with_comments(text.splitlines(), node.end_lineno or node.lineno)))
     return found
+
+
+def _with_comments(lines: list[str], stop: int) -> int:
+    """The end of a function whose last lines are comments, which its syntax tree does not hold."""
+    after = stop
+    while after < len(lines) and (not lines[after].strip() or _COMMENT.match(lines[after])):
+        after += 1
+        stop = after if lines[after - 1].strip() else stop
+    return stop
 
 
 def _binds(node: ast.stmt, function: str) -> bool:

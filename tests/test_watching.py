@@ -209,7 +209,7 @@ def test_the_focus_goes_to_what_was_written_and_is_not_right(session: Session, j
     assert after.score == 1
 
 
-KEYS = {
+KEYS: dict[str, tuple[str, dict[str, object], str]] = {
     "h opens the first hint": ("h", {"level": 1, "view": "step"}, "hint"),
     "the next h the second": ("hh", {"level": 2}, "hint"),
     "after the last there is none": ("hhhh", {"level": 3, "says": "hint 3 is the last one"}, ""),

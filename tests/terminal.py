@@ -54,7 +54,7 @@ class Terminal:
         self._child.setwinsize(lines, columns)
         self._screen.resize(lines, columns)
 
-    def shows(self, *texts: str, within: float = 30.0) -> str:
+    def shows(self, *texts: str, within: float = 120.0) -> str:
         """Waits until all of the texts stand on the screen; fails with what stands there instead."""
         give_up = time.monotonic() + within
         while not all(text in self.text for text in texts):
@@ -62,7 +62,7 @@ class Terminal:
             self._read()
         return self.text
 
-    def ends(self, within: float = 10.0) -> int | None:
+    def ends(self, within: float = 30.0) -> int | None:
         """Waits for the command's end; its exit code."""
         give_up = time.monotonic() + within
         while self._read():

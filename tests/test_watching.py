@@ -96,7 +96,7 @@ def test_a_student_goes_from_the_first_stub_to_all_right(answers: Path, lesson: 
             for name in callables(exercise):
                 if (exercise.name, name) != ("ex1_chain", "dlogprobs"):
                     fill_in(answers, exercise.file, name, solved(lesson, exercise.name, name))
-        terminal.shows("44 of 44 points", "own chain: dC", SETTLED, within=60)
+        terminal.shows("44 of 44 points", "own chain: dC", SETTLED)
         terminal.press("q")
         assert terminal.ends() == 0
         assert "44 of 44 points, 36 of 36 steps right" in terminal.text
@@ -111,7 +111,7 @@ def test_code_that_hangs_holds_up_neither_the_keys_nor_the_next_save(answers: Pa
     with Terminal(["watch", answers]) as terminal:
         terminal.shows(SETTLED)
         fill_in(answers, "ex1_chain.py", "dprobs", "while True: pass")
-        terminal.shows("your code is running")
+        terminal.shows("still judging")
         start = time.monotonic()
         terminal.press("l")
         terminal.shows("dbnvar_inv")

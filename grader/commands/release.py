@@ -28,7 +28,6 @@ _TESTS = (
     "test_kit.py",
     "test_powers.py",
     "test_progress.py",
-    "test_watch.py",
     "test_wire.py",
 )
 _INSTRUCTORS = re.compile(r"^[^\n]*# BEGIN INSTRUCTOR\n.*?# END INSTRUCTOR\n", re.MULTILINE | re.DOTALL)

@@ -94,7 +94,7 @@ def _status(session: Session, clock: Clock) -> Text:
         return Text("starting: torch is being imported", style="dim")
     if session.waiting and clock.waited > 1:
         limit = session.lesson.limits.step_seconds
-        return Text(f"your code is running, {clock.waited:.0f} s (a step may take {limit:g} s)", style="yellow")
+        return Text(f"still judging, {clock.waited:.0f} s: your code may take {limit:g} s a step", style="yellow")
     if session.waiting:
         return Text("judging", style="dim")
     return Text("save a file, and it is judged", style="dim")

@@ -24,6 +24,7 @@ from grader.results.names import safe_name
 from grader.results.store import RunFolder, as_text, write_atomically
 from grader.run.pool import Fault, Pool
 from grader.submission.find import Found, NotTaken, Submission, find_submissions
+from grader.submission.notebook import MAX_NOTEBOOK_BYTES
 from grader.submission.program import MAX_BYTES
 
 _Outcome = SubmissionResult | Fault
@@ -164,7 +165,8 @@ def _sources(submission: Submission) -> dict[str, str]:
     for path in submission.all_files():
         try:
             with path.open(encoding="utf-8-sig", errors="replace") as file:
-                texts[path.name] = file.read(MAX_BYTES)
+                most = MAX_NOTEBOOK_BYTES if path.suffix.lower() == ".ipynb" else MAX_BYTES
+                texts[path.name] = file.read(most)
         except OSError:
             continue
     return texts

@@ -54,6 +54,7 @@ class Evidence:
     masked: CaseOutcome | None = None  # the same on the zeros of the real chain
     float32: Float32Row | None = None
     output: str = ""  # what it printed at the lecture's sizes: nothing of the hidden cases is shown
+    is_flat: bool = False  # what it changes are the student's own variables
     is_at_home: bool = False  # at the lecture's sizes some step of the same callable is right, and proves it
 
 
@@ -91,7 +92,7 @@ def decide(evidence: Evidence, lesson: Lesson) -> StepResult:
             ),
             evidence,
         )
-    elif changed:
+    elif changed and not evidence.is_flat:
         names = ", ".join(changed.changed)
         result = replace(
             base,
@@ -106,6 +107,8 @@ def decide(evidence: Evidence, lesson: Lesson) -> StepResult:
     if result.verdict not in PASSING:
         result = replace(result, instructor=Instructor(cases=_case_reports(evidence)))
     notes = [case.comparison.note for case in cases if case.comparison and case.comparison.note]
+    if changed and evidence.is_flat and result.verdict in PASSING:
+        notes.append(f"it changes {', '.join(changed.changed)} in place: what reads that afterwards reads other values")
     if result.verdict == "wrong" and evidence.float32 and evidence.float32.approximate and _is_large(evidence):
         notes.append(_UNNOTICED)
     return replace(result, credit=credit_of(result.verdict, lesson), note=notes[0] if notes else None)

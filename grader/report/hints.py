@@ -14,7 +14,7 @@ def on_their_own(result: StepResult, level: int) -> str:
     """The student's own mistake; from the third level on, the edit that mends it."""
     if result.passes:
         return f"your answer is {result.verdict}: nothing is left to do here"
-    place = f" ({result.file}:{result.line})" if result.file and result.line else ""
+    place = f" ({result.place})" if result.place else ""
     says = [result.message] if result.verdict not in _TOLD_BY_THEIR_MISTAKE or not result.mistake else []
     says += [result.mistake.help] if result.mistake else []
     lines = [f"your answer{place} is {result.verdict}: {says[0]}", *says[1:]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -153,8 +154,9 @@ def explained_verdict(step: StepResult, exercise: str, lesson: Lesson) -> list[T
     if step.verdict in PASSING or step.verdict == "missing":
         return []
     file = step.file or lesson.exercise(exercise).file
-    place = f"{plain(file)}:{step.line}  " if step.line else ""
-    message = plain(step.message).removeprefix(f"line {step.line}: ").removeprefix(f"line {step.line} ")
+    place = f"{plain(replace(step, file=file).place)}  " if step.line else ""
+    cell = f"cell {step.cell}, " if step.cell else ""
+    message = plain(step.message).removeprefix(f"{cell}line {step.line}: ").removeprefix(f"{cell}line {step.line} ")
     found = [Text(f"{place}{message}", style=STYLES[step.verdict])]
     return [*found, Text(plain(step.mistake.help))] if step.mistake else found
 

@@ -82,7 +82,8 @@ class StepResult:
     expected: float | None = None
     mistake: Mistake | None = None
     file: str | None = None
-    line: int | None = None
+    line: int | None = None  # of the file, or of the cell
+    cell: int | None = None  # of a notebook, counted from 1 among all its cells
     output: str = ""
     note: str | None = None
     instructor: Instructor = Instructor()
@@ -90,6 +91,13 @@ class StepResult:
     @property
     def passes(self) -> bool:
         return self.verdict in PASSING
+
+    @property
+    def place(self) -> str:
+        """`ex1_chain.py:41`; `ann.ipynb, cell 5, line 3`; '' where nothing is known."""
+        if not self.file or not self.line:
+            return ""
+        return f"{self.file}:{self.line}" if self.cell is None else f"{self.file}, cell {self.cell}, line {self.line}"
 
     @property
     def score(self) -> float:

@@ -91,7 +91,7 @@ class RunFolder:
         """What a result depends on, the layers of isolation too, as a hash. Raises OSError for unreadable files."""
         run = "\0".join((self._fixed, str(seed), ",".join(layers)))
         digest = hashlib.sha256(f"{run}\0{submission.notes!r}\0".encode())
-        for exercise, path in [*sorted(submission.files.items()), ("", submission.lone_file)]:
+        for exercise, path in [*sorted(submission.files.items()), *(("", lone) for lone in submission.lone_files)]:
             if path:
                 digest.update(f"{exercise}\0{path.name!r}\0".encode() + path.read_bytes() + b"\0")
         return digest.hexdigest()

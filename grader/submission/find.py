@@ -18,17 +18,17 @@ _DEEPEST = 100  # folders on the way to a submission
 
 @dataclass(frozen=True)
 class Submission:
-    """One student's files. `files` maps exercise names to paths; a lone file holds any of them."""
+    """One student's files. `files` maps exercise names to paths; a lone file or notebook may answer all exercises."""
 
     name: str
     path: Path
     files: dict[str, Path] = field(default_factory=dict)
-    lone_file: Path | None = None
+    lone_files: tuple[Path, ...] = ()
     notes: tuple[str, ...] = ()
 
     def all_files(self) -> list[Path]:
         """Every file that is read, in a fixed order."""
-        return sorted([*self.files.values(), *([self.lone_file] if self.lone_file else [])])
+        return sorted([*self.files.values(), *self.lone_files])
 
 
 @dataclass(frozen=True)
@@ -70,11 +70,13 @@ def submission_at(path: Path, lesson: Lesson) -> Submission:
             f"there is no {path}", mend="give a folder with your answers: make check SUBMISSION=exercises/mlp"
         )
     if path.is_file():
-        if path.suffix.lower() != ".py":
-            raise KitError(f"{path} is not a .py file", mend="give a .py file or a folder with the lesson's files")
+        if path.suffix.lower() not in SOURCES:
+            raise KitError(
+                f"{path} is neither a .py file nor a notebook", mend="give one, or a folder with the lesson's files"
+            )
         if not os.access(path, os.R_OK):
             raise KitError(f"{path} cannot be read: permission denied")
-        return _named_file(path, lesson) or Submission(path.stem, path, lone_file=path)
+        return _named_file(path, lesson) or Submission(path.stem, path, lone_files=(path,))
     try:
         entries = list(_entries(path))
     except OSError as error:
@@ -126,17 +128,12 @@ def _look_into(folder: Path, lesson: Lesson, submissions: list[Submission], not_
 def _take_file(path: Path, submissions: list[Submission], not_taken: list[NotTaken]) -> None:
     if path.name.lower() in GIVEN:
         not_taken.append(NotTaken(path, "given by the kit"))
-    elif path.suffix.lower() == ".py":
-        submissions.append(Submission(path.stem, path, lone_file=path))
-    elif path.suffix.lower() == ".ipynb":
-        submissions.append(Submission(path.stem, path, notes=(_NOTEBOOK,)))
+    elif path.suffix.lower() in SOURCES:
+        submissions.append(Submission(path.stem, path, lone_files=(path,)))
     elif path.suffix.lower() == ".zip":
         not_taken.append(NotTaken(path, "a zip archive; unpack it first"))
     else:
         not_taken.append(NotTaken(path, "neither .py nor .ipynb"))
-
-
-_NOTEBOOK = "notebooks are not read by this version of the kit; ask for the .py files"
 
 
 def _lesson_folder(folder: Path, entries: list[Path], lesson: Lesson) -> Submission | None:
@@ -144,6 +141,7 @@ def _lesson_folder(folder: Path, entries: list[Path], lesson: Lesson) -> Submiss
     names = {exercise.file.lower(): exercise.name for exercise in lesson.exercises}
     files: dict[str, Path] = {}
     notes: list[str] = []
+    notebooks = tuple(entry for entry in entries if entry.suffix.lower() == ".ipynb" and _is_plain(entry))
     for entry in entries:
         exercise = names.get(entry.name.lower())
         if exercise and exercise in files:
@@ -158,9 +156,9 @@ def _lesson_folder(folder: Path, entries: list[Path], lesson: Lesson) -> Submiss
         if entry.name.lower() in GIVEN:
             if not _is_the_kits_own(entry, lesson):
                 notes.append(f"{entry.name} is given by the kit; the one in the submission was not used")
-        elif entry.suffix.lower() in SOURCES and entry.name.lower() not in (*names, *GIVEN):
+        elif entry.suffix.lower() in SOURCES and entry.name.lower() not in (*names, *GIVEN) and entry not in notebooks:
             notes.append(f"{entry.name} was not read: it is none of the lesson's files")
-    return Submission(_name(folder), folder, files, notes=tuple(notes))
+    return Submission(_name(folder), folder, files, notebooks, tuple(notes))
 
 
 def _is_the_kits_own(entry: Path, lesson: Lesson) -> bool:
@@ -177,17 +175,18 @@ def _single_file_folder(folder: Path, entries: list[Path]) -> Submission | None:
     sources = [
         entry
         for entry in entries
-        if entry.suffix.lower() in SOURCES
-        and entry.name.lower() not in GIVEN
-        and entry.is_file()
-        and not entry.is_symlink()
+        if entry.suffix.lower() in SOURCES and entry.name.lower() not in GIVEN and _is_plain(entry)
     ]
     notebooks = [entry for entry in sources if entry.suffix.lower() == ".ipynb"]
     if len(notebooks) == 1 and len(sources) == 1:
-        return Submission(_name(folder), folder, notes=(_NOTEBOOK,))
+        return Submission(_name(folder), folder, lone_files=(notebooks[0],))
     if len(sources) == 1 and not any(entry.is_dir() for entry in entries):
-        return Submission(_name(folder), folder, lone_file=sources[0])
+        return Submission(_name(folder), folder, lone_files=(sources[0],))
     return None
+
+
+def _is_plain(entry: Path) -> bool:
+    return entry.is_file() and not entry.is_symlink()
 
 
 def _named_file(path: Path, lesson: Lesson) -> Submission | None:

@@ -141,7 +141,7 @@ class _Loop:
     def _reset(self) -> None:
         session = self.session
         exercise = session.lesson.exercise(session.focus.exercise)
-        path = session.submission.files.get(exercise.name, session.submission.lone_file)
+        path = session.file
         try:
             if path is None:
                 raise KitError(f"there is no file with {session.focus.name}")

@@ -21,7 +21,7 @@ from grader.report.hints import nearest_mend
 from grader.report.marks import STYLES, chain_of_marks, mark
 from grader.report.terminal import beside, explained_verdict, near_path, plain
 from grader.results.gradebook import number
-from grader.submission.answers import Answer, callable_of
+from grader.submission.answers import callable_of
 from grader.watch.page import Page
 from grader.watch.reset import BACKUPS
 from grader.watch.session import Session
@@ -132,11 +132,9 @@ def _title(session: Session) -> Text:
     step, result = session.focus, session.result
     verdict = result.verdict if result else "not judged yet"
     title = Text.assemble((step.name, "bold"), "  ", (verdict, STYLES.get(verdict, "dim")))
-    answer = _answer(session, step)
-    if answer.line:
-        path = session.submission.files.get(step.exercise, session.submission.lone_file)
+    if _place(session):
         title.append("  ")
-        title.append(f"{plain(answer.file)}:{answer.line}", style=_link(path, answer.line))
+        title.append(_place(session), style=_link(session.file, session.answer.line or 1))
     story = session.progress.get(step.path)
     if story and (story.attempts or story.hints):
         title.append(f"  {_times(story.attempts, 'attempt')}, {_times(story.hints, 'hint')}", style="dim")
@@ -161,9 +159,17 @@ def _forward_lines(session: Session) -> list[RenderableType]:
 
 
 def _what_is_missing(session: Session) -> str:
-    answer = _answer(session, session.focus)
-    place = f"{plain(answer.file)}:{answer.line}" if answer.line else f"{session.focus.exercise}.py"
-    return f"{plain(answer.message)}: write it at {place} and save; h gives a hint"
+    place = _place(session) or f"{session.focus.exercise}.py"
+    return f"{plain(session.answer.message)}: write it at {place} and save; h gives a hint"
+
+
+def _place(session: Session) -> str:
+    """`ex1_chain.py:41`; `mine.ipynb, cell 5, line 3`; '' where nothing is written."""
+    answer = session.answer
+    at = answer.origin.place(answer.line) if answer.line else None
+    if at is None:
+        return ""
+    return plain(f"{answer.file}:{at.line}" if at.cell is None else f"{answer.file}, cell {at.cell}, line {at.line}")
 
 
 def _hint(session: Session) -> list[RenderableType]:
@@ -221,10 +227,6 @@ def _explained(session: Session) -> list[RenderableType]:
     text = solution(session.lesson, exercise, callable_of(exercise, step))
     why = "the solutions are not in this copy of the kit; your instructor has them"
     return [Text(f"{step.name}, explained", style="bold"), explanation(text) if text else Text(why)]
-
-
-def _answer(session: Session, step: Step) -> Answer:
-    return session.answers[step.exercise, callable_of(session.lesson.exercise(step.exercise), step)]
 
 
 def _link(path: Path | None, line: int) -> Style:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Literal
 
 from grader.judge.job import Request
@@ -43,6 +44,16 @@ class Session:
     def result(self) -> StepResult | None:
         """The verdict on the step in focus, as far as it is known."""
         return self.results.get(self.focus.path)
+
+    @property
+    def answer(self) -> Answer:
+        """What stands in the student's files for the step in focus."""
+        return self.answers[_key(self.lesson, self.focus)]
+
+    @property
+    def file(self) -> Path | None:
+        """The file that it stands in."""
+        return next((path for path in self.submission.all_files() if path.name == self.answer.file), None)
 
     @property
     def score(self) -> float:
@@ -179,8 +190,10 @@ def _explained(session: Session) -> Session:
 
 
 def _asking(session: Session) -> Session:
-    if session.answers[_key(session.lesson, session.focus)].status == "missing":
+    if session.answer.status == "missing":
         return replace(session, says=f"{session.focus.name} is not filled in: there is nothing to reset")
+    if session.answer.is_flat:
+        return replace(session, says=f"{session.focus.name} is a variable among others here, not a stub to go back to")
     return replace(session, is_asking=True, says="")
 
 

@@ -10,7 +10,19 @@ from collections.abc import Sequence
 from grader import __version__
 from grader.errors import KIT_FAULT, STOPPED, KitError
 
-_COMMANDS = ("check", "grade", "hint", "train", "lesson", "export", "copies", "doctor")
+_COMMANDS = (
+    "check",
+    "watch",
+    "hint",
+    "explain",
+    "train",
+    "grade",
+    "export",
+    "copies",
+    "lesson",
+    "release",
+    "doctor",
+)
 
 EXPORT_FORMATS = (
     "canvas",
@@ -63,6 +75,7 @@ def _parser() -> argparse.ArgumentParser:
         help="a folder or .py file (default: exercises/mlp), and steps: dprobs, "
         "ex2_cross_entropy.dlogits, or an exercise's name",
     )
+    check.add_argument("--all", action="store_true", help="every step and every message, not only the first few")
     check.add_argument("--json", action="store_true", help="print the object of results.json")
     check.add_argument(
         "--verbose", action="store_true", help="for instructors: every case, and the nearest mend of what is wrong"
@@ -101,6 +114,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     _lesson_option(hint)
 
+    explain = commands.add_parser("explain", help="the solution of a step and why it is so, once yours is right")
+    explain.add_argument("step", metavar="STEP")
+    explain.add_argument("path", nargs="?", metavar="PATH", help="whose answer (default: the lesson's own folder)")
+    _lesson_option(explain)
+
+    watch = commands.add_parser("watch", help="check again on every save, and show the result in place")
+    watch.add_argument("path", nargs="?", metavar="PATH", help="the answers (default: the lesson's own folder)")
+    _lesson_option(watch)
+
     train = commands.add_parser("train", help="train the network with your own backward pass")
     train.add_argument("path", nargs="?", metavar="PATH", help="whose answers (default: the lesson's own folder)")
     train.add_argument("--names", default=None, metavar="FILE", help="the data (default: data/names.txt)")
@@ -119,6 +141,9 @@ def _parser() -> argparse.ArgumentParser:
     copies.add_argument("--out", default="copies.html", metavar="FILE", help="the page (default: copies.html)")
     copies.add_argument("--pairs", type=_at_least_one, default=20, metavar="N", help="how many (default: 20)")
     _lesson_option(copies)
+    release = commands.add_parser("release", help="the zip for students: without solutions")
+    release.add_argument("--out", default="dist", metavar="DIR", help="where the zip goes (default: dist)")
+    _lesson_option(release)
 
     commands.add_parser("doctor", help="what this machine has, and what is missing")
     return parser

@@ -31,18 +31,19 @@ EDGES = {
     "errors": "",
     "names": "",
     "scope": "",
-    "commands": "__version__ copies errors export judge lesson names report results run seal submission warm",
+    "commands": "__version__ copies errors export judge lesson names report results run seal submission warm watch",
     "lesson": "errors names scope",
     "intake": "errors",
     "submission": "errors intake lesson names scope",
     "judge": "__version__ errors lesson names results scope seal submission warm wire",
-    "results": "errors intake lesson submission",
+    "results": "__version__ errors intake lesson submission",
     "report": "lesson results submission",
     "copies": "lesson report submission",
     "export": "errors lesson results",
     "run": "errors judge lesson results seal submission warm wire",
     "seal": "",
     "warm": "errors seal",
+    "watch": "errors judge lesson report results run seal submission warm",
     "worker": "seal wire",
     "wire": "",
 }
@@ -206,7 +207,17 @@ def _loaded_by(*arguments: str | Path) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "command", ["--help", "--version", "check --help", "grade --help", "hint dprobs", "hint dprobs --level 3"]
+    "command",
+    [
+        "--help",
+        "--version",
+        "check --help",
+        "grade --help",
+        "watch --help",
+        "release --help",
+        "hint dprobs",
+        "hint dprobs --level 3",
+    ],
 )
 def test_a_command_that_judges_nothing_does_not_import_torch(command: str) -> None:
     assert _loaded_by(*command.split()) == []

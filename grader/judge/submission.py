@@ -20,6 +20,7 @@ from grader.judge.student import Student
 from grader.judge.training import Course, judge_training, make_course
 from grader.lesson import Exercise, Lesson, Step, TrainingPlan
 from grader.results.model import ExerciseResult, StepResult, SubmissionResult
+from grader.results.store import kit_hash
 from grader.submission.answers import Answers, callable_of, callables, read_answers
 from grader.warm.client import Forker
 
@@ -33,6 +34,7 @@ class Judge:
         self._lesson = lesson
         self._seed = seed
         self._forker = forker
+        self._kit_hash = kit_hash()
         situations = Situations(lesson, seed)
         self._desk = Desk(lesson, situations, RealChain(lesson, situations.network))
         self._course = cache(self._make_course)
@@ -69,6 +71,7 @@ class Judge:
             tuple(exercises),
             reaches,
             notes,
+            self._kit_hash,
         )
 
     def _exercise(

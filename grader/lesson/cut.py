@@ -7,6 +7,7 @@ NotImplementedError that names the function; everything else stays as it is.
 from __future__ import annotations
 
 import re
+import textwrap
 from pathlib import Path
 
 from grader.errors import KitError
@@ -15,6 +16,7 @@ _BEGIN = re.compile(r"^(\s*)# BEGIN SOLUTION\s*$")
 _END = re.compile(r"^\s*# END SOLUTION\s*$")
 _DEF = re.compile(r"^def (\w+)\(")
 _SUFFIXES = (".py", ".toml")
+_STUDENTS_OWN = frozenset({"progress.json", "backup"})  # what the kit itself writes beside their answers
 
 
 def stub_text(text: str, file: str) -> str:
@@ -43,6 +45,22 @@ def stub_text(text: str, file: str) -> str:
     return "\n".join(kept) + "\n"
 
 
+def solution_of(text: str, function: str) -> str | None:
+    """What stands between the markers of `function`, at the left margin; None where there is nothing."""
+    here, kept = "", list[str]()
+    is_inside = False
+    for line in text.splitlines():
+        defined = _DEF.match(line)
+        here = defined.group(1) if defined else here
+        if _END.match(line):
+            is_inside = False
+        elif is_inside:
+            kept.append(line)
+        elif _BEGIN.match(line):
+            is_inside = here == function
+    return textwrap.dedent("\n".join(kept)) if kept else None
+
+
 def cut_lesson(solutions: Path) -> dict[str, str]:
     """File name -> text of every file of the exercise folder."""
     if not solutions.is_dir():
@@ -66,5 +84,6 @@ def drift(solutions: Path, exercises: Path) -> list[str]:
         elif path.read_bytes() != text.encode():
             found.append(f"{path} differs from what is cut from {solutions / name}")
     present = {path.name for path in exercises.glob("*") if path.is_file()} if exercises.is_dir() else set()
-    found += [f"{exercises / name} has no counterpart in {solutions}" for name in sorted(present - set(wanted))]
+    strangers = present - set(wanted) - _STUDENTS_OWN
+    found += [f"{exercises / name} has no counterpart in {solutions}" for name in sorted(strangers)]
     return found

@@ -135,6 +135,7 @@ class SubmissionResult:
     chain_reaches: str | None
     notes: tuple[str, ...]
     identity: Identity | None = None  # who it is of, as the download says; for gradebooks
+    kit_hash: str = ""  # of the grader's own source: results of the same hash come from the same grader
 
     @property
     def score(self) -> float:
@@ -159,6 +160,7 @@ class SubmissionResult:
         return {
             "schema": SCHEMA,
             "kit": self.kit,
+            "kit_hash": self.kit_hash or None,
             "lesson": self.lesson,
             "submission": self.submission,
             "seed": self.seed,
@@ -191,6 +193,7 @@ def result_from_json(raw: Mapping[str, Any]) -> SubmissionResult:
         chain_reaches=raw["chain"]["reaches"],
         notes=tuple(raw["notes"]),
         identity=_identity_from_json(raw.get("identity")),
+        kit_hash=raw.get("kit_hash") or "",
         exercises=tuple(
             ExerciseResult(exercise["exercise"], tuple(_step_from_json(step) for step in exercise["steps"]))
             for exercise in raw["exercises"]

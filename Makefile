@@ -24,7 +24,7 @@ switch = $(if $(2),$(1))
 lesson = $(call option,--lesson,$(LESSON))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check hint train grade lesson doctor test lint mutation right-forms bench docs-pictures clean
+.PHONY: help setup check hint train map grade lesson doctor test lint mutation right-forms bench docs-pictures clean
 
 help:
 	@echo "For students"
@@ -32,6 +32,8 @@ help:
 	@echo "  make check STEP=dprobs      check one step (or an exercise: STEP=ex1_chain)"
 	@echo "  make hint STEP=dprobs       a hint on your own answer; LEVEL=2 the rule, LEVEL=3 nearly the line"
 	@echo "  make train                  train the network with your own backward pass"
+	@echo "  make map SUBMISSION=exercises/mlp"
+	@echo "                              the network's graph with your verdicts, as a page: map.html, or OUT=FILE"
 	@echo "For instructors"
 	@echo "  make grade                  grade data/class into grades/"
 	@echo "  make grade SUBMISSIONS=DIR OUT=DIR"
@@ -69,6 +71,9 @@ hint: $(VENV)/.ready
 train: $(VENV)/.ready
 	@$(RUN) train $(call option,,$(SUBMISSION)) $(call option,--names,$(NAMES)) $(call option,--steps,$(STEPS)) \
 	  $(call option,--out,$(OUT)) $(lesson)
+
+map: $(VENV)/.ready
+	@$(RUN) map $(call option,,$(SUBMISSION)) $(call option,--out,$(OUT)) $(lesson)
 
 grade: $(VENV)/.ready
 	@$(RUN) grade $(call option,,$(SUBMISSIONS)) $(call option,--out,$(OUT)) $(call option,--seed,$(SEED)) \

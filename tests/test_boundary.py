@@ -208,6 +208,11 @@ def test_a_command_that_judges_nothing_does_not_import_torch(command: str) -> No
     assert _loaded_by(*command.split()) == []
 
 
+def test_a_picture_without_verdicts_is_drawn_without_torch(tmp_path: Path) -> None:
+    assert _loaded_by("map", "--out", tmp_path / "map.html") == []
+    assert (tmp_path / "map.html").is_file()
+
+
 def test_a_class_that_is_unchanged_is_reported_without_torch(
     judge: Judge, warm: Warm, lesson: Lesson, tmp_path: Path
 ) -> None:

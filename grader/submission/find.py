@@ -158,7 +158,7 @@ def _lesson_folder(folder: Path, entries: list[Path], lesson: Lesson) -> Submiss
         if entry.name.lower() in GIVEN:
             if not _is_the_kits_own(entry, lesson):
                 notes.append(f"{entry.name} is given by the kit; the one in the submission was not used")
-        elif entry.suffix.lower() in SOURCES and entry.name.lower() not in (*names, *GIVEN):
+        elif entry.suffix.lower() in SOURCES and entry.name.lower() not in (*names, *GIVEN, lesson.notebook):
             notes.append(f"{entry.name} was not read: it is none of the lesson's files")
     return Submission(_name(folder), folder, files, notes=tuple(notes))
 

@@ -32,6 +32,7 @@ EDGES = {
     "names": "",
     "scope": "",
     "commands": "__version__ errors judge lesson names report results run seal submission warm",
+    "jupyter": "commands errors judge lesson names report results run submission",
     "lesson": "errors names scope",
     "submission": "errors lesson names scope",
     "judge": "__version__ errors lesson names results scope seal submission warm wire",
@@ -46,12 +47,13 @@ EDGES = {
 # Modules that are named in a text: to be imported by the command line and in forked processes, or for their files.
 NAMED_IN_TEXT = {
     "cli.py": {"grader.commands"},
+    "jupyter/show.py": {"grader.jupyter"},
     "report/pages.py": {"grader.report"},
     "warm/client.py": {"grader.warm.process"},
     "warm/process.py": {"grader.judge.serve", "grader.worker.serve"},
 }
 FAR_SIDE = ("seal", "worker", "wire", "warm")
-NEAR_SIDE = {"judge", "submission", "results", "lesson", "report", "run", "commands"}
+NEAR_SIDE = {"judge", "submission", "results", "lesson", "report", "run", "commands", "jupyter"}
 
 # Words that make code of text or objects of bytes, and the only modules that may say them.
 ALLOWED_WORDS = {

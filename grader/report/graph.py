@@ -23,11 +23,9 @@ from grader.report.layout import (
     Place,
     layout,
 )
-from grader.report.looks import LOOKS
+from grader.report.looks import COLOURS, LOOKS
 from grader.results.model import SubmissionResult
 
-# Colours that can be told from each other on white and on black.
-_COLOURS = {"pass": "#3f9c86", "part": "#c08a1e", "fail": "#d4604c", "barred": "#9673c9", "none": "#8a8f98"}
 _MONO = "ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace"
 _GAP = 5  # between the way forward and the way back
 _LEGEND = 54
@@ -89,7 +87,7 @@ class _Badge:
 
     @property
     def colour(self) -> str:
-        return _COLOURS[LOOKS[self.verdict].family] if self.verdict else _COLOURS["none"]
+        return COLOURS[LOOKS[self.verdict].family] if self.verdict else COLOURS["none"]
 
     @property
     def sign(self) -> str:
@@ -137,7 +135,7 @@ class _Picture:
     def _colour(self, tensor: str) -> str:
         """The colour of a tensor's gradient: of its first verdict."""
         judged = [badge for badge in self._badges[tensor] if badge.verdict]
-        return judged[0].colour if judged else _COLOURS["none"]
+        return judged[0].colour if judged else COLOURS["none"]
 
     # ---- edges
 
@@ -251,13 +249,13 @@ class _Picture:
         yield f'<path d="M{x} {y - 4}h28" stroke="currentColor" stroke-opacity=".45" stroke-width="1.2"/>'
         yield _arrow((x, y - 4), (x + 30, y - 4), "currentColor", ".55")
         yield _text(x + 38, y, 11, "forward, with its shape")
-        yield f'<path d="M{x + 226} {y - 4}h28" stroke="{_COLOURS["none"]}" stroke-width="1.8" stroke-dasharray="4 3"/>'
-        yield _arrow((x + 254, y - 4), (x + 224, y - 4), _COLOURS["none"], "1")
+        yield f'<path d="M{x + 226} {y - 4}h28" stroke="{COLOURS["none"]}" stroke-width="1.8" stroke-dasharray="4 3"/>'
+        yield _arrow((x + 254, y - 4), (x + 224, y - 4), COLOURS["none"], "1")
         yield _text(x + 262, y, 11, "backward: the gradient, coloured by its verdict")
         y += 22
         there = {badge.verdict for badges in self._badges.values() for badge in badges}
         for verdict in (verdict for verdict in LOOKS if verdict in there):
-            colour = _COLOURS[LOOKS[verdict].family]
+            colour = COLOURS[LOOKS[verdict].family]
             yield f'<circle cx="{x + 8:.1f}" cy="{y - 4}" r="8" fill="{colour}"/>'
             yield _sign(x + 8, y - 4, LOOKS[verdict].sign, 11, "#ffffff")
             yield _text(x + 21, y, 11, verdict)

@@ -29,3 +29,6 @@ LOOKS = {
     "forbidden": Look("f", "barred", "reaches outside what the exercise allows"),
     "missing": Look("·", "none", "not filled in"),
 }
+
+# For pictures on pages that are not the kit's own: told from each other on white and on black.
+COLOURS = {"pass": "#3f9c86", "part": "#c08a1e", "fail": "#d4604c", "barred": "#9673c9", "none": "#8a8f98"}

@@ -32,7 +32,7 @@ EDGES = {
     "names": "",
     "scope": "",
     "commands": "__version__ errors judge lesson names report results run seal submission warm",
-    "jupyter": "commands errors judge lesson names report results run submission",
+    "jupyter": "commands errors judge lesson names report results run submission warm",
     "lesson": "errors names scope",
     "submission": "errors lesson names scope",
     "judge": "__version__ errors lesson names results scope seal submission warm wire",
@@ -48,6 +48,7 @@ EDGES = {
 NAMED_IN_TEXT = {
     "cli.py": {"grader.commands"},
     "jupyter/show.py": {"grader.jupyter"},
+    "lesson/notebook.py": {"grader.jupyter"},
     "report/pages.py": {"grader.report"},
     "warm/client.py": {"grader.warm.process"},
     "warm/process.py": {"grader.judge.serve", "grader.worker.serve"},

@@ -9,20 +9,48 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from grader.commands.check import SEED, only_result
+from grader.commands.check import SEED
 from grader.commands.steps import named_steps
-from grader.errors import KitError
+from grader.errors import KIT_FAULT, KitError
 from grader.judge.job import Request
 from grader.jupyter import show
 from grader.jupyter.answer import Handed, exercise_of, handed, name_of
 from grader.lesson import Lesson, Step, find_lesson, load_lesson
 from grader.report.graph import graph_svg
-from grader.results.model import StepResult
-from grader.run.pool import Pool
+from grader.results.model import StepResult, SubmissionResult
+from grader.run.pool import Fault
+from grader.run.standing import StandingJudge
 from grader.submission.answers import callable_of
 from grader.submission.find import Submission
+from grader.warm.client import Warm
 
 _GRADED_BY_NBGRADER = "NBGRADER_EXECUTION"  # set while nbgrader runs a notebook; it reads points from a cell's value
+_TRIES = 2
+
+
+class _Bench:
+    """The warm process, and the judge that is asked again and again."""
+
+    def __init__(self, lesson: Lesson) -> None:
+        self.warm = Warm()
+        self._judge = StandingJudge(lesson, self.warm, SEED)
+
+    def result(self, request: Request) -> SubmissionResult:
+        """Asks, and waits. A judge that died is replaced once. Raises KitError where the kit itself failed."""
+        fault = Fault("")
+        for _ in range(_TRIES):
+            self._judge.ask(request)
+            while (said := self._judge.answer()) is None:
+                pass  # answer() waits for the next part
+            if isinstance(said, SubmissionResult):
+                return said
+            fault = said
+        raise KitError(f"the kit itself failed:\n{fault.reason}", exit_code=KIT_FAULT)
+
+    def close(self) -> None:
+        """Ends both, and a student's process with them."""
+        self._judge.drop()
+        self.warm.end()
 
 
 class Kit:
@@ -31,8 +59,8 @@ class Kit:
     def __init__(self, lesson: Lesson) -> None:
         self.lesson = lesson
         self.results: dict[str, StepResult] = {}
-        self._pool: Pool | None = Pool(lesson, SEED).__enter__()  # torch is imported while the notebook is read
         self._said_isolation = False
+        self._bench: _Bench | None = _Bench(lesson)  # torch is imported while the notebook is read
         atexit.register(self.close)
 
     def check(self, answer: object, exercise: str) -> show.Shown:
@@ -58,19 +86,19 @@ class Kit:
 
     def close(self) -> None:
         """Ends the judge's processes; the next check starts new ones."""
-        pool, self._pool = self._pool, None
-        if pool:
-            pool.__exit__(None, None, None)
+        bench, self._bench = self._bench, None
+        if bench:
+            bench.close()
 
     def _judged(self, given: Handed) -> Sequence[StepResult]:
         steps = [step.path for step in given.exercise.steps if callable_of(given.exercise, step) == given.name]
-        self._pool = self._pool or Pool(self.lesson, SEED).__enter__()
+        self._bench = self._bench or _Bench(self.lesson)
         with tempfile.TemporaryDirectory(prefix="grader-") as folder:
             file = Path(folder) / given.exercise.file
             file.write_text(given.text, encoding="utf-8", errors="replace")
             submission = Submission("notebook", Path(folder), {given.exercise.name: file})
             try:
-                result = only_result(self._pool, Request(submission, frozenset(steps), is_check=True))
+                result = self._bench.result(Request(submission, frozenset(steps), is_check=True))
             except BaseException:  # an interrupted kernel leaves nothing running
                 self.close()
                 raise
@@ -78,10 +106,11 @@ class Kit:
 
     def _isolation(self) -> str:
         """What is missing around student code, said once."""
-        if self._said_isolation or self._pool is None:
+        if self._said_isolation or self._bench is None:
             return ""
         self._said_isolation = True
-        return f"isolation here: no {' and no '.join(self._pool.isolation.lacks)}" if self._pool.isolation.lacks else ""
+        lacks = self._bench.warm.isolation.lacks
+        return f"isolation here: no {' and no '.join(lacks)}" if lacks else ""
 
     def _step(self, answer: object) -> Step:
         """One step; of a function that answers several, the first that does not pass."""

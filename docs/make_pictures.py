@@ -13,6 +13,7 @@ from rich.text import Text
 
 from grader.judge.job import Request
 from grader.lesson import find_lesson, load_lesson
+from grader.report.graph import graph_file, verdicts_of
 from grader.report.terminal import show_check, show_class
 from grader.results.model import SubmissionResult
 from grader.run.pool import Pool
@@ -39,6 +40,7 @@ def main() -> int:
     show_class(grade, results[:-1], lesson)
     _save(check, "make check", "check.svg")
     _save(grade, "make grade", "grade.svg")
+    (DOCS / "map.svg").write_text(graph_file(lesson, verdicts_of(results[-1])), encoding="utf-8")
     return 0
 
 

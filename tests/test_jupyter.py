@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import textwrap
 import time
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -308,3 +310,31 @@ check(dlift)
     said, _ = process.communicate(timeout=240)
     assert process.returncode == 0
     assert "1 of 1 point" in said.split("stopped", 1)[1]
+
+
+# --- a kit that is installed as a package -------------------------------------------------------------------
+
+
+def test_a_kit_that_is_installed_as_a_package_brings_its_lesson_along(tmp_path: Path) -> None:
+    source, installed = tmp_path / "source", tmp_path / "installed"
+    for folder in ("grader", "exercises"):
+        shutil.copytree(ROOT / folder, source / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation"]
+    subprocess.run([*command, "-w", str(tmp_path), str(source)], check=True, capture_output=True, timeout=240)
+    with zipfile.ZipFile(next(tmp_path.glob("*.whl"))) as wheel:
+        wheel.extractall(installed)
+    file = tmp_path / "answers.py"
+    file.write_text(
+        f"import sys\nsys.path.insert(0, {str(installed)!r})\nfrom grader.jupyter import check, progress, start\n"
+        "def dprobs(dlogprobs, probs):\n    return dlogprobs / probs\n"
+        "start('mlp')\ncheck(dprobs)\nprogress()\nimport grader\nprint(grader.__file__)\n",
+        encoding="utf-8",
+    )
+    done = subprocess.run([sys.executable, file], cwd="/", capture_output=True, text=True, timeout=240, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "dprobs  exact  1 of 1 point" in done.stdout
+    assert "1 of 36 steps pass" in done.stdout
+    assert done.stdout.splitlines()[-1].startswith(str(installed))
+    assert (installed / "exercises" / "mlp" / MLP.notebook).is_file()

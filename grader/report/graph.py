@@ -91,7 +91,7 @@ class _Badge:
 
     @property
     def sign(self) -> str:
-        return LOOKS[self.verdict].sign if self.verdict else "?"
+        return LOOKS[self.verdict].sign if self.verdict else ""
 
     @property
     def title(self) -> str:
@@ -219,7 +219,7 @@ class _Picture:
             yield _sign(x, centre, badge.sign, 9.5 if badge.label else 11, "#ffffff")
         else:
             yield f'<circle cx="{x:.1f}" cy="{centre:.1f}" r="{radius}" fill="none" stroke="{badge.colour}"/>'
-            yield _sign(x, centre, badge.sign if badge.verdict else "", 9.5, "currentColor")
+            yield _sign(x, centre, badge.sign, 9.5, "currentColor")
 
     # ---- text
 

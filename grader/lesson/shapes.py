@@ -32,7 +32,7 @@ def shown_shapes(lesson: Lesson) -> dict[str, tuple[str, ...]]:
 
 
 def as_text(shape: tuple[str, ...]) -> str:
-    """`(n, vocab_size)`, `(n,)`, `()`: as Python writes a tuple."""
+    """`(rows, units)`, `(rows,)`, `()`: as Python writes a tuple."""
     return f"({', '.join(shape)}{',' if len(shape) == 1 else ''})"
 
 

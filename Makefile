@@ -33,7 +33,7 @@ lesson = $(call option,--lesson,$(LESSON))
 not_yet = || [ $$? -eq 1 ]  # 1: some steps are not right yet, which is no error of make's
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check watch hint explain train grade export copies lesson release doctor test lint mutation right-forms \
+.PHONY: help setup check watch hint explain train map grade export copies lesson release doctor test lint mutation right-forms \
   bench docs-pictures clean
 
 help:
@@ -44,6 +44,8 @@ help:
 	@echo "  make hint STEP=dprobs       a hint on your own answer; LEVEL=2 the rule, LEVEL=3 nearly the line"
 	@echo "  make explain STEP=dprobs    the solution and its reasons, once yours is right (where solutions/ is)"
 	@echo "  make train                  train the network with your own backward pass"
+	@echo "  make map SUBMISSION=exercises/mlp"
+	@echo "                              the network's graph with your verdicts, as a page: map.html, or OUT=FILE"
 	@echo "For instructors"  # BEGIN INSTRUCTOR
 	@echo "  make grade                  grade data/class into grades/"
 	@echo "  make grade SUBMISSIONS=DIR OUT=DIR"
@@ -98,6 +100,9 @@ explain: $(VENV)/.ready
 train: $(VENV)/.ready
 	@$(RUN) train $(call option,,$(SUBMISSION)) $(call option,--names,$(NAMES)) $(call option,--steps,$(STEPS)) \
 	  $(call option,--out,$(OUT)) $(lesson)
+
+map: $(VENV)/.ready
+	@$(RUN) map $(call option,,$(SUBMISSION)) $(call option,--out,$(OUT)) $(lesson)
 
 # BEGIN INSTRUCTOR
 grade: $(VENV)/.ready

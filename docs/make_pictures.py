@@ -17,6 +17,7 @@ from rich.text import Text
 from grader.judge.job import Request
 from grader.lesson import Lesson, Step, find_lesson, load_lesson
 from grader.report.glance import show_glance
+from grader.report.graph import graph_file, verdicts_of
 from grader.report.hints import hint_text, on_their_own
 from grader.report.terminal import show_class
 from grader.results.model import StepResult, SubmissionResult
@@ -58,6 +59,7 @@ def main() -> int:
     session = _watched(shown, lesson, requests[-1], own, step)
     layout = picture(session, Clock(took=None, is_warm=True))
     _draw("make watch", "watch.svg", lambda console: console.print(layout, height=LINES))
+    (DOCS / "map.svg").write_text(graph_file(lesson, verdicts_of(own)), encoding="utf-8")
     return 0
 
 

@@ -16,6 +16,7 @@ _COMMANDS = (
     "hint",
     "explain",
     "train",
+    "map",
     "grade",
     "export",
     "copies",
@@ -129,6 +130,11 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--steps", type=_at_least_one, default=200_000, metavar="N")
     train.add_argument("--out", default="runs", metavar="DIR", help="checkpoint and loss curve (default: runs)")
     _lesson_option(train)
+
+    drawn = commands.add_parser("map", help="draw the network's graph, with somebody's verdicts if you like")
+    drawn.add_argument("path", nargs="?", metavar="PATH", help="whose verdicts (default: nobody's)")
+    drawn.add_argument("--out", default="map.html", metavar="FILE", help="an .html or .svg file (default: map.html)")
+    _lesson_option(drawn)
 
     lesson = commands.add_parser("lesson", help="cut the exercises from the solutions, and verify the lesson")
     lesson.add_argument("--check", action="store_true", help="write nothing; fail if the exercises differ")

@@ -32,6 +32,7 @@ EDGES = {
     "names": "",
     "scope": "",
     "commands": "__version__ copies errors export judge lesson names report results run seal submission warm watch",
+    "jupyter": "commands errors judge lesson names report results run submission warm",
     "lesson": "errors names scope",
     "intake": "errors",
     "submission": "errors intake lesson names scope",
@@ -51,12 +52,14 @@ EDGES = {
 NAMED_IN_TEXT = {
     "cli.py": {"grader.commands"},
     "copies/page.py": {"grader.copies", "grader.report"},
+    "jupyter/show.py": {"grader.jupyter"},
+    "lesson/notebook.py": {"grader.jupyter"},
     "report/pages.py": {"grader.report"},
     "warm/client.py": {"grader.warm.process"},
     "warm/process.py": {"grader.judge.serve", "grader.worker.serve"},
 }
 FAR_SIDE = ("seal", "worker", "wire", "warm")
-NEAR_SIDE = {"judge", "submission", "results", "lesson", "report", "run", "commands"}
+NEAR_SIDE = {"judge", "submission", "results", "lesson", "report", "run", "commands", "jupyter"}
 
 # Words that make code of text or objects of bytes, and the only modules that may say them.
 ALLOWED_WORDS = {
@@ -221,6 +224,11 @@ def _loaded_by(*arguments: str | Path) -> list[str]:
 )
 def test_a_command_that_judges_nothing_does_not_import_torch(command: str) -> None:
     assert _loaded_by(*command.split()) == []
+
+
+def test_a_picture_without_verdicts_is_drawn_without_torch(tmp_path: Path) -> None:
+    assert _loaded_by("map", "--out", tmp_path / "map.html") == []
+    assert (tmp_path / "map.html").is_file()
 
 
 def test_a_class_that_is_unchanged_is_reported_without_torch(

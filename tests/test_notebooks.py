@@ -133,7 +133,7 @@ def test_of_two_answers_the_one_that_is_there_counts_and_of_two_filled_ones_the_
     assert step_of(result, "ex1_chain.dlogprobs").passes
     assert step_of(result, "ex2_cross_entropy.dlogits").passes
     assert [note for note in result.notes if "dprobs" in note] == [
-        "ex1_chain.dprobs is answered in ex1_chain.py and in work.ipynb; that in ex1_chain.py counts"
+        "ex1_chain.py and work.ipynb both answer ex1_chain.dprobs: what stands in ex1_chain.py counts"
     ]
 
 

@@ -18,7 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grader.lesson import Lesson, load_lesson
-from grader.report.pages import LOOKS, class_page, clean, feedback_page
+from grader.report.looks import LOOKS
+from grader.report.pages import class_page, clean, feedback_page
 from grader.results.model import (
     VERDICTS,
     ExerciseResult,

@@ -71,7 +71,7 @@ class Judge:
             tuple(exercises),
             reaches,
             notes,
-            self._kit_hash,
+            kit_hash=self._kit_hash,
         )
 
     def _exercise(

@@ -8,6 +8,7 @@ from typing import Literal
 from grader.judge.compare import TOLERANCE, Comparison
 from grader.judge.diagnosis import Observation, diagnose
 from grader.judge.diagnosis.where import where_off
+from grader.judge.picture import error_map
 from grader.judge.situation import Situation
 from grader.lesson import Lesson, Step
 from grader.results.model import PASSING, CaseReport, Float32Row, Instructor, Mistake, StepResult
@@ -200,7 +201,17 @@ def _with_numbers(result: StepResult, evidence: Evidence) -> StepResult:
         worst_index=index,
         got=got,
         expected=expected,
+        error_map=_error_map(public, evidence) if result.verdict == "wrong" else None,
     )
+
+
+def _error_map(public: CaseOutcome, evidence: Evidence) -> tuple[str, ...] | None:
+    """Where the answer is off in the public case, and how much."""
+    seen = public.comparison
+    if seen is None or seen.got is None or seen.off is None:
+        return None
+    reference = public.situation.reference(evidence.step.tensor, evidence.cuts)
+    return error_map((seen.got - reference.gradient).abs(), seen.off, reference.scale)
 
 
 def _worst(case: CaseOutcome, evidence: Evidence) -> tuple[tuple[int, ...], float, float] | None:

@@ -1,16 +1,20 @@
 """The exercises are cut from the solutions: one source, no drift.
 
 What stands between `# BEGIN SOLUTION` and `# END SOLUTION` becomes a
-NotImplementedError that names the function; everything else stays as it is.
+NotImplementedError that names the function; everything else stays as it is. Where
+lesson.toml names a notebook, there is one of the exercises and one of the solutions.
 """
 
 from __future__ import annotations
 
 import re
 import textwrap
+from collections.abc import Mapping
 from pathlib import Path
 
 from grader.errors import KitError
+from grader.lesson.load import load_lesson
+from grader.lesson.notebook import notebook_text
 
 _BEGIN = re.compile(r"^(\s*)# BEGIN SOLUTION\s*$")
 _END = re.compile(r"^\s*# END SOLUTION\s*$")
@@ -70,7 +74,20 @@ def cut_lesson(solutions: Path) -> dict[str, str]:
         if path.suffix in _SUFFIXES:
             text = path.read_text(encoding="utf-8")
             texts[path.name] = stub_text(text, str(path)) if path.suffix == ".py" else text
-    return texts
+    return {**texts, **_notebook(solutions, texts)}
+
+
+def solution_notebook(solutions: Path) -> dict[str, str]:
+    """File name -> text of the solutions as a notebook; empty where the lesson has none."""
+    return _notebook(solutions, {path.name: path.read_text(encoding="utf-8") for path in solutions.glob("*.py")})
+
+
+def _notebook(solutions: Path, texts: Mapping[str, str]) -> dict[str, str]:
+    lesson = load_lesson(solutions)
+    missing = [exercise.file for exercise in lesson.exercises if exercise.file not in texts]
+    if not lesson.notebook or missing:  # files that are missing are a finding of their own
+        return {}
+    return {lesson.notebook: notebook_text(lesson, texts)}
 
 
 def drift(solutions: Path, exercises: Path) -> list[str]:
@@ -82,7 +99,12 @@ def drift(solutions: Path, exercises: Path) -> list[str]:
         if not path.is_file():
             found.append(f"{path} is missing")
         elif path.read_bytes() != text.encode():
-            found.append(f"{path} differs from what is cut from {solutions / name}")
+            source = solutions / name if path.suffix in _SUFFIXES else solutions
+            found.append(f"{path} differs from what is cut from {source}")
+    for name, text in solution_notebook(solutions).items():
+        path = solutions / name
+        if not path.is_file() or path.read_bytes() != text.encode():
+            found.append(f"{path} differs from what is made of the .py files beside it")
     present = {path.name for path in exercises.glob("*") if path.is_file()} if exercises.is_dir() else set()
     strangers = present - set(wanted) - _STUDENTS_OWN
     found += [f"{exercises / name} has no counterpart in {solutions}" for name in sorted(strangers)]

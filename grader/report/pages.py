@@ -23,36 +23,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from grader.lesson import Exercise, Lesson, Step
+from grader.report.looks import LOOKS
 from grader.report.notebook import shown_cells
 from grader.results.gradebook import number
 from grader.results.model import Mistake, StepResult, SubmissionResult
 from grader.results.names import safe_name
 
-
-@dataclass(frozen=True)
-class Look:
-    """How a verdict is shown: a sign for those who see no colours, a colour, and what it means."""
-
-    sign: str
-    family: str  # the CSS class
-    meaning: str
-
-
-# In the order of the class page's bars: what passes first. Signs differ from verdict to verdict.
-LOOKS = {
-    "exact": Look("=", "pass", "right, bit for bit as autograd has it"),
-    "right": Look("✓", "pass", "right, up to rounding"),
-    "shape": Look("s", "part", "right values in another shape"),
-    "mutates": Look("m", "part", "right, but changed its inputs"),
-    "hard-coded": Look("h", "part", "right only at the lecture's sizes or data"),
-    "wrong": Look("✗", "fail", "other values"),
-    "error": Look("e", "fail", "raised, or returned no plain tensor"),
-    "timeout": Look("t", "fail", "over its time"),
-    "memory": Look("M", "fail", "over its memory"),
-    "crashed": Look("c", "fail", "its process died"),
-    "forbidden": Look("f", "barred", "reaches outside what the exercise allows"),
-    "missing": Look("·", "none", "not filled in"),
-}
 FAMILIES = {"pass": "pass", "part": "right in part", "fail": "not right", "barred": "forbidden", "none": "missing"}
 
 _MOST_LINES = 4000  # of a student's file

@@ -82,6 +82,7 @@ class StepResult:
     worst_index: tuple[int, ...] | None = None
     got: float | None = None
     expected: float | None = None
+    error_map: tuple[str, ...] | None = None  # of a wrong step: where it is off and how much, see judge/picture.py
     mistake: Mistake | None = None
     file: str | None = None
     line: int | None = None  # of the file, or of the cell
@@ -214,6 +215,7 @@ def _step_from_json(raw: Mapping[str, Any]) -> StepResult:
     fields["mistake"] = Mistake(**raw["mistake"]) if raw["mistake"] else None
     fields["instructor"] = _instructor_from_json(raw["instructor"])
     fields["worst_index"] = tuple(raw["worst_index"]) if raw["worst_index"] is not None else None
+    fields["error_map"] = tuple(raw["error_map"]) if raw.get("error_map") is not None else None
     return StepResult(**fields)
 
 

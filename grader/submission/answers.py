@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -20,6 +20,7 @@ from grader.submission.slicing import function_of, names_read, parameters_of, sl
 from grader.submission.syntax import parsed
 from grader.submission.vocabulary import Vocabulary, first_breach, kit_vocabulary
 
+_MOST_NAMED = 4
 Status = Literal["ready", "missing", "forbidden", "error"]
 
 
@@ -57,6 +58,7 @@ class _Reading:
     vocabulary: Vocabulary
     found: dict[tuple[str, str], Answer] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    twice: dict[tuple[str, str], list[str]] = field(default_factory=dict)  # by the two files: what both answer
 
 
 def read_answers(submission: Submission, lesson: Lesson) -> Answers:
@@ -72,7 +74,8 @@ def read_answers(submission: Submission, lesson: Lesson) -> Answers:
             if (exercise.name, name) not in reading.found:
                 message = f"there is no {exercise.file}" if not submission.lone_files else f"{name} is not defined"
                 reading.found[exercise.name, name] = Answer(exercise.name, name, "missing", message)
-    return Answers(reading.found, tuple(reading.notes))
+    told = [_told_twice(first, second, names) for (first, second), names in reading.twice.items()]
+    return Answers(reading.found, (*reading.notes, *told))
 
 
 def callables(exercise: Exercise) -> tuple[str, ...]:
@@ -125,10 +128,15 @@ def _take(reading: _Reading, answer: Answer) -> None:
     if before is None or before.status == "missing" or (before.status == "error" and not before.line):
         reading.found[answer.exercise, answer.name] = answer
     elif answer.status != "missing":
-        reading.notes.append(
-            f"{answer.exercise}.{answer.name} is answered in {before.file} and in {answer.file}; "
-            f"that in {before.file} counts"
-        )
+        reading.twice.setdefault((before.file, answer.file), []).append(f"{answer.exercise}.{answer.name}")
+
+
+def _told_twice(first: str, second: str, names: Sequence[str]) -> str:
+    """What two files answer both, in one line."""
+    shown = ", ".join(names[:_MOST_NAMED]) + (
+        f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    )
+    return f"{first} and {second} both answer {shown}: what stands in {first} counts"
 
 
 def _at(program: Program, line: int) -> str:

@@ -11,7 +11,8 @@ from types import TracebackType
 
 from watchfiles import Change, watch
 
-from grader.submission.find import GIVEN, SOURCES
+from grader.intake.tree import SOURCES
+from grader.submission.choose import GIVEN
 from grader.watch.events import Event, Saved
 
 _QUIET = 10  # ms without a further change that make a save whole

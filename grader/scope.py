@@ -9,6 +9,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator, Sequence
 
+from grader.syntax import children, walk
+
 
 def free_loads(node: ast.AST) -> Iterator[ast.Name]:
     """The names below `node` that are looked up outside of it, in its module or among the builtins."""
@@ -31,7 +33,7 @@ def free_loads(node: ast.AST) -> Iterator[ast.Name]:
             yield from free_loads(first)
             yield from _inside([child for child in _parts(node) if child is not first], targets)
         case _:
-            yield from _all(ast.iter_child_nodes(node))
+            yield from _all(children(node))
 
 
 def stored(node: ast.AST) -> Iterator[str]:
@@ -39,6 +41,9 @@ def stored(node: ast.AST) -> Iterator[str]:
     match node:
         case ast.Name(id=name, ctx=ast.Store() | ast.Del()):
             yield name
+            return
+        case ast.Name() | ast.Constant():
+            return
         case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
             yield name
             return
@@ -53,13 +58,13 @@ def stored(node: ast.AST) -> Iterator[str]:
         case ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
             yield from _walruses(node)
             return
-    for child in ast.iter_child_nodes(node):
+    for child in children(node):
         yield from stored(child)
 
 
 def _walruses(node: ast.AST) -> Iterator[str]:
     """What `:=` in a comprehension binds around it; a lambda keeps its own."""
-    for child in ast.iter_child_nodes(node):
+    for child in children(node):
         if isinstance(child, ast.NamedExpr):
             yield child.target.id
         if not isinstance(child, ast.Lambda):
@@ -68,7 +73,7 @@ def _walruses(node: ast.AST) -> Iterator[str]:
 
 def _parts(node: ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp) -> Iterator[ast.AST]:
     """The expressions of a comprehension, its loops taken apart."""
-    for child in ast.iter_child_nodes(node):
+    for child in children(node):
         if isinstance(child, ast.comprehension):
             yield from (child.target, child.iter, *child.ifs)
         else:
@@ -97,6 +102,6 @@ def _locals(arguments: ast.arguments, body: Sequence[ast.AST]) -> set[str]:
     names = {argument.arg for argument in every if argument}
     names |= {name for node in body for name in stored(node)}
     declared = {
-        name for node in body for inner in ast.walk(node) if isinstance(inner, ast.Global) for name in inner.names
+        name for inner in walk(*body) if isinstance(inner, ast.Global) for name in inner.names
     }
     return names - declared

@@ -15,6 +15,7 @@ from grader.submission.find import Submission
 from grader.submission.program import Broken, Program, Statement, Unreadable, read_program
 from grader.submission.slicing import function_of, names_read, parameters_of, slice_of
 from grader.submission.vocabulary import Vocabulary, first_breach, kit_vocabulary
+from grader.syntax import walk
 
 Status = Literal["ready", "missing", "forbidden", "error"]
 _MARKER = re.compile(r"#\s*(\w+)\.(\w+)\b")
@@ -123,7 +124,7 @@ def _defines(node: ast.stmt, name: str) -> bool:
         case ast.AugAssign() | ast.AnnAssign(value=None) | ast.Expr():
             return False
         case ast.Assign(value=value):
-            calls = [inner.func for inner in ast.walk(value) if isinstance(inner, ast.Call)]
+            calls = [inner.func for inner in walk(value) if isinstance(inner, ast.Call)]
             return not any(isinstance(called, ast.Name) and called.id == name for called in calls)
     return True
 
@@ -167,7 +168,7 @@ def _answer(
 
 
 def _names(statements: Iterable[ast.stmt]) -> frozenset[str]:
-    return frozenset(node.id for part in statements for node in ast.walk(part) if isinstance(node, ast.Name))
+    return frozenset(node.id for node in walk(*statements) if isinstance(node, ast.Name))
 
 
 def _may_define(piece: Broken, name: str, program: Program) -> bool:

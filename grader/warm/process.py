@@ -22,6 +22,7 @@ process ends.
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import json
 import os
@@ -121,6 +122,8 @@ def _warm_up() -> str:
 
         torch.set_num_threads(1)  # a forked process cannot use a thread pool of its parent
         importlib.import_module(_ROLES["student"]).warm_up()
+        gc.collect()
+        gc.freeze()  # a collection in a fork would write to every page that the fork shares with this process
     except Exception as error:
         return f"{type(error).__name__}: {error}"
     return ""

@@ -16,6 +16,7 @@ JOBS ?=
 LESSON ?=
 VERBOSE ?=
 MENDS ?=
+REGRADE ?=
 REQUIRE_ISOLATION ?=
 
 # an option only where its variable is set; a leading ~ is the home folder in every shell
@@ -36,7 +37,8 @@ help:
 	@echo "  make grade                  grade data/class into grades/"
 	@echo "  make grade SUBMISSIONS=DIR OUT=DIR"
 	@echo "                              grade any folder of submissions; SEED=, JOBS= if you like;"
-	@echo "                              MENDS=no looks for no mends; REQUIRE_ISOLATION=1 runs sealed or not at all"
+	@echo "                              MENDS=no looks for no mends; REGRADE=1 grades unchanged ones again;"
+	@echo "                              REQUIRE_ISOLATION=1 runs sealed or not at all"
 	@echo "  make check SUBMISSION=DIR   the self-check on somebody's answers; VERBOSE=1 shows every case and the mend"
 	@echo "For those who write lessons"
 	@echo "  make lesson                 cut the exercises from the solutions, verify both"
@@ -72,7 +74,7 @@ train: $(VENV)/.ready
 
 grade: $(VENV)/.ready
 	@$(RUN) grade $(call option,,$(SUBMISSIONS)) $(call option,--out,$(OUT)) $(call option,--seed,$(SEED)) \
-	  $(call option,--jobs,$(JOBS)) $(call switch,--no-mends,$(filter no,$(MENDS))) \
+	  $(call option,--jobs,$(JOBS)) $(call switch,--no-mends,$(filter no,$(MENDS))) $(call switch,--regrade,$(REGRADE)) \
 	  $(call switch,--require-isolation,$(REQUIRE_ISOLATION)) $(lesson)
 
 lesson: $(VENV)/.ready

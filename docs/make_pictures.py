@@ -15,6 +15,7 @@ from grader.judge.job import Request
 from grader.lesson import find_lesson, load_lesson
 from grader.report.terminal import show_check, show_class
 from grader.results.model import SubmissionResult
+from grader.results.summary import summary_of
 from grader.run.pool import Pool
 from grader.submission.find import find_submissions, submission_at
 
@@ -36,7 +37,7 @@ def main() -> int:
     results = [outcome for _, outcome in sorted(outcomes.items()) if isinstance(outcome, SubmissionResult)]
     check, grade = _recording(), _recording()
     show_check(check, results[-1], lesson, f"data/class/{SHOWN}")
-    show_class(grade, results[:-1], lesson)
+    show_class(grade, [summary_of(result) for result in results[:-1]], lesson)
     _save(check, "make check", "check.svg")
     _save(grade, "make grade", "grade.svg")
     return 0

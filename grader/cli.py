@@ -64,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     grade.add_argument(
         "--seed", type=_at_least_zero, metavar="S", help="draws the cases (default: a new one a DIR, kept there)"
     )
+    grade.add_argument("--regrade", action="store_true", help="grade every submission again, also unchanged ones")
     grade.add_argument("--no-mends", action="store_true", help="do not look for the nearest mend of wrong steps")
     grade.add_argument(
         "--require-isolation",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import lru_cache
 
 
 def children(node: ast.AST) -> list[ast.AST]:
@@ -22,7 +23,8 @@ def walk(*roots: ast.AST) -> list[ast.AST]:
     return [node for root in roots for node in _below(root)]
 
 
-def _below(root: ast.AST) -> list[ast.AST]:
+@lru_cache(maxsize=256)  # a statement is gone through for its names, its words and its forms, one after the other
+def _below(root: ast.AST) -> tuple[ast.AST, ...]:
     found = [root]
     for node in found:  # which grows on the way
         for field in node._fields:
@@ -31,5 +33,4 @@ def _below(root: ast.AST) -> list[ast.AST]:
                 found.append(value)
             elif isinstance(value, list):
                 found += [item for item in value if isinstance(item, ast.AST)]
-    return found
-
+    return tuple(found)

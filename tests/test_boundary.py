@@ -30,14 +30,15 @@ EDGES = {
     "cli": "__version__ errors",
     "errors": "",
     "names": "",
-    "scope": "",
+    "scope": "syntax",
+    "syntax": "",
     "commands": "__version__ errors judge lesson names report results run seal submission warm",
     "lesson": "errors names scope",
-    "submission": "errors lesson names scope",
+    "submission": "errors lesson names scope syntax",
     "judge": "__version__ errors lesson names results scope seal submission warm wire",
     "results": "errors lesson submission",
     "report": "lesson results",
-    "run": "errors judge lesson results seal submission warm wire",
+    "run": "__version__ errors judge lesson report results seal submission warm wire",
     "seal": "",
     "warm": "errors seal",
     "worker": "seal wire",
@@ -46,7 +47,7 @@ EDGES = {
 # Modules that are named in a text: to be imported by the command line and in forked processes, or for their files.
 NAMED_IN_TEXT = {
     "cli.py": {"grader.commands"},
-    "report/pages.py": {"grader.report"},
+    "report/render.py": {"grader.report"},
     "warm/client.py": {"grader.warm.process"},
     "warm/process.py": {"grader.judge.serve", "grader.worker.serve"},
 }
@@ -214,7 +215,9 @@ def test_a_class_that_is_unchanged_is_reported_without_torch(
     own = load_lesson(lesson.folder)
     folder = RunFolder(tmp_path / "grades", own)
     submission = submission_at(SAMPLE, own)
-    folder.keep(folder.key(submission, folder.seed(0), warm.isolation.layers), judge.judge(Request(submission)))
+    basis = folder.basis(submission, folder.seed(0), warm.isolation.layers)
+    folder.archive.keep(basis.key, judge.judge(Request(submission)))
+    folder.close()
     assert _loaded_by("grade", SAMPLE, "--out", tmp_path / "grades", "--seed", "0") == []
     assert (tmp_path / "grades" / "submissions" / "s01" / "results.json").is_file()
 

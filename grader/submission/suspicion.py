@@ -38,6 +38,7 @@ def suspect_of_differences(statements: Sequence[ast.stmt], uses: Sequence[Statem
         return None
 
 
+_STEPS = (ast.Constant, ast.Attribute, ast.BinOp)
 # Nodes that say what a name stands for.
 _TOLD = (
     ast.Assign, ast.AnnAssign, ast.NamedExpr, ast.For, ast.comprehension, ast.AugAssign, ast.Call, ast.FunctionDef,
@@ -261,6 +262,8 @@ class _Reader:
     # A small step that shifts and divides
 
     def _shared_step(self) -> str | None:
+        if not any(self._is_step(node, 0) for node in self._nodes if isinstance(node, _STEPS)):
+            return None  # every step is made of one of these
         for node in self._evaluated():
             for shift in self._shifts(node):
                 if any(self._steps(shift.amount)) and self._divides(shift.amount):

@@ -97,6 +97,7 @@ def kit_vocabulary() -> Vocabulary:
     )
 
 
+_SILENT = (ast.expr_context, ast.operator)  # nothing can be wrong with these but that they are there
 # Nodes that hold no name as a text, and are the most frequent ones.
 _NAMELESS = (
     ast.expr_context, ast.operator, ast.BinOp, ast.Call, ast.Constant, ast.Assign, ast.Subscript, ast.Attribute,
@@ -110,7 +111,8 @@ def first_breach(statements: Sequence[ast.stmt], vocabulary: Vocabulary, given: 
     """
     nodes = walk(*statements)
     checker = _checker(statements, nodes, vocabulary, given)
-    found = [remark for node in nodes for remark in checker.remarks(node)]
+    speaking = [node for node in nodes if not isinstance(node, _SILENT) or type(node).__name__ not in vocabulary.syntax]
+    found = [remark for node in speaking for remark in checker.remarks(node)]
     found += [remark for statement in statements for name in free_loads(statement) for remark in checker.builtin(name)]
     return checker.explained(min(found, key=lambda remark: remark.line)) if found else None
 

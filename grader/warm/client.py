@@ -98,10 +98,12 @@ class Warm(Forker):
     """The warm process, started and owned by this one, and started anew when it is gone. A context manager.
 
     `left_out` names layers of isolation to do without, as on a machine that does not have them.
+    One that `waits` imports torch when it is first asked for a process, and so perhaps never.
     """
 
-    def __init__(self, left_out: Collection[str] = ()) -> None:
+    def __init__(self, left_out: Collection[str] = (), waits: bool = False) -> None:
         self._left_out = sorted(left_out)
+        self._waits = waits
         self._start()
 
     @property
@@ -164,7 +166,7 @@ class Warm(Forker):
         self._isolation = None
         self._was_asked = False
         command = [sys.executable, "-I", "-c", _START, str(theirs.fileno()), str(_PACKAGE_PARENT)]
-        settings = {"command": command, "left_out": self._left_out, "is_inside": False}
+        settings = {"command": command, "left_out": self._left_out, "is_inside": False, "waits": self._waits}
         with theirs:
             self._process = subprocess.Popen(
                 [*command, json.dumps(settings)],

@@ -69,14 +69,14 @@ def main(control_fd: int, settings: Mapping[str, Any]) -> None:
     """Serves control sockets until the first one closes.
 
     Settings: `command` is how this process was started, `left_out` names layers to do without,
-    `is_inside` says that bubblewrap is around it.
+    `is_inside` says that bubblewrap is around it, `waits` that torch is imported once it is needed.
     """
     adopt_orphans()  # what a dead student process leaves behind becomes ours to bury
     isolation, problem = _isolation(control_fd, settings)
     first = Control(socket.socket(fileno=control_fd))
     with contextlib.suppress(OSError):
         first.socket.sendall(json.dumps({**isolation.as_json(), "problem": problem}).encode())
-    house = _House(isolation, problem or _warm_up())
+    house = None if settings["waits"] else _House(isolation, problem or _warm_up())
     with selectors.DefaultSelector() as selector:
         selector.register(first.socket, selectors.EVENT_READ, first)
         while True:
@@ -84,6 +84,7 @@ def main(control_fd: int, settings: Mapping[str, Any]) -> None:
                 control: Control = key.data
                 data, fds, _, _ = socket.recv_fds(control.socket, 1 << 16, 1)
                 if data:
+                    house = house or _House(isolation, problem or _warm_up())
                     _answer(control, json.loads(data), fds, selector, house)
                     continue
                 selector.unregister(control.socket)

@@ -13,7 +13,6 @@ import hashlib
 import json
 import os
 import secrets
-import tempfile
 from collections.abc import Sequence
 from functools import cache, cached_property
 from importlib.metadata import version
@@ -37,21 +36,21 @@ def write_atomically(path: Path, text: str, is_lasting: bool = True) -> None:
 
     A file that is_lasting is on the disk when this returns; another one may be lost with the machine's power.
     """
-    temporary: str | None = None
+    beside = path.with_name(
+        f".{path.name}.new"
+    )  # a killed run leaves this, and the next uses it again
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o644)
         with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
             file.write(text)
             if is_lasting:
                 file.flush()
                 os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
+        beside.replace(path)
     except OSError as error:
-        if temporary:
-            with contextlib.suppress(OSError):
-                Path(temporary).unlink()
+        with contextlib.suppress(OSError):
+            beside.unlink()
         raise KitError(
             f"cannot be written: {error.strerror}", where=str(path), mend="choose another folder with OUT="
         ) from None

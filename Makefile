@@ -98,7 +98,7 @@ right-forms: $(VENV)/.ready
 	@$(VENV)/bin/python -m tests.right_forms.run
 
 bench: $(VENV)/.ready
-	@$(VENV)/bin/python tests/bench/bench.py
+	@$(VENV)/bin/python -m tests.bench.bench
 
 docs-pictures: $(VENV)/.ready
 	@$(VENV)/bin/python docs/make_pictures.py

@@ -36,9 +36,7 @@ def write_atomically(path: Path, text: str, is_lasting: bool = True) -> None:
 
     A file that is_lasting is on the disk when this returns; another one may be lost with the machine's power.
     """
-    beside = path.with_name(
-        f".{path.name}.new"
-    )  # a killed run leaves this, and the next uses it again
+    beside = path.with_name(f".{path.name}.new")  # a killed run leaves this, and the next uses it again
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o644)

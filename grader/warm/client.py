@@ -136,6 +136,11 @@ class Warm(Forker):
             raise WorkerFault("a new warm process found other layers of isolation than the one before")
         return super().fork(role, arguments)
 
+    @property
+    def pid(self) -> int:
+        """Its number, for measuring."""
+        return self._process.pid
+
     def is_alive(self) -> bool:
         """Whether it still runs; one that is just dying gets a moment to be dead."""
         try:

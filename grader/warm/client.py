@@ -70,7 +70,8 @@ class Forker:
     def bury(self, process: Forked, wait: float = 0.0) -> Death:
         """Ends the process and its group, after `wait` seconds at most, and says how it ended."""
         process.channel.close()
-        status = self._ask({"do": "bury", "pid": process.pid, "wait": wait}, [])["status"]
+        # after Ctrl-C in the middle of a question its answer may come here, and says nothing about this process
+        status = self._ask({"do": "bury", "pid": process.pid, "wait": wait}, []).get("status")
         if status is None:
             return Death()
         if os.WIFSIGNALED(status):

@@ -82,7 +82,7 @@ def main(control_fd: int, settings: Mapping[str, Any]) -> None:
         while True:
             for key, _ in selector.select():
                 control: Control = key.data
-                data, fds, _, _ = socket.recv_fds(control.socket, 1 << 16, 1)
+                data, fds = _asked(control.socket)
                 if data:
                     house = house or _House(isolation, problem or _warm_up())
                     _answer(control, json.loads(data), fds, selector, house)
@@ -96,6 +96,15 @@ def main(control_fd: int, settings: Mapping[str, Any]) -> None:
                     for orphaned in [(other, pid) for other in _controls for pid in list(other.children)]:
                         _bury(*orphaned, 0)
                     os._exit(0)  # nothing to clean up, and torch takes long to unload
+
+
+def _asked(control: socket.socket) -> tuple[bytes, list[int]]:
+    """The next request and its descriptors; nothing where the asker is gone, also in the middle of a question."""
+    try:
+        data, fds, _, _ = socket.recv_fds(control, 1 << 16, 1)
+    except OSError:
+        return b"", []
+    return data, fds
 
 
 def _isolation(control_fd: int, settings: Mapping[str, Any]) -> tuple[Isolation, str]:

@@ -113,7 +113,8 @@ def _cached(seconds: float) -> Row:
 
 
 def _command(root: Path, *options: str) -> float:
-    command = [sys.executable, "-m", "grader", "grade", root / "class", "--out", root / "out", "--jobs", str(CORES)]
+    where = (str(root / "class"), "--out", str(root / "out"))
+    command = [sys.executable, "-m", "grader", "grade", *where, "--jobs", str(CORES)]
     start = time.perf_counter()
     subprocess.run([*command, *options], cwd=ROOT, stdout=subprocess.DEVNULL, check=True)
     return time.perf_counter() - start

@@ -18,6 +18,7 @@ VERBOSE ?=
 ALL ?=
 JSON ?=
 MENDS ?=
+REGRADE ?=
 REQUIRE_ISOLATION ?=
 FORMAT ?=
 RESULTS ?= grades
@@ -50,7 +51,8 @@ help:
 	@echo "  make grade                  grade data/class into grades/"
 	@echo "  make grade SUBMISSIONS=DIR OUT=DIR"
 	@echo "                              grade any folder of submissions; SEED=, JOBS= if you like;"
-	@echo "                              MENDS=no looks for no mends; REQUIRE_ISOLATION=1 runs sealed or not at all"
+	@echo "                              MENDS=no looks for no mends; REGRADE=1 grades unchanged ones again;"
+	@echo "                              REQUIRE_ISOLATION=1 runs sealed or not at all"
 	@echo "  make export FORMAT=canvas RESULTS=DIR ROSTER=CSV"
 	@echo "                              grades for the host: canvas, moodle, nbgrader, junit, exercism,"
 	@echo "                              gradescope (autograder.zip), github-workflow KIT=OWNER/REPO@REF"
@@ -108,6 +110,7 @@ map: $(VENV)/.ready
 grade: $(VENV)/.ready
 	@$(RUN) grade $(call option,,$(SUBMISSIONS)) $(call option,--out,$(OUT)) $(call option,--seed,$(SEED)) \
 	  $(call option,--jobs,$(JOBS)) $(call option,--cluster,$(CLUSTER)) $(call switch,--no-mends,$(filter no,$(MENDS))) \
+	  $(call switch,--regrade,$(REGRADE)) \
 	  $(call switch,--require-isolation,$(REQUIRE_ISOLATION)) $(lesson)
 
 export: $(VENV)/.ready
@@ -144,7 +147,7 @@ right-forms: $(VENV)/.ready
 	@$(VENV)/bin/python -m tests.right_forms.run
 
 bench: $(VENV)/.ready
-	@$(VENV)/bin/python tests/bench/bench.py
+	@$(VENV)/bin/python -m tests.bench.bench
 
 docs-pictures: $(VENV)/.ready
 	@$(VENV)/bin/python docs/make_pictures.py

@@ -21,6 +21,7 @@ from grader.report.graph import graph_file, verdicts_of
 from grader.report.hints import hint_text, on_their_own
 from grader.report.terminal import show_class
 from grader.results.model import StepResult, SubmissionResult
+from grader.results.summary import summary_of
 from grader.run.pool import Pool
 from grader.submission.answers import read_answers
 from grader.submission.find import Submission, find_submissions, submission_at
@@ -49,7 +50,11 @@ def main() -> int:
         outcomes = dict(pool.judge(requests))
     *results, own = [outcome for _, outcome in sorted(outcomes.items()) if isinstance(outcome, SubmissionResult)]
     _draw("make check", "check.svg", lambda console: show_glance(console, own, lesson, f"data/class/{SHOWN}"))
-    _draw("make grade", "grade.svg", lambda console: show_class(console, results, lesson))
+    _draw(
+        "make grade",
+        "grade.svg",
+        lambda console: show_class(console, [summary_of(result) for result in results], lesson),
+    )
     step = next(step for step in lesson.steps if step.path == WATCHED)
     _draw(
         f"make hint STEP={step.name} LEVEL=2",

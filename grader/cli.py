@@ -93,6 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     grade.add_argument(
         "--cluster", metavar="ADDRESS", help="judge on the workers of this Dask scheduler, such as tcp://host:8786"
     )
+    grade.add_argument("--regrade", action="store_true", help="grade every submission again, also unchanged ones")
     grade.add_argument("--no-mends", action="store_true", help="do not look for the nearest mend of wrong steps")
     grade.add_argument(
         "--require-isolation",

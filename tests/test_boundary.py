@@ -30,18 +30,19 @@ EDGES = {
     "cli": "__version__ errors",
     "errors": "",
     "names": "",
-    "scope": "",
+    "scope": "syntax",
+    "syntax": "",
     "commands": "__version__ copies errors export judge lesson names report results run seal submission warm watch",
     "jupyter": "commands errors judge lesson names report results run submission warm",
     "lesson": "errors names scope",
     "intake": "errors",
-    "submission": "errors intake lesson names scope",
+    "submission": "errors intake lesson names scope syntax",
     "judge": "__version__ errors lesson names results scope seal submission warm wire",
     "results": "__version__ errors intake lesson submission",
     "report": "lesson results submission",
     "copies": "lesson report submission",
     "export": "errors lesson results",
-    "run": "errors judge lesson results seal submission warm wire",
+    "run": "__version__ errors judge lesson report results seal submission warm wire",
     "seal": "",
     "warm": "errors seal",
     "watch": "errors judge lesson report results run seal submission warm",
@@ -54,7 +55,7 @@ NAMED_IN_TEXT = {
     "copies/page.py": {"grader.copies", "grader.report"},
     "jupyter/show.py": {"grader.jupyter"},
     "lesson/notebook.py": {"grader.jupyter"},
-    "report/pages.py": {"grader.report"},
+    "report/render.py": {"grader.report"},
     "warm/client.py": {"grader.warm.process"},
     "warm/process.py": {"grader.judge.serve", "grader.worker.serve"},
 }
@@ -237,7 +238,9 @@ def test_a_class_that_is_unchanged_is_reported_without_torch(
     own = load_lesson(lesson.folder)
     folder = RunFolder(tmp_path / "grades", own)
     submission = submission_at(SAMPLE, own)
-    folder.keep(folder.key(submission, folder.seed(0), warm.isolation.layers), judge.judge(Request(submission)))
+    basis = folder.basis(submission, folder.seed(0), warm.isolation.layers)
+    folder.archive.keep(basis.key, judge.judge(Request(submission)))
+    folder.close()
     assert _loaded_by("grade", SAMPLE, "--out", tmp_path / "grades", "--seed", "0") == []
     assert (tmp_path / "grades" / "submissions" / "s01" / "results.json").is_file()
 

@@ -26,6 +26,7 @@ from grader.lesson import Lesson
 from grader.report.terminal import show_class
 from grader.results.model import VERDICTS, SubmissionResult
 from grader.results.store import RunFolder
+from grader.results.summary import summary_of
 from tests.support import ROOT, run_grader
 
 SOLUTIONS = ROOT / "solutions" / "mlp"
@@ -471,7 +472,7 @@ def test_check_of_a_lone_file_names_this_file_as_the_place(tmp_path: Path) -> No
 def test_a_name_with_line_ends_is_one_row_of_the_class_table(lesson: Lesson) -> None:
     result = SubmissionResult(__version__, "mlp", "eve\nbob      44", 0, (), (), None, ())
     text = io.StringIO()
-    show_class(Console(file=text, width=80), [result], lesson)
+    show_class(Console(file=text, width=80), [summary_of(result)], lesson)
     assert not re.search(r"^bob", text.getvalue(), re.MULTILINE)
 
 

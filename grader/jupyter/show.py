@@ -17,8 +17,7 @@ from grader.jupyter.answer import shell
 from grader.jupyter.session import Place, Written
 from grader.lesson import Exercise, Lesson, Step
 from grader.lesson.shapes import shown_shapes
-from grader.report.looks import COLOURS, LOOKS
-from grader.report.pages import clean
+from grader.report.looks import COLOURS, LOOKS, clean
 from grader.results.gradebook import number
 from grader.results.model import Mistake, StepResult
 

@@ -1,7 +1,8 @@
-"""How verdicts look, the same on every page and picture."""
+"""How verdicts look, and how a student's text is cleaned before anybody sees it."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 
@@ -32,3 +33,28 @@ LOOKS = {
 
 # For pictures on pages that are not the kit's own: told from each other on white and on black.
 COLOURS = {"pass": "#3f9c86", "part": "#c08a1e", "fail": "#d4604c", "barred": "#9673c9", "none": "#8a8f98"}
+FAMILIES = {"pass": "pass", "part": "right in part", "fail": "not right", "barred": "forbidden", "none": "missing"}
+
+_ESCAPE_SEQUENCE = re.compile(
+    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor
+    r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\n]*(?:\x07|\x1b\\)?"  # OSC and the like: titles, links
+    r"|\x1b[ -/]*[0-~]?"
+)
+LINE_END = re.compile(r"\r\n?")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_NO_CHARACTER = re.compile(r"[\ud800-\udfff\ufffe\uffff]")
+_UNSEEN = re.compile(  # turns text around, or hides in it; joiners are left to the scripts that need them
+    "[\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
+)
+_MARKS = "[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]"
+_PILE = re.compile(f"({_MARKS}{{3}}){_MARKS}+")
+
+
+def clean(text: str) -> str:
+    """`text` without what steers a terminal or deceives a reader; lines and tabs stay."""
+    if text.isascii() and text.isprintable():
+        return text
+    text = _ESCAPE_SEQUENCE.sub("", text)
+    text = _CONTROL.sub("", LINE_END.sub("\n", text))
+    text = _PILE.sub(r"\1", _NO_CHARACTER.sub("\ufffd", text))
+    return _UNSEEN.sub(lambda found: f"⟨U+{ord(found.group()):04X}⟩", text)

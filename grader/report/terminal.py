@@ -14,6 +14,7 @@ from rich.text import Text
 
 from grader.lesson import Lesson
 from grader.report.marks import STYLES
+from grader.results.changes import Change
 from grader.results.gradebook import number
 from grader.results.model import (
     PASSING,
@@ -24,8 +25,10 @@ from grader.results.model import (
     StepResult,
     SubmissionResult,
 )
+from grader.results.summary import Summary
 
 _MOST_ROWS = 40
+_MOST_CHANGES = 10
 _OUTPUT_LINES = 12
 
 
@@ -73,16 +76,32 @@ def show_foot(console: Console, result: SubmissionResult, lesson: Lesson, where:
     console.print(Text(f"isolation: {', '.join(result.isolation)}", style="dim"))
 
 
-def show_class(console: Console, results: Sequence[SubmissionResult], lesson: Lesson) -> None:
+def show_class(console: Console, results: Sequence[Summary], lesson: Lesson) -> None:
     """A row a submission, if they are few; then how often each verdict fell."""
     if len(results) <= _MOST_ROWS:
         console.print(_class_table(results, lesson))
-    fallen = Counter(step.verdict for result in results for exercise in result.exercises for step in exercise.steps)
+    fallen = Counter(step.verdict for result in results for step in result.steps)
     counts = [Text(f"{verdict} {fallen[verdict]}", style=STYLES[verdict]) for verdict in VERDICTS if fallen[verdict]]
     console.print(Text("steps: ") + Text(", ").join(counts))
 
 
-def _class_table(results: Sequence[SubmissionResult], lesson: Lesson) -> Table:
+def show_changes(console: Console, changes: Sequence[Change], file: str) -> None:
+    """What the run judged otherwise than the one before, and why."""
+    if not changes:
+        return
+    why = Counter(reason for change in changes for reason in change.why)
+    reasons = ", ".join(f"{reason} ({times})" for reason, times in why.most_common())
+    console.print(f"{len(changes)} judged otherwise than before: {reasons}; all of it in {file}", style="bold")
+    for change in changes[:_MOST_CHANGES]:
+        steps = ", ".join(f"{step} {old or 'none'} -> {new or 'none'}" for step, old, new in change.steps[:3])
+        more = f", {len(change.steps) - 3} more" if len(change.steps) > 3 else ""
+        scores = f"{number(change.before)} -> {number(change.after)}"
+        console.print(f"  {one_line(change.submission)}  {scores}  {steps}{more}", style="dim")
+    if len(changes) > _MOST_CHANGES:
+        console.print(f"  and {len(changes) - _MOST_CHANGES} more", style="dim")
+
+
+def _class_table(results: Sequence[Summary], lesson: Lesson) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("submission", no_wrap=True, max_width=24)
     table.add_column("score", justify="right", min_width=5)
@@ -90,7 +109,7 @@ def _class_table(results: Sequence[SubmissionResult], lesson: Lesson) -> Table:
         table.add_column(exercise.name.split("_")[0], justify="right", min_width=4)
     table.add_column("not right")
     for result in results:
-        scores = {exercise.exercise: number(exercise.score) for exercise in result.exercises}
+        scores = {exercise: number(score) for exercise, score in result.scores.items()}
         table.add_row(
             one_line(result.submission),
             number(result.score),
@@ -100,8 +119,8 @@ def _class_table(results: Sequence[SubmissionResult], lesson: Lesson) -> Table:
     return table
 
 
-def _summary(result: SubmissionResult) -> Text:
-    fallen = Counter(step.verdict for exercise in result.exercises for step in exercise.steps if not step.passes)
+def _summary(result: Summary) -> Text:
+    fallen = Counter(step.verdict for step in result.steps if not step.passes)
     parts = [Text(f"{verdict} {fallen[verdict]}", style=STYLES[verdict]) for verdict in VERDICTS if fallen[verdict]]
     return Text(", ").join(parts)
 

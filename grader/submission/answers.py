@@ -19,6 +19,7 @@ from grader.submission.program import Broken, Origin, Program, Statement, Unread
 from grader.submission.slicing import function_of, names_read, parameters_of, slice_of
 from grader.submission.syntax import parsed
 from grader.submission.vocabulary import Vocabulary, first_breach, kit_vocabulary
+from grader.syntax import walk
 
 _MOST_NAMED = 4
 Status = Literal["ready", "missing", "forbidden", "error"]
@@ -209,7 +210,7 @@ def _defines(node: ast.stmt, name: str) -> bool:
         case ast.AugAssign() | ast.AnnAssign(value=None) | ast.Expr():
             return False
         case ast.Assign(value=value):
-            calls = [inner.func for inner in ast.walk(value) if isinstance(inner, ast.Call)]
+            calls = [inner.func for inner in walk(value) if isinstance(inner, ast.Call)]
             return not any(isinstance(called, ast.Name) and called.id == name for called in calls)
     return True
 
@@ -256,7 +257,7 @@ def _answer(reading: _Reading, program: Program, exercise: Exercise, name: str, 
 
 
 def _names(statements: Iterable[ast.stmt]) -> frozenset[str]:
-    return frozenset(node.id for part in statements for node in ast.walk(part) if isinstance(node, ast.Name))
+    return frozenset(node.id for node in walk(*statements) if isinstance(node, ast.Name))
 
 
 def _may_define(piece: Broken, name: str, exercise: Exercise, program: Program) -> bool:

@@ -21,6 +21,7 @@ from pathlib import Path
 from grader.scope import free_loads, stored
 from grader.submission.notebook import MAX_NOTEBOOK_BYTES, Cell, NoNotebook, read_notebook
 from grader.submission.syntax import parsed
+from grader.syntax import walk
 
 MAX_BYTES = 256 << 10
 MAX_NODES = 60_000
@@ -233,9 +234,10 @@ def _parse(text: str, first: int) -> list[Statement] | Broken:
     line = first + 1
     try:
         module = parsed(text)
-        if sum(1 for _ in ast.walk(module)) > MAX_NODES:
+        if len(walk(module)) > MAX_NODES:
             raise Unreadable(f"the code has more than {MAX_NODES} parts; a file of answers is small")
-        ast.increment_lineno(module, first)
+        if first:
+            ast.increment_lineno(module, first)
         return [_statement(node) for statement in module.body for node in _unfolded(statement)]
     except SyntaxError as error:
         problem, line = f"{error.msg}", first + (error.lineno or 1)
@@ -278,7 +280,7 @@ def _binds(node: ast.stmt) -> frozenset[str]:
     """Names that a top-level statement binds or changes in place: `x[i] = ...`, `x += ...`, `x.append(...)`."""
     names = set(stored(node))
     if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-        names |= {name for inner in ast.walk(node) for name in _changes(inner)}
+        names |= {name for inner in walk(node) for name in _changes(inner)}
     return frozenset(names)
 
 

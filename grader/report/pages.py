@@ -15,6 +15,7 @@ from itertools import groupby
 from markupsafe import Markup
 
 from grader.lesson import Exercise, Lesson, Step
+from grader.report.graph import graph_svg, verdicts_of
 from grader.report.looks import LINE_END, LOOKS, clean
 from grader.report.notebook import shown_cells
 from grader.report.render import render
@@ -22,6 +23,7 @@ from grader.results.model import Mistake, StepResult, SubmissionResult
 
 _MOST_LINES = 4000  # of a student's file
 _LONGEST_LINE = 1000
+_MOST_DRAWN = 500
 _MOST_OUTPUT = 8000  # characters of what one step printed; results.json has all that was kept
 
 
@@ -88,10 +90,25 @@ def feedback_page(result: SubmissionResult, lesson: Lesson, sources: Mapping[str
         first=first,
         strips=_strips(pairs, lesson),
         parts=_parts(pairs, lesson, sources),
+        graph=_graph(result, lesson),
         has_chain=any(exercise.is_chain for exercise in lesson.exercises),
         verdicts=[verdict for verdict in LOOKS if any(step.verdict == verdict for _, step in pairs)],
         command_name=_Commands(lesson),
     )
+
+
+_drawn: dict[tuple[object, ...], Markup] = {}  # a class of hundreds has few different pictures
+
+
+def _graph(result: SubmissionResult, lesson: Lesson) -> Markup:
+    """The network with this student's verdicts; nothing where nothing was judged."""
+    verdicts = verdicts_of(result)
+    key = (lesson.folder, lesson.graph.text, *sorted(verdicts.items()))
+    if key not in _drawn:
+        if len(_drawn) >= _MOST_DRAWN:
+            _drawn.clear()
+        _drawn[key] = Markup(graph_svg(lesson, verdicts)) if verdicts else Markup()
+    return _drawn[key]
 
 
 class _Commands:

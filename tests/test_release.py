@@ -125,7 +125,7 @@ def test_its_check_finds_every_step_missing(unpacked: Path) -> None:
 
 
 def test_its_own_tests_pass(unpacked: Path) -> None:
-    done = in_it(unpacked, "-m", "pytest", "-q", "-p", "no:cacheprovider")
+    done = in_it(unpacked, "-m", "pytest", "-p", "no:cacheprovider")
     assert done.returncode == 0, f"{done.stdout[-3000:]}{done.stderr[-3000:]}"
     assert " passed" in done.stdout
     assert "skipped" not in done.stdout

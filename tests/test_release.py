@@ -46,7 +46,7 @@ def in_it(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "COLUMNS": "80", "NO_COLOR": "1", "PYTHONPATH": str(folder)}
     return subprocess.run(
         [sys.executable, *arguments],
-        cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False,
+        cwd=folder, env=environment, capture_output=True, text=True, timeout=900, check=False,
     )  # fmt: skip
 
 
@@ -125,7 +125,7 @@ def test_its_check_finds_every_step_missing(unpacked: Path) -> None:
 
 
 def test_its_own_tests_pass(unpacked: Path) -> None:
-    done = in_it(unpacked, "-m", "pytest", "-q", "-p", "no:cacheprovider")
+    done = in_it(unpacked, "-m", "pytest", "-p", "no:cacheprovider")
     assert done.returncode == 0, f"{done.stdout[-3000:]}{done.stderr[-3000:]}"
     assert " passed" in done.stdout
     assert "skipped" not in done.stdout

@@ -73,7 +73,7 @@ def saved(session: Session, submission: Submission, answers: Answers) -> Session
     moved = {key for key in now if key in before and before[key].line != now[key].line}
     session = replace(session, submission=submission, answers=now, notes=answers.notes, is_asking=False)
     if not new:
-        says = "saved; no answer changed" if not session.waiting else session.says
+        says = session.says or ("" if session.waiting else "saved; no answer changed")
         return replace(session, says=says, waiting=(*session.waiting, *_whole(session, {key[0] for key in moved})))
     steps = [step for step in session.lesson.steps if _key(session.lesson, step) in new]
     changed = frozenset(step.path for step in steps)

@@ -28,6 +28,7 @@ from grader.results.store import RunFolder
 from grader.results.summary import Summary, summary_from_json, summary_of
 from grader.run.classrun import ClassRun
 from grader.run.pool import Fault, Pool
+from grader.run.stopping import Stopping
 from grader.submission.find import find_submissions
 from tests.support import ROOT, run_grader
 
@@ -213,9 +214,10 @@ def class_run(students: Path, out: Path, lesson: Lesson, pool: _NoPool) -> Class
 
 def outcomes(run: ClassRun) -> dict[str, Summary | Fault]:
     plan = run.plan()
-    found = plan.settled | dict(run.judge(plan.todo))
+    came = dict(run.judge(plan))
     run.folder.close()
-    return {run.submissions[place].name: outcome for place, outcome in found.items()}
+    assert came.items() <= plan.settled.items()
+    return {run.submissions[place].name: outcome for place, outcome in plan.settled.items()}
 
 
 @pytest.mark.parametrize("when", ["before", "while"])
@@ -265,6 +267,26 @@ def test_a_page_that_was_lost_or_cut_is_written_again_without_grading(
     assert not again.plan().todo
     again.folder.close()
     assert what_is_there(tmp_path / "out") == whole
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_request_to_stop_waits_for_the_end_of_the_result_that_is_written(number: signal.Signals) -> None:
+    done = []
+
+    def write() -> None:
+        with stopping.held():
+            os.kill(os.getpid(), number)
+            done.append("written")
+
+    def wait() -> None:
+        os.kill(os.getpid(), number)
+        time.sleep(5)
+        done.append("waited")
+
+    for act in (write, wait):
+        with Stopping() as stopping, pytest.raises(KeyboardInterrupt):
+            act()
+    assert done == ["written"]
 
 
 def test_regrade_takes_nothing_over(students: Path, tmp_path: Path, lesson: Lesson) -> None:

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
-from typing import NoReturn
 
 from rich.console import Console
 
@@ -24,7 +20,7 @@ from grader.results.changes import Change, changes_of, changes_table
 from grader.results.gradebook import gradebook
 from grader.results.store import RunFolder, write_atomically
 from grader.results.summary import Summary
-from grader.run.classrun import ClassRun, Outcome
+from grader.run.classrun import ClassRun, Outcome, Plan
 from grader.run.judges import judges
 from grader.run.pool import Fault
 from grader.run.progress import shown
@@ -94,21 +90,19 @@ def _run(console: Console, lesson: Lesson, found: Found, options: argparse.Names
 
 def _graded(console: Console, job: ClassRun, found: Found) -> _Report:
     """Every submission's outcome; those there were, where it was stopped."""
-    outcomes: dict[int, Outcome] = {}
+    plan = Plan({}, {})
     try:
-        with _stopped_by_a_signal():
+        with job.stopping:
             plan = job.plan()
-            outcomes |= plan.settled
             taken_over = sum(isinstance(outcome, Summary) for outcome in plan.settled.values())
             if taken_over:
                 console.print(f"{taken_over} of them unchanged since the last run")
-            behind = _Behind(found)
-            for place, outcome in shown(job.judge(plan.todo), len(plan.todo), console, behind):
-                outcomes[place] = outcome
+            for _ in shown(job.judge(plan), len(plan.todo), console, _Behind(found)):
+                pass
             changes = changes_of(job.folder.archive.settle())
     except KeyboardInterrupt:
-        return _Report(found, outcomes, (), True)
-    return _Report(found, outcomes, changes, False)
+        return _Report(found, plan.settled, (), True)
+    return _Report(found, plan.settled, changes, False)
 
 
 class _Behind:
@@ -125,20 +119,6 @@ class _Behind:
             self._faults += 1
             self._last = f"{name}: {one_line(outcome.reason)[:40]}"
         return f"{self._faults} not graded, last {self._last}" if self._faults else name
-
-
-@contextmanager
-def _stopped_by_a_signal() -> Iterator[None]:
-    """A polite request to end, as a batch system sends it, is taken for Ctrl-C."""
-
-    def stop(_signal: int, _frame: FrameType | None) -> NoReturn:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _write(folder: RunFolder, lesson: Lesson, report: _Report) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from grader import __version__
 from grader.errors import KitError
@@ -17,6 +17,7 @@ from grader.results.store import RunFolder, as_text, write_atomically
 from grader.results.summary import Summary, summary_of
 from grader.run.judges import Judges
 from grader.run.pool import Fault
+from grader.run.stopping import Stopping
 from grader.submission.find import Submission
 from grader.submission.notebook import MAX_NOTEBOOK_BYTES
 from grader.submission.program import MAX_BYTES
@@ -37,6 +38,7 @@ class ClassRun:
     seed: int
     mends: bool = True
     again: bool = False  # take nothing over
+    stopping: Stopping = field(default_factory=Stopping)
 
     def plan(self) -> Plan:
         """Looks at every submission: its outcome where that is settled, else what is still to be judged."""
@@ -59,13 +61,15 @@ class ClassRun:
                 todo[place] = basis
         return Plan(settled, todo)
 
-    def judge(self, todo: Mapping[int, Basis | None]) -> Iterator[tuple[int, Outcome]]:
-        """Judges these submissions and writes each as it is done; by place in `submissions`, as they come."""
-        places = list(todo)
+    def judge(self, plan: Plan) -> Iterator[tuple[int, Outcome]]:
+        """Judges what is to be judged and writes each as it is done, noted in the plan; by place, as they come."""
+        places = list(plan.todo)
         requests = [Request(self.submissions[place], mends=self.mends) for place in places]
         for index, result in self.pool.judge(requests):
             place = places[index]
-            yield place, self._settled(self.submissions[place], result, todo[place])
+            with self.stopping.held():
+                outcome = plan.settled[place] = self._settled(self.submissions[place], result, plan.todo[place])
+            yield place, outcome
 
     def _taken_over(self, submission: Submission, basis: Basis, published: Mapping[str, Published]) -> Outcome | None:
         """What an earlier run found, its files as they should be; None where there is nothing."""
@@ -127,7 +131,7 @@ class ClassRun:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is settled already, and what is to be judged, by place; the latter with what its result depends on."""
+    """What is settled, and what was to be judged, by place; the latter with what its result depends on."""
 
     settled: dict[int, Outcome]
     todo: dict[int, Basis | None]

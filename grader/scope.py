@@ -8,16 +8,24 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+
+from grader.syntax import children, walk
 
 
-def free_loads(node: ast.AST) -> Iterator[ast.Name]:
+@lru_cache(maxsize=256)
+def free_loads(node: ast.AST) -> tuple[ast.Name, ...]:
     """The names below `node` that are looked up outside of it, in its module or among the builtins."""
+    return tuple(_free_loads(node))
+
+
+def _free_loads(node: ast.AST) -> Iterator[ast.Name]:
     match node:
         case ast.Name(ctx=ast.Load()):
             yield node
         case ast.AugAssign(target=ast.Name() as target):
             yield target
-            yield from free_loads(node.value)
+            yield from _free_loads(node.value)
         case ast.FunctionDef() | ast.AsyncFunctionDef():
             outside = (*node.decorator_list, *_outside(node.args), *([node.returns] if node.returns else []))
             yield from _all(outside)
@@ -28,10 +36,10 @@ def free_loads(node: ast.AST) -> Iterator[ast.Name]:
         case ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
             first = node.generators[0].iter  # evaluated outside of the comprehension
             targets = {name for generator in node.generators for name in stored(generator.target)}
-            yield from free_loads(first)
+            yield from _free_loads(first)
             yield from _inside([child for child in _parts(node) if child is not first], targets)
         case _:
-            yield from _all(ast.iter_child_nodes(node))
+            yield from _all(children(node))
 
 
 def stored(node: ast.AST) -> Iterator[str]:
@@ -39,6 +47,9 @@ def stored(node: ast.AST) -> Iterator[str]:
     match node:
         case ast.Name(id=name, ctx=ast.Store() | ast.Del()):
             yield name
+            return
+        case ast.Name() | ast.Constant():
+            return
         case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
             yield name
             return
@@ -53,13 +64,13 @@ def stored(node: ast.AST) -> Iterator[str]:
         case ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
             yield from _walruses(node)
             return
-    for child in ast.iter_child_nodes(node):
+    for child in children(node):
         yield from stored(child)
 
 
 def _walruses(node: ast.AST) -> Iterator[str]:
     """What `:=` in a comprehension binds around it; a lambda keeps its own."""
-    for child in ast.iter_child_nodes(node):
+    for child in children(node):
         if isinstance(child, ast.NamedExpr):
             yield child.target.id
         if not isinstance(child, ast.Lambda):
@@ -68,7 +79,7 @@ def _walruses(node: ast.AST) -> Iterator[str]:
 
 def _parts(node: ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp) -> Iterator[ast.AST]:
     """The expressions of a comprehension, its loops taken apart."""
-    for child in ast.iter_child_nodes(node):
+    for child in children(node):
         if isinstance(child, ast.comprehension):
             yield from (child.target, child.iter, *child.ifs)
         else:
@@ -77,7 +88,7 @@ def _parts(node: ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp) -
 
 def _all(nodes: Iterable[ast.AST]) -> Iterator[ast.Name]:
     for node in nodes:
-        yield from free_loads(node)
+        yield from _free_loads(node)
 
 
 def _inside(nodes: Sequence[ast.AST], own: set[str]) -> Iterator[ast.Name]:
@@ -96,7 +107,5 @@ def _locals(arguments: ast.arguments, body: Sequence[ast.AST]) -> set[str]:
     every = (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg)
     names = {argument.arg for argument in every if argument}
     names |= {name for node in body for name in stored(node)}
-    declared = {
-        name for node in body for inner in ast.walk(node) if isinstance(inner, ast.Global) for name in inner.names
-    }
+    declared = {name for inner in walk(*body) if isinstance(inner, ast.Global) for name in inner.names}
     return names - declared

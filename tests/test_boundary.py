@@ -30,18 +30,22 @@ EDGES = {
     "cli": "__version__ errors",
     "errors": "",
     "names": "",
-    "scope": "",
-    "commands": "__version__ copies errors export judge lesson names report results run seal submission warm",
+    "scope": "syntax",
+    "syntax": "",
+    "commands": "__version__ copies errors export judge lesson names report results run seal submission warm watch",
+    "jupyter": "commands errors judge lesson names report results run submission warm",
     "lesson": "errors names scope",
-    "submission": "errors lesson names scope",
+    "intake": "errors",
+    "submission": "errors intake lesson names scope syntax",
     "judge": "__version__ errors lesson names results scope seal submission warm wire",
-    "results": "errors lesson submission",
-    "report": "lesson results",
+    "results": "__version__ errors intake lesson submission",
+    "report": "lesson results submission",
     "copies": "lesson report submission",
     "export": "errors lesson results",
-    "run": "errors judge lesson results seal submission warm wire",
+    "run": "__version__ errors judge lesson report results seal submission warm wire",
     "seal": "",
     "warm": "errors seal",
+    "watch": "errors judge lesson report results run seal submission warm",
     "worker": "seal wire",
     "wire": "",
 }
@@ -49,12 +53,14 @@ EDGES = {
 NAMED_IN_TEXT = {
     "cli.py": {"grader.commands"},
     "copies/page.py": {"grader.copies", "grader.report"},
-    "report/pages.py": {"grader.report"},
+    "jupyter/show.py": {"grader.jupyter"},
+    "lesson/notebook.py": {"grader.jupyter"},
+    "report/render.py": {"grader.report"},
     "warm/client.py": {"grader.warm.process"},
     "warm/process.py": {"grader.judge.serve", "grader.worker.serve"},
 }
 FAR_SIDE = ("seal", "worker", "wire", "warm")
-NEAR_SIDE = {"judge", "submission", "results", "lesson", "report", "run", "commands"}
+NEAR_SIDE = {"judge", "submission", "results", "lesson", "report", "run", "commands", "jupyter"}
 
 # Words that make code of text or objects of bytes, and the only modules that may say them.
 ALLOWED_WORDS = {
@@ -205,10 +211,25 @@ def _loaded_by(*arguments: str | Path) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "command", ["--help", "--version", "check --help", "grade --help", "hint dprobs", "hint dprobs --level 3"]
+    "command",
+    [
+        "--help",
+        "--version",
+        "check --help",
+        "grade --help",
+        "watch --help",
+        "release --help",
+        "hint dprobs",
+        "hint dprobs --level 3",
+    ],
 )
 def test_a_command_that_judges_nothing_does_not_import_torch(command: str) -> None:
     assert _loaded_by(*command.split()) == []
+
+
+def test_a_picture_without_verdicts_is_drawn_without_torch(tmp_path: Path) -> None:
+    assert _loaded_by("map", "--out", tmp_path / "map.html") == []
+    assert (tmp_path / "map.html").is_file()
 
 
 def test_a_class_that_is_unchanged_is_reported_without_torch(
@@ -217,7 +238,9 @@ def test_a_class_that_is_unchanged_is_reported_without_torch(
     own = load_lesson(lesson.folder)
     folder = RunFolder(tmp_path / "grades", own)
     submission = submission_at(SAMPLE, own)
-    folder.keep(folder.key(submission, folder.seed(0), warm.isolation.layers), judge.judge(Request(submission)))
+    basis = folder.basis(submission, folder.seed(0), warm.isolation.layers)
+    folder.archive.keep(basis.key, judge.judge(Request(submission)))
+    folder.close()
     assert _loaded_by("grade", SAMPLE, "--out", tmp_path / "grades", "--seed", "0") == []
     assert (tmp_path / "grades" / "submissions" / "s01" / "results.json").is_file()
 

@@ -226,14 +226,12 @@ def test_the_same_lesson_file_in_two_cases_is_said(tmp_path: Path, lesson: Lesso
     assert any("was not read" in note for note in submission.notes)
 
 
-@pytest.mark.xfail(strict=True, reason="find.py keeps the first of two spellings of a file, also when it is a stub")
 def test_of_the_same_lesson_file_in_two_cases_the_filled_one_counts(tmp_path: Path, lesson: Lesson) -> None:
     root = plant(plant(tmp_path / "ann", EX2.upper(), text=STUB), EX2, text=FILLED)
     answers = read_answers(submission_at(root, lesson), lesson)
     assert answers.by_name["ex2_cross_entropy", "dlogits"].status == "ready"
 
 
-@pytest.mark.xfail(strict=True, reason="find.py does not group the files of a flat LMS download by their prefix")
 @pytest.mark.parametrize(
     "files",
     [

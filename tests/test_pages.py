@@ -18,7 +18,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grader.lesson import Lesson, load_lesson
-from grader.report.pages import LOOKS, class_page, clean, feedback_page
+from grader.report.class_page import class_page as page_of
+from grader.report.looks import LOOKS, clean
+from grader.report.pages import feedback_page
 from grader.results.model import (
     VERDICTS,
     ExerciseResult,
@@ -29,6 +31,7 @@ from grader.results.model import (
     SubmissionResult,
 )
 from grader.results.names import MAX_LENGTH, safe_name
+from grader.results.summary import summary_of
 
 LESSON = load_lesson(Path(__file__).parents[1] / "solutions" / "mlp")
 VOID = {"meta", "br", "wbr", "input"}
@@ -47,6 +50,16 @@ HOSTILE = (
     "\ud800\udfff\ufffe",
     "<!-- --><![CDATA[ ]]>",
 )
+
+
+def class_page(
+    results: Sequence[SubmissionResult],
+    lesson: Lesson,
+    not_taken: Sequence[tuple[str, str]],
+    faults: Sequence[tuple[str, str]],
+) -> str:
+    """The page of a class, from what a run keeps of each result."""
+    return page_of([summary_of(result) for result in results], lesson, not_taken, faults)
 
 
 class Page(HTMLParser):

@@ -151,12 +151,13 @@ def test_a_view_crosses_as_the_numbers_it_shows(view: str) -> None:
     assert _alike(read.returned[0], sent.detach())
 
 
-def test_what_was_read_is_the_readers_own_memory() -> None:
-    frame = bytearray(frames.write(Answer((torch.ones(3),), False, (), "")))
-    read = frames.read_reply(frame)
-    frame[-12:] = bytes(12)
+def test_what_was_read_can_be_written_to_and_what_was_sent_stays() -> None:
+    sent = torch.ones(3)
+    read = frames.read_reply(frames.write(Answer((sent,), False, (), "")))
     assert isinstance(read, Answer)
-    assert _alike(read.returned[0], torch.ones(3))
+    assert isinstance(read.returned[0], Tensor)
+    read.returned[0].zero_()
+    assert _alike(sent, torch.ones(3))
 
 
 @pytest.mark.parametrize("number", [0, 1, (1 << 32) - 1])
@@ -237,15 +238,12 @@ def with_other_lengths(draw: st.DrawFn) -> bytes:
 
 
 def _frame(text: bytes, block: bytes = b"") -> bytes:
+    """A frame whose block begins where blocks do."""
+    text += b" " * (-(len(text) + 12) % 8)
     return struct.pack("<III", len(text), len(block), 0) + text + block
 
 
-def _safetensors(header: Any, data: bytes = b"") -> bytes:
-    text = json.dumps(header).encode()
-    return struct.pack("<Q", len(text)) + text + data
-
-
-F64: dict[str, Any] = {"dtype": "F64", "shape": [1], "data_offsets": [0, 8]}
+F64: list[Any] = ["0", "F64", [1]]  # name, dtype, shape
 EIGHT = bytes(8)
 ODD_NUMBERS = [None, True, -1, 0, 3, 1 << 31, 1 << 63, (1 << 64) - 1, 1 << 70, 0.5, float("nan")]
 ODD_TEXTS = ["", "x", "\ud800", "C64", "F4", "BOOL", "U8"]
@@ -272,9 +270,9 @@ def bent(draw: st.DrawFn, whole: dict[str, Any]) -> dict[str, Any]:
 def well_formed_nonsense(draw: st.DrawFn) -> bytes:
     """A message's own keys with odd values, beside a tensor that claims odd things about itself."""
     told = draw(bent(draw(st.sampled_from(WHOLE))))
-    claimed = {draw(st.sampled_from(["0", "x", "__metadata__"])): draw(bent(F64))}
-    block = _safetensors(claimed, EIGHT) if draw(st.booleans()) else b""
-    return _frame(json.dumps(told).encode(), block)
+    claimed = [draw(odd | st.just(right)) for right in F64]
+    tensors = draw(odd | st.just([claimed]) | st.just([claimed, claimed]))
+    return _frame(json.dumps({**told, "tensors": tensors}).encode(), draw(st.sampled_from([EIGHT, b"", bytes(16)])))
 
 
 @pytest.mark.parametrize(
@@ -298,8 +296,8 @@ def test_any_bytes_are_a_message_or_a_wire_error(bytes_of: st.SearchStrategy[byt
 ANSWER = WHOLE[3]
 
 
-def _answer(told: dict[str, Any], header: Any = None, data: bytes = EIGHT) -> bytes:
-    return _frame(json.dumps(ANSWER | told).encode(), _safetensors({"0": F64} if header is None else header, data))
+def _answer(told: dict[str, Any], tensors: Any = None, data: bytes = EIGHT) -> bytes:
+    return _frame(json.dumps(ANSWER | told | {"tensors": [F64] if tensors is None else tensors}).encode(), data)
 
 
 def test_the_frames_below_are_refused_for_their_one_flaw() -> None:
@@ -308,9 +306,12 @@ def test_the_frames_below_are_refused_for_their_one_flaw() -> None:
     assert _alike(read.returned[0], torch.zeros(1, dtype=torch.float64))
 
 
-def _tensor(**other: Any) -> bytes:
-    return _answer({}, {"0": F64 | other})
+def _tensor(name: Any = "0", dtype: Any = "F64", shape: Any = (1,)) -> bytes:
+    return _answer({}, [[name, dtype, shape]])
 
+
+ODD_PLACE = json.dumps(ANSWER | {"tensors": [F64]}).encode()
+ODD_PLACE += b" " * ((-len(ODD_PLACE) - 12) % 8 + 1)
 
 FORGED = {
     "nothing": b"",
@@ -320,13 +321,18 @@ FORGED = {
     "a message and a byte": SAMPLES[3] + b"\x00",
     "JSON nested deep": _frame(b"[" * 100_000),
     "JSON objects nested deep": _frame(b'{"kind":' * 100_000),
-    "tensors nested deep": _frame(json.dumps(ANSWER).encode(), struct.pack("<Q", 90_000) + b"[" * 90_000),
+    "tensors nested deep": _frame(b'{"tensors": ' + b"[" * 90_000, EIGHT),
+    "tensors that are no list": _answer({}, "F64"),
+    "a tensor that is no list": _answer({}, ["F64"]),
+    "a tensor of a name alone": _answer({}, [["0"]]),
+    "a tensor without a name": _tensor(name=None),
+    "a name taken twice": _answer({"count": 2}, [F64, F64], bytes(16)),
     "a number of 5000 digits": _frame(b'{"kind": "failed", "line": ' + b"1" * 5000 + b"}"),
     "JSON that is no object": _frame(b'["answer"]'),
     "text that is no UTF-8": _frame(b'{"kind": "\xff\xfe\xfa"}'),
     "a complex tensor": _tensor(dtype="C64"),
-    "an 8-bit float": _answer({}, {"0": {"dtype": "F8_E5M2", "shape": [8], "data_offsets": [0, 8]}}),
-    "another 8-bit float": _answer({}, {"0": {"dtype": "F8_E4M3", "shape": [8], "data_offsets": [0, 8]}}),
+    "an 8-bit float": _tensor(dtype="F8_E5M2", shape=[8]),
+    "another 8-bit float": _tensor(dtype="F8_E4M3", shape=[8]),
     "an unsigned integer": _tensor(dtype="U64"),
     "a dtype of nobody": _tensor(dtype="object"),
     "a shape over its data": _tensor(shape=[2]),
@@ -336,27 +342,31 @@ FORGED = {
     "a negative shape": _tensor(shape=[-1]),
     "a shape of text": _tensor(shape=["1"]),
     "more axes than sense": _tensor(shape=[1] * 100),
-    "empty, of more axes than numbers": _answer({}, {"0": F64 | {"shape": [0, 1 << 63], "data_offsets": [0, 0]}}, b""),
-    "data outside the frame": _tensor(data_offsets=[8, 16]),
-    "data backwards": _tensor(data_offsets=[8, 0]),
-    "data twice": _answer({"count": 2}, {"0": F64, "1": F64}),
-    "a truth of 2": _answer({}, {"0": {"dtype": "BOOL", "shape": [8], "data_offsets": [0, 8]}}, b"\x02" * 8),
+    "a shape of truths": _tensor(shape=[True]),
+    "empty, of more numbers than there are": _answer({}, [["0", "F64", [0, 1 << 63]]], b""),
+    "data outside the frame": _answer({}, [F64], b""),
+    "less data than that": _answer({}, [F64], bytes(4)),
+    "data of nobody": _answer({}, [F64], bytes(16)),
+    "data of nobody, and no tensor": _answer({"count": 0}, [], EIGHT),
+    "data twice": _answer({"count": 2}, [F64, ["1", "F64", [1]]]),
+    "data that begins anywhere": struct.pack("<III", len(ODD_PLACE), 8, 0) + ODD_PLACE + EIGHT,
+    "a truth of 2": _answer({}, [["0", "BOOL", [8]]], b"\x02" * 8),
     "more tensors than counted": _answer({"count": 0}),
     "fewer tensors than counted": _answer({"count": 2}),
-    "a count under zero": _answer({"count": -1}, {}, b""),
-    "a count over the cap": _answer({"count": MAX_TENSORS + 1, "refused": dict.fromkeys("ab", "")}, {}, b""),
+    "a count under zero": _answer({"count": -1}, [], b""),
+    "a count over the cap": _answer({"count": MAX_TENSORS + 1, "refused": dict.fromkeys("ab", "")}, [], b""),
     "a count in words": _answer({"count": "1"}),
-    "a place that is not there": _answer({}, {"7": F64}),
+    "a place that is not there": _tensor(name="7"),
     "a place taken twice": _answer({"count": 2, "refused": {"0": "None"}}),
-    "a refusal that is no text": _answer({"refused": {"0": 3}}, {}, b""),
+    "a refusal that is no text": _answer({"refused": {"0": 3}}, [], b""),
     "a sequence of 3": _answer({"sequence": 3}),
     "a name of 201 letters": _answer({"changed": ["x" * 201]}),
     "a name that is no text": _answer({"changed": [1]}),
     "too many names": _answer({"changed": ["x"] * (MAX_TENSORS + 1)}),
     "a watch that is no list": _answer({"watched": "aten::tanh_backward"}),
     "no word of the watch": _frame(
-        json.dumps({key: value for key, value in ANSWER.items() if key != "watched"}).encode(),
-        _safetensors({"0": F64}, EIGHT),
+        json.dumps({key: value for key, value in ANSWER.items() if key != "watched"} | {"tensors": [F64]}).encode(),
+        EIGHT,
     ),
     "a greeting": SAMPLES[5],
     "a verdict": _frame(b'{"kind": "right", "credit": 1.0}'),
@@ -371,15 +381,12 @@ def test_a_forged_reply_is_refused(flaw: str) -> None:
 
 
 def test_more_tensors_than_the_cap_are_refused() -> None:
-    many = {
-        str(place): {"dtype": "U8", "shape": [1], "data_offsets": [place, place + 1]}
-        for place in range(MAX_TENSORS + 1)
-    }
-    data = bytes(MAX_TENSORS + 1)
+    many = [[str(place), "U8", [1]] for place in range(MAX_TENSORS + 1)]
+    data = bytes(8 * (MAX_TENSORS + 1))
     with pytest.raises(WireError):
         frames.read_reply(_answer({"count": MAX_TENSORS + 1}, many, data))
     with pytest.raises(WireError):
-        frames.read_request(_frame(json.dumps(WHOLE[1]).encode(), _safetensors(many, data)))
+        frames.read_request(_frame(json.dumps(WHOLE[1] | {"tensors": many}).encode(), data))
 
 
 @pytest.mark.parametrize("claim", [(MAX_TEXT + 1, 0), (0, MAX_BLOCK + 1)], ids=["text", "tensors"])

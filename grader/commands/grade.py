@@ -4,52 +4,67 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
+from typing import NoReturn
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from grader import __version__
 from grader.commands.isolation import require, warn
 from grader.errors import KIT_FAULT, STOPPED, KitError
-from grader.judge.job import Request
 from grader.lesson import Lesson, find_lesson, load_lesson
-from grader.report.pages import class_page, feedback_page
-from grader.report.terminal import make_console, one_line, plain, show_class
+from grader.report.class_page import class_page
+from grader.report.taken import TAKEN, doubtful, listing, show_not_taken, show_taken
+from grader.report.terminal import make_console, one_line, plain, show_changes, show_class
+from grader.results.changes import Change, changes_of, changes_table
 from grader.results.gradebook import gradebook
-from grader.results.model import SubmissionResult
-from grader.results.names import safe_name
-from grader.results.store import RunFolder, as_text, write_atomically
-from grader.run.judges import Judges, judges
+from grader.results.store import RunFolder, write_atomically
+from grader.results.summary import Summary
+from grader.run.classrun import ClassRun, Outcome
+from grader.run.judges import judges
 from grader.run.pool import Fault
-from grader.submission.find import Found, NotTaken, Submission, find_submissions
-from grader.submission.program import MAX_BYTES
-
-_Outcome = SubmissionResult | Fault
-_UNGRADED = "could not be graded, through a fault of the kit and none of this submission; the same command tries again"
+from grader.run.progress import shown
+from grader.submission.find import Found, find_submissions
 
 
 @dataclass(frozen=True)
-class _Class:
-    """One class run: what there is to grade, and where results go."""
+class _Report:
+    """What came of a run, by place in the list of submissions."""
 
-    lesson: Lesson
     found: Found
-    folder: RunFolder
-    seed: int
-    pool: Judges
-    mends: bool
+    outcomes: dict[int, Outcome]
+    changes: Sequence[Change]
+    is_stopped: bool
+
+    @property
+    def summaries(self) -> list[Summary]:
+        return [outcome for _, outcome in sorted(self.outcomes.items()) if isinstance(outcome, Summary)]
+
+    @property
+    def faults(self) -> list[tuple[str, str]]:
+        """Names, and why they have no verdict."""
+        return [
+            (self.found.submissions[place].name, outcome.reason)
+            for place, outcome in sorted(self.outcomes.items())
+            if isinstance(outcome, Fault)
+        ]
 
 
 def run(options: argparse.Namespace) -> int:
     """0 if every submission was graded, 3 if some could not be, 130 if stopped."""
     console = make_console()
     lesson = load_lesson(find_lesson(options.lesson))
-    found = find_submissions([Path(path) for path in options.paths], lesson)
+    with find_submissions([Path(path) for path in options.paths], lesson) as found:
+        return _run(console, lesson, found, options)
+
+
+def _run(console: Console, lesson: Lesson, found: Found, options: argparse.Namespace) -> int:
     if not found.submissions:
-        _list_not_taken(console, found.not_taken)
+        show_not_taken(console, found)
         raise KitError(
             f"nothing to grade under {', '.join(options.paths)}",
             mend=f"a submission is a folder with {lesson.exercises[0].file} and so on, or one .py file",
@@ -62,139 +77,89 @@ def run(options: argparse.Namespace) -> int:
             require(pool.isolation)
         where = f"the cluster at {options.cluster}" if options.cluster else f"{jobs} judges"
         console.print(f"{len(found.submissions)} submissions, lesson {lesson.name}, seed {seed}, {where}")
+        show_taken(console, found)
         warn(console, pool.isolation)
-        return _grade(console, _Class(lesson, found, folder, seed, pool, mends), options.out)
-
-
-def _grade(console: Console, job: _Class, out: str) -> int:
-    """Grades and writes; the exit code."""
-    outcomes: dict[int, _Outcome] = {}
-    stopped = False
-    try:
-        for place, outcome in _graded(console, job):
-            outcomes[place] = outcome
-            if isinstance(outcome, SubmissionResult):
-                _write_submission(job, job.found.submissions[place], outcome)
-            else:
-                _write_fault(job, job.found.submissions[place])
-    except KeyboardInterrupt:
-        stopped = True
-    results = _write_class(job, outcomes)
-    _show(console, job, outcomes, results, out, stopped)
-    if stopped:
+        try:
+            report = _graded(
+                console, ClassRun(lesson, found.submissions, folder, pool, seed, mends, options.regrade), found
+            )
+        finally:
+            folder.close()
+    _write(folder, lesson, report)
+    _show(console, lesson, report, options.out)
+    if report.is_stopped:
         return STOPPED
-    return KIT_FAULT if any(isinstance(outcome, Fault) for outcome in outcomes.values()) else 0
+    return KIT_FAULT if report.faults else 0
 
 
-def _graded(console: Console, job: _Class) -> Iterator[tuple[int, _Outcome]]:
-    """Cached results first, then the others as they come."""
-    keys: dict[int, str] = {}
-    todo: list[int] = []
-    for place, submission in enumerate(job.found.submissions):
-        try:
-            keys[place] = job.folder.key(submission, job.seed, job.pool.isolation.layers)
-        except OSError:
-            todo.append(place)  # the judge says what cannot be read
-            continue
-        cached = job.folder.cached(keys[place])
-        if cached:
-            yield place, replace(cached, submission=submission.name)
-        else:
-            todo.append(place)
-    if len(todo) < len(job.found.submissions):
-        console.print(f"{len(job.found.submissions) - len(todo)} of them unchanged since the last run")
-    if not todo:
-        return
-    columns = (
-        TextColumn("grading"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.description}"),
-    )
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("", total=len(todo))
-        for index, outcome in job.pool.judge(_requests(job, todo)):
-            place = todo[index]
-            if isinstance(outcome, SubmissionResult) and place in keys:
-                job.folder.keep(keys[place], outcome)
-            progress.update(task, advance=1, description=one_line(job.found.submissions[place].name)[:20])
-            yield place, outcome
+def _graded(console: Console, job: ClassRun, found: Found) -> _Report:
+    """Every submission's outcome; those there were, where it was stopped."""
+    outcomes: dict[int, Outcome] = {}
+    try:
+        with _stopped_by_a_signal():
+            plan = job.plan()
+            outcomes |= plan.settled
+            taken_over = sum(isinstance(outcome, Summary) for outcome in plan.settled.values())
+            if taken_over:
+                console.print(f"{taken_over} of them unchanged since the last run")
+            behind = _Behind(found)
+            for place, outcome in shown(job.judge(plan.todo), len(plan.todo), console, behind):
+                outcomes[place] = outcome
+            changes = changes_of(job.folder.archive.settle())
+    except KeyboardInterrupt:
+        return _Report(found, outcomes, (), True)
+    return _Report(found, outcomes, changes, False)
 
 
-def _folder_of(job: _Class, name: str) -> Path:
-    return job.folder.folder / "submissions" / safe_name(name)
+class _Behind:
+    """What stands behind the bar: problems of the kit so far, else who was graded last."""
 
+    def __init__(self, found: Found) -> None:
+        self._found = found
+        self._faults = 0
 
-def _requests(job: _Class, todo: Sequence[int]) -> list[Request]:
-    return [Request(job.found.submissions[place], mends=job.mends) for place in todo]
-
-
-def _write_submission(job: _Class, submission: Submission, result: SubmissionResult) -> None:
-    folder = _folder_of(job, result.submission)
-    write_atomically(folder / "results.json", as_text(result.as_json()))
-    write_atomically(folder / "feedback.html", feedback_page(result, job.lesson, _sources(submission)))
-
-
-def _write_fault(job: _Class, submission: Submission) -> None:
-    """Says in the submission's own folder that there is no verdict, and takes away what an earlier run said."""
-    folder = _folder_of(job, submission.name)
-    layers = job.pool.isolation.layers
-    result = SubmissionResult(
-        __version__, job.lesson.name, submission.name, job.seed, layers, (), None, (*submission.notes, _UNGRADED)
-    )
-    write_atomically(folder / "results.json", as_text(result.as_json()))
-    (folder / "feedback.html").unlink(missing_ok=True)
-
-
-def _write_class(job: _Class, outcomes: dict[int, _Outcome]) -> list[SubmissionResult]:
-    results = [outcome for _, outcome in sorted(outcomes.items()) if isinstance(outcome, SubmissionResult)]
-    faults = [
-        (job.found.submissions[place].name, outcome.reason)
-        for place, outcome in sorted(outcomes.items())
-        if isinstance(outcome, Fault)
-    ]
-    not_taken = [(entry.path.name, entry.why) for entry in job.found.not_taken]
-    write_atomically(job.folder.folder / "grades.csv", gradebook(results, job.lesson))
-    write_atomically(job.folder.folder / "index.html", class_page(results, job.lesson, not_taken, faults))
-    return results
-
-
-def _sources(submission: Submission) -> dict[str, str]:
-    """The student's texts, for the feedback page."""
-    texts: dict[str, str] = {}
-    for path in submission.all_files():
-        try:
-            with path.open(encoding="utf-8-sig", errors="replace") as file:
-                texts[path.name] = file.read(MAX_BYTES)
-        except OSError:
-            continue
-    return texts
-
-
-def _show(
-    console: Console,
-    job: _Class,
-    outcomes: dict[int, _Outcome],
-    results: Sequence[SubmissionResult],
-    out: str,
-    stopped: bool,
-) -> None:
-    show_class(console, results, job.lesson)
-    for place, outcome in sorted(outcomes.items()):
+    def __call__(self, item: tuple[int, Outcome]) -> str:
+        place, outcome = item
+        name = one_line(self._found.submissions[place].name)[:20]
         if isinstance(outcome, Fault):
-            name = one_line(job.found.submissions[place].name)
-            console.print(f"could not be graded: {name}: {outcome.reason}", style="red")
-    for result in results:
-        for note in result.notes:
-            console.print(f"{one_line(result.submission)}: {plain(note)}", style="yellow")
-    _list_not_taken(console, job.found.not_taken)
-    if stopped:
-        left = len(job.found.submissions) - len(outcomes)
+            self._faults += 1
+            self._last = f"{name}: {one_line(outcome.reason)[:40]}"
+        return f"{self._faults} not graded, last {self._last}" if self._faults else name
+
+
+@contextmanager
+def _stopped_by_a_signal() -> Iterator[None]:
+    """A polite request to end, as a batch system sends it, is taken for Ctrl-C."""
+
+    def stop(_signal: int, _frame: FrameType | None) -> NoReturn:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _write(folder: RunFolder, lesson: Lesson, report: _Report) -> None:
+    not_taken = [(entry.path.name, entry.why) for entry in doubtful(report.found)]
+    write_atomically(folder.folder / TAKEN, listing(report.found))
+    write_atomically(folder.folder / "grades.csv", gradebook(report.summaries, lesson))
+    write_atomically(folder.folder / "index.html", class_page(report.summaries, lesson, not_taken, report.faults))
+    if report.changes:
+        write_atomically(folder.folder / "changes.csv", changes_table(report.changes))
+
+
+def _show(console: Console, lesson: Lesson, report: _Report, out: str) -> None:
+    show_class(console, report.summaries, lesson)
+    show_changes(console, report.changes, f"{out}/changes.csv")
+    for name, reason in report.faults:
+        console.print(f"could not be graded: {one_line(name)}: {reason}", style="red")
+    for summary in report.summaries:
+        for note in summary.notes:
+            console.print(f"{one_line(summary.submission)}: {plain(note)}", style="yellow")
+    show_not_taken(console, report.found, f"{out}/{TAKEN}")
+    if report.is_stopped:
+        left = len(report.found.submissions) - len(report.outcomes)
         console.print(f"stopped with {left} to go; the same command goes on from here", style="bold")
     console.print(f"wrote {out}/grades.csv, {out}/index.html, {out}/submissions/<name>/{{results.json, feedback.html}}")
-
-
-def _list_not_taken(console: Console, entries: Sequence[NotTaken]) -> None:
-    for entry in entries:
-        console.print(f"not taken for a submission: {one_line(str(entry.path))} ({entry.why})", style="yellow")

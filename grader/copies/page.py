@@ -9,7 +9,7 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from grader.copies.compare import Match, Pair, Printed, Source
 from grader.lesson import Lesson
-from grader.report.pages import clean
+from grader.report.looks import clean
 
 _MOST_LINES = 2000  # of one submission
 _LONGEST = 400

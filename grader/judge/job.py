@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from grader.submission.find import Submission
+from grader.submission.model import Submission
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -30,7 +31,7 @@ class Reference:
     scale: float  # the largest change of the gradient under a relative change of 1 of what it is made of
     contributions: Mapping[str, Tensor]  # by the tensor made by each user: what comes through it
 
-    @property
+    @cached_property
     def proves(self) -> bool:
         """False where the right answer is zero in exact arithmetic, so that zeros would pass."""
         return bool(self.gradient.abs().max() > VANISHES * self.scale) if self.gradient.numel() else False

@@ -8,6 +8,7 @@ Both ends of this channel are the kit's own; JSON keeps it plain all the same.
 
 from __future__ import annotations
 
+import gc
 import json
 import socket
 import traceback
@@ -25,6 +26,7 @@ from grader.warm.client import Forker
 def main(channel: socket.socket, control: socket.socket, arguments: dict[str, Any]) -> None:
     """Serves jobs until the command hangs up."""
     forker = Forker(control, isolation_from_json(arguments["isolation"]))
+    settled = False
     with channel.makefile("r", encoding="utf-8") as jobs, channel.makefile("w", encoding="utf-8") as results:
         judge: Judge | None = None
         setup = json.loads(next(jobs, "null"))
@@ -38,3 +40,7 @@ def main(channel: socket.socket, control: socket.socket, arguments: dict[str, An
                 reply = {"fault": traceback.format_exc(), "exit_code": 3}
             results.write(json.dumps(reply) + "\n")
             results.flush()
+            if not settled:
+                settled = True
+                gc.collect()
+                gc.freeze()  # the references stay: no collection has to look through them again

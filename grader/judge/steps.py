@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 from torch import Tensor
 
@@ -19,8 +19,8 @@ from grader.lesson import Case, Exercise, Lesson, Step
 from grader.lesson.model import GRADIENT_PREFIX
 from grader.results.model import Float32Row, StepResult
 from grader.submission.answers import Answer as Written
-from grader.submission.program import parsed
 from grader.submission.suspicion import suspect_of_differences
+from grader.submission.syntax import parsed
 from grader.wire.messages import Answer, Failed, Loaded, Refused
 
 _FLOAT32_SMALL = 1e-4  # of the scale
@@ -41,7 +41,14 @@ def judge_callable(
 ) -> list[StepResult]:
     """Judges one answer for each of `steps` (several when one function answers them all)."""
     results = _judged(desk, student, exercise, steps, written)
+    results = [_absent(step, result, written) for step, result in zip(steps, results, strict=True)]
     return [replace(result, file=written.file or None) for result in results]
+
+
+def _absent(step: Step, result: StepResult, written: Written) -> StepResult:
+    """What the text shows of one of several results goes before what the call returned in its place."""
+    absent = written.absent.get(step.name)
+    return _settled(step, absent.status, absent.message, absent.line) if absent else result
 
 
 def _judged(
@@ -54,14 +61,21 @@ def _judged(
         return [_settled(step, "timeout", message, written.line) for step in steps]
     seconds = desk.lesson.limits.step_seconds
     deadline = student.deadline(seconds)
-    loaded = student.load(written, deadline)
+    targets = [step.tensor for step in steps]
+    foreseen = resolve(desk.lesson, targets, Loaded(written.parameters, ()), written)
+    ahead = foreseen if isinstance(foreseen, Injection) else Injection((), frozenset())
+    guess = _Work(desk, student, exercise, tuple(steps), written, ahead, deadline)
+    usual = guess.usual_calls() if ahead is foreseen else []
+    loaded, replies = student.load_and_call(written, usual, deadline)
     if not isinstance(loaded, Loaded):
         return [_not_loaded(step, loaded, written, seconds) for step in steps]
-    targets = [step.tensor for step in steps]
     injection = resolve(desk.lesson, targets, loaded, written)
     if isinstance(injection, Impossible):
         return [_settled(step, "error", injection.message, written.line) for step in steps]
-    work = _Work(desk, student, exercise, tuple(steps), written, injection, deadline)
+    if injection == ahead:
+        work = replace(guess, replies=dict(zip(usual, replies, strict=False)))
+    else:
+        work = replace(guess, injection=injection)
     results = [decide(evidence, desk.lesson) for evidence in work.evidence()]
     remark = _not_from_the_start(exercise, injection) or None
     return [
@@ -123,6 +137,16 @@ class _Work:
     written: Written
     injection: Injection
     deadline: float
+    replies: dict[bytes, Answer | Failed | Lost] = field(default_factory=dict)  # to calls made ahead, by their frames
+
+    def usual_calls(self) -> list[bytes]:
+        """What is asked of an answer that is right: every case, then twice the lecture's sizes."""
+        public = self.desk.situations.public(self.exercise.name, self.written.name)
+        return [
+            *(situation.frame(self.injection) for situation in self._hidden()),
+            self.desk.real_chain.frame(self.exercise.name, self.written.name, self.injection),
+            public.frame(self.injection),
+        ]
 
     def evidence(self) -> list[Evidence]:
         """What each step showed, in all cases and, where these are not right, at the lecture's sizes."""
@@ -142,6 +166,7 @@ class _Work:
                 masked[place] if masked else None,
                 float32[place],
                 output,
+                self.written.is_flat,
                 any(other.kind == "right" and _proves(other) for other in public or ()),
             )
             for place, step in enumerate(self.steps)
@@ -195,15 +220,19 @@ class _Work:
     def _cases(self, view: View) -> list[list[CaseOutcome]]:
         """For each step its outcomes in all cases, up to one in which the process is lost."""
         cases: list[list[CaseOutcome]] = [[] for _ in self.steps]
-        for case in self.desk.lesson.cases:
-            situation = self.desk.situations.hidden(self.exercise.name, self.written.name, case)
-            if case.ties and not any(situation.ties(step.tensor) for step in self.steps):
-                continue
+        for situation in self._hidden():
             for outcomes, outcome in zip(cases, self._outcomes(situation, view), strict=True):
                 outcomes.append(outcome)
             if cases[0][-1].kind in ENDING:
                 break
         return cases
+
+    def _hidden(self) -> Iterator[Situation]:
+        """The cases; one with ties where a tie can be."""
+        for case in self.desk.lesson.cases:
+            situation = self.desk.situations.hidden(self.exercise.name, self.written.name, case)
+            if not case.ties or any(situation.ties(step.tensor) for step in self.steps):
+                yield situation
 
     def _second_look(
         self, cases: Sequence[Sequence[CaseOutcome]], views: Sequence[View]
@@ -225,7 +254,12 @@ class _Work:
         return public, masked
 
     def _call(self, situation: Situation, injection: Injection, view: View = "plain") -> Answer | Failed | Lost:
-        return self.student.call(self.written, situation.frame(injection, view), self.deadline)
+        return self._reply_to(situation.frame(injection, view))
+
+    def _reply_to(self, frame: bytes) -> Answer | Failed | Lost:
+        """The reply that came ahead, once; else the one to a call now."""
+        made_ahead = self.replies.pop(frame, None)
+        return made_ahead if made_ahead else self.student.call(self.written, frame, self.deadline)
 
     def _outcomes(self, situation: Situation, view: View) -> list[CaseOutcome]:
         """One call, and what it shows of each step."""
@@ -270,7 +304,7 @@ class _Work:
     def _float32(self) -> tuple[list[Float32Row | None], str]:
         """The lecture's comparison, step by step (None where the call failed), and what the call printed."""
         frame = self.desk.real_chain.frame(self.exercise.name, self.written.name, self.injection)
-        reply = self.student.call(self.written, frame, self.deadline)
+        reply = self._reply_to(frame)
         if not isinstance(reply, Answer) or len(reply.returned) != len(self.steps):
             return [None] * len(self.steps), reply.output if isinstance(reply, Failed | Answer) else ""
         rows = [

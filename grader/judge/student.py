@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import select
 import signal
-import socket
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Literal
@@ -18,6 +17,7 @@ from grader.seal.layers import BUBBLEWRAP
 from grader.submission.answers import Answer as Written
 from grader.warm.client import Forked, Forker
 from grader.wire import frames
+from grader.wire.line import Line
 from grader.wire.messages import Answer, Failed, Load, Loaded, Reply, Unsealed
 
 _SPARE_CPU_SECONDS = 5.0
@@ -42,6 +42,7 @@ class Student:
         self._forker = forker
         self._limits = limits
         self._process: Forked | None = None
+        self._line: Line | None = None
         self._loaded: dict[str, Loaded] = {}
         self._asked = 0
         self._ends = time.monotonic() + limits.submission_seconds
@@ -73,42 +74,77 @@ class Student:
 
     def load(self, written: Written, deadline: float) -> Loaded | Failed | Lost:
         """Makes an answer ready in the current process, once."""
+        return self.load_and_call(written, (), deadline)[0]
+
+    def load_and_call(
+        self, written: Written, calls: Sequence[bytes], deadline: float
+    ) -> tuple[Loaded | Failed | Lost, list[Answer | Failed | Lost]]:
+        """Makes an answer ready, once, and calls it; the calls are under way before it is known to be ready.
+
+        The replies to the calls come in order, up to one that is lost; none where it was not made ready.
+        """
         key = answer_key(written.exercise, written.name)
         if key in self._loaded:
-            return self._loaded[key]
-        frame = frames.write(Load(key, written.source, written.name, written.file))
-        reply = self._ask(frame, deadline)
-        if isinstance(reply, Lost) and reply.is_stale:
-            reply = self._ask(frame, deadline)  # in a new process
-        if isinstance(reply, Loaded):
-            self._loaded[key] = reply
-        if isinstance(reply, Answer):
-            return self._lost_to_junk("an answer came before its question")
-        return reply
+            return self._loaded[key], self._called(self._ask_all(calls, deadline))
+        load = frames.write(Load(key, written.source, written.name, written.file))
+        replies = self._ask_all([load, *calls], deadline)
+        if isinstance(replies[0], Lost) and replies[0].is_stale:
+            replies = self._ask_all([load, *calls], deadline)  # in a new process
+        ready = replies[0]
+        if isinstance(ready, Answer):
+            return self._lost_to_junk("an answer came before its question"), []
+        if not isinstance(ready, Loaded):
+            return ready, []
+        if self._process:
+            self._loaded[key] = ready
+        return ready, self._called(replies[1:])
+
+    def call(self, written: Written, frame: bytes, deadline: float) -> Answer | Failed | Lost:
+        """Calls an answer, loading it first where the process is new."""
+        return self.calls(written, [frame], deadline)[0]
+
+    def calls(self, written: Written, calls: Sequence[bytes], deadline: float) -> list[Answer | Failed | Lost]:
+        """Several calls of one answer at once: the replies in order, up to one that is lost, at least one."""
+        ready, replies = self.load_and_call(written, calls, deadline)
+        return replies if isinstance(ready, Loaded) else [ready]
+
+    def _called(self, replies: Sequence[Reply | Lost]) -> list[Answer | Failed | Lost]:
+        """Replies to calls, up to one that is no answer."""
+        found: list[Answer | Failed | Lost] = []
+        for reply in replies:
+            found.append(self._lost_to_junk("an answer that is no answer") if isinstance(reply, Loaded) else reply)
+            if isinstance(found[-1], Lost):
+                break
+        return found
 
     def forget(self, written: Written) -> None:
         """Makes the next load of this answer a new one: its source is another."""
         self._loaded.pop(answer_key(written.exercise, written.name), None)
 
-    def call(self, written: Written, frame: bytes, deadline: float) -> Answer | Failed | Lost:
-        """Calls an answer, loading it first where the process is new."""
-        ready = self.load(written, deadline)
-        if not isinstance(ready, Loaded):
-            return ready
-        reply = self._ask(frame, deadline)
-        if isinstance(reply, Loaded):
-            return self._lost_to_junk("an answer that is no answer")
-        return reply
-
     def _ask(self, frame: bytes, deadline: float) -> Reply | Lost:
-        process = self._living()
-        self._asked += 1
+        return self._ask_all([frame], deadline)[0]
+
+    def _ask_all(self, questions: Sequence[bytes], deadline: float) -> list[Reply | Lost]:
+        """One reply to each question, in order; after one that is lost nothing comes any more."""
+        if not questions:
+            return []
+        line = self._living()
+        if not line.is_quiet:
+            return [self._lost_between(line)]
+        first = self._asked + 1
+        self._asked += len(questions)
+        line.put(*(frames.numbered(frame, number) for number, frame in enumerate(questions, start=first)))
+        replies: list[Reply | Lost] = []
+        for number in range(first, self._asked + 1):
+            replies.append(self._reply(line, number, deadline))
+            if isinstance(replies[-1], Lost):
+                break
+        return replies
+
+    def _reply(self, line: Line, number: int, deadline: float) -> Reply | Lost:
         try:
-            if select.select([process.channel], [], [], 0)[0]:
-                return self._lost_between(process.channel)
-            frames.send(process.channel, frames.numbered(frame, self._asked), deadline)
-            answer = frames.receive(process.channel, deadline)
-            if frames.number_of(answer) != self._asked:
+            answer = line.get(deadline)
+            if frames.number_of(answer) != number:
                 return self._lost_to_junk("more than one answer to one question", is_stale=True)
             return frames.read_reply(answer)
         except frames.WireTimeout:
@@ -119,19 +155,20 @@ class Student:
         except frames.WireError as error:
             return self._lost_to_junk(str(error))
 
-    def _living(self) -> Forked:
-        if self._process is None:
+    def _living(self) -> Line:
+        if self._process is None or self._line is None:
             seconds = self._limits.submission_seconds + self._limits.training_seconds + _SPARE_CPU_SECONDS
             arguments = {"memory_mib": self._limits.memory_mib, "cpu_seconds": seconds}
             self._process = self._forker.fork("student", arguments)
-            self._await_seal(self._process)
-        return self._process
+            self._line = Line(self._process.channel)
+            self._await_seal(self._line)
+        return self._line
 
-    def _await_seal(self, process: Forked) -> None:
+    def _await_seal(self, line: Line) -> None:
         """Returns when the process says that every layer is closed. Raises WorkerFault for anything else."""
         wanted = set(self._forker.isolation.layers) - {BUBBLEWRAP}  # that one is around the warm process
         try:
-            greeting = frames.read_greeting(frames.receive(process.channel, time.monotonic() + _SEALING))
+            greeting = frames.read_greeting(line.get(time.monotonic() + _SEALING))
         except frames.WireError as error:
             self._bury(0)
             raise WorkerFault(f"a student process ended before it was sealed: {error}") from None
@@ -141,20 +178,20 @@ class Student:
             raise WorkerFault(f"a student process could not be sealed, so nothing was run: {why}")
 
     def _bury(self, wait: float) -> object:
-        process, self._process, self._loaded = self._process, None, {}
+        process = self._forget_process()
         return self._forker.bury(process, wait) if process else None
 
     def _lost_to_junk(self, why: str, is_stale: bool = False) -> Lost:
         self._bury(0)
         return Lost("crashed", f"what came back was not one well-formed answer ({why})", is_stale)
 
-    def _lost_between(self, channel: socket.socket) -> Lost:
+    def _forget_process(self) -> Forked | None:
+        process, self._process, self._line, self._loaded = self._process, None, None, {}
+        return process
+
+    def _lost_between(self, line: Line) -> Lost:
         """Something came before it was asked for: a second answer, or the end of the process."""
-        try:
-            came = channel.recv(1, socket.MSG_PEEK)
-        except OSError:
-            came = b""
-        if came:
+        if line.has_more:
             return self._lost_to_junk("more than one answer to one question", is_stale=True)
         return replace(self._autopsy(), is_stale=True)
 
@@ -166,7 +203,7 @@ class Student:
         return Lost("timeout", "it had no answer yet when its time was up", is_step_limit=True)
 
     def _autopsy(self) -> Lost:
-        process, self._process, self._loaded = self._process, None, {}
+        process = self._forget_process()
         assert process is not None
         death = self._forker.bury(process, _LAST_BREATH)
         if death.signal == signal.SIGXCPU:

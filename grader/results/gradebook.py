@@ -7,28 +7,25 @@ import io
 from collections.abc import Sequence
 
 from grader.lesson import Lesson
-from grader.results.model import SubmissionResult
+from grader.results.summary import Summary
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-def gradebook(results: Sequence[SubmissionResult], lesson: Lesson) -> str:
+def gradebook(results: Sequence[Summary], lesson: Lesson) -> str:
     """The text of grades.csv: name, scores by exercise, how far the own chain reaches, a verdict a step."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     exercises = [exercise.name for exercise in lesson.exercises]
     writer.writerow(["submission", "score", "max_score", *exercises, "chain_reaches", *[s.path for s in lesson.steps]])
     for result in results:
-        verdicts = {
-            f"{exercise.exercise}.{step.step}": step.verdict for exercise in result.exercises for step in exercise.steps
-        }
-        scores = {exercise.exercise: exercise.score for exercise in result.exercises}
+        verdicts = {step.path: step.verdict for step in result.steps}
         writer.writerow(
             [
                 cell(result.submission),
                 number(result.score),
                 number(result.max_score),
-                *[number(scores.get(name, 0.0)) for name in exercises],
+                *[number(result.scores.get(name, 0.0)) for name in exercises],
                 result.chain_reaches or "",
                 *[verdicts.get(step.path, "") for step in lesson.steps],
             ]

@@ -1,8 +1,9 @@
 """Files of a run, written so that a killed run leaves whole files or none.
 
 DIR/grades.csv  index.html  submissions/<name>/{results.json, feedback.html}
-DIR/.grader/run.json                the seed, drawn once
-DIR/.grader/results/<key>.json      results by what they depend on; the next run starts from them
+DIR/changes.csv             what a later run judged otherwise, and why
+DIR/.grader/run.json        the seed, drawn once
+DIR/.grader/results.sqlite  results by what they depend on; the next run starts from them
 """
 
 from __future__ import annotations
@@ -12,36 +13,42 @@ import hashlib
 import json
 import os
 import secrets
-import tempfile
 from collections.abc import Sequence
+from functools import cache, cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from grader.errors import KitError
 from grader.lesson import Lesson
-from grader.results.model import SubmissionResult, result_from_json
-from grader.submission.find import Submission
+from grader.results.archive import Archive, Published
+from grader.results.basis import Basis
+from grader.results.model import SubmissionResult
+from grader.results.names import safe_name
+from grader.results.summary import summary_of
+from grader.submission.model import Submission
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Writes `text` beside `path` and moves it there. Raises KitError, and then `path` is as it was."""
-    temporary: str | None = None
+def write_atomically(path: Path, text: str, is_lasting: bool = True) -> None:
+    """Writes `text` beside `path` and moves it there. Raises KitError, and then `path` is as it was.
+
+    A file that is_lasting is on the disk when this returns; another one may be lost with the machine's power.
+    """
+    beside = path.with_name(f".{path.name}.new")  # a killed run leaves this, and the next uses it again
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o644)
         with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
             file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
+            if is_lasting:
+                file.flush()
+                os.fsync(file.fileno())
+        beside.replace(path)
     except OSError as error:
-        if temporary:
-            with contextlib.suppress(OSError):
-                Path(temporary).unlink()
+        with contextlib.suppress(OSError):
+            beside.unlink()
         raise KitError(
             f"cannot be written: {error.strerror}", where=str(path), mend="choose another folder with OUT="
         ) from None
@@ -67,13 +74,23 @@ def kit_hash() -> str:
 
 
 class RunFolder:
-    """DIR of a class run."""
+    """DIR of a class run. `close` it when done."""
 
     def __init__(self, folder: Path, lesson: Lesson, mends: bool = True) -> None:
         self.folder = folder
         self._own = folder / ".grader"
         lesson_files = hash_of_tree(lesson.folder, (".toml",)) + hashlib.sha256(lesson.graph.text.encode()).hexdigest()
-        self._fixed = "\0".join((kit_hash(), lesson_files, version("torch"), str(lesson.limits), str(mends)))
+        self._lesson = _hash(lesson_files, str(lesson.limits))
+        self._mends = str(mends)
+
+    @cached_property
+    def archive(self) -> Archive:
+        """The results of earlier runs, and what this one adds."""
+        return Archive(self._own / "results.sqlite")
+
+    def close(self) -> None:
+        if "archive" in self.__dict__:
+            self.archive.close()
 
     def seed(self, wanted: int | None) -> int:
         """The run's seed: the one asked for, else the recorded one, else a new one that nobody knows."""
@@ -87,22 +104,41 @@ class RunFolder:
         write_atomically(record, as_text({"seed": seed}))
         return seed
 
-    def key(self, submission: Submission, seed: int, layers: Sequence[str]) -> str:
-        """What a result depends on, the layers of isolation too, as a hash. Raises OSError for unreadable files."""
-        run = "\0".join((self._fixed, str(seed), ",".join(layers)))
-        digest = hashlib.sha256(f"{run}\0{submission.notes!r}\0".encode())
-        for exercise, path in [*sorted(submission.files.items()), *(("", lone) for lone in submission.lone_files)]:
-            if path:
-                digest.update(f"{exercise}\0{path.name!r}\0".encode() + path.read_bytes() + b"\0")
-        return digest.hexdigest()
+    def basis(self, submission: Submission, seed: int, layers: Sequence[str]) -> Basis:
+        """What a result depends on, the layers of isolation too. Raises OSError for unreadable files."""
+        digest = hashlib.sha256(f"{submission.notes!r}\0{sorted(submission.files)!r}\0".encode(errors="replace"))
+        for path in submission.all_files():
+            digest.update(f"{path.name!r}\0".encode() + path.read_bytes() + b"\0")
+        return Basis(
+            digest.hexdigest(), self._lesson, _kit(), version("torch"), str(seed), ",".join(layers), self._mends
+        )
 
-    def cached(self, key: str) -> SubmissionResult | None:
-        """An earlier result under the same key; None for none, or one that cannot be read."""
+    def folder_of(self, name: str) -> Path:
+        """Where the files of a submission go."""
+        return self.folder / "submissions" / safe_name(name)
+
+    def publish(self, result: SubmissionResult, basis: Basis, page: str) -> None:
+        """Writes the files of a submission, and notes from what. Raises KitError where one cannot be written."""
+        folder = self.folder_of(result.submission)
+        texts = {"results.json": as_text(result.as_json()), "feedback.html": page}
+        for file, text in texts.items():
+            write_atomically(folder / file, text, is_lasting=False)
+        sizes = tuple((folder / file).stat().st_size for file in texts)
+        self.archive.publish(result.submission, Published(basis, summary_of(result), sizes))
+
+    def is_whole(self, name: str, entry: Published) -> bool:
+        """Whether the files of a submission are there as they were written."""
+        folder = self.folder_of(name)
         try:
-            return result_from_json(json.loads((self._own / "results" / f"{key}.json").read_text(encoding="utf-8")))
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
+            return tuple((folder / file).stat().st_size for file in ("results.json", "feedback.html")) == entry.sizes
+        except OSError:
+            return False
 
-    def keep(self, key: str, result: SubmissionResult) -> None:
-        """Stores a result for the next run."""
-        write_atomically(self._own / "results" / f"{key}.json", as_text(result.as_json()))
+
+@cache
+def _kit() -> str:
+    return kit_hash()
+
+
+def _hash(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()

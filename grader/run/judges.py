@@ -28,7 +28,7 @@ class Judges(Protocol):
 def judges(lesson: Lesson, seed: int, jobs: int, cluster: str | None = None) -> AbstractContextManager[Judges]:
     """`jobs` judges here, or those of the cluster at that address. Raises KitError where Dask is missing."""
     if cluster is None:
-        return Pool(lesson, seed, jobs)
+        return Pool(lesson, seed, jobs, waits=True)
     try:
         from grader.run.cluster import Cluster  # an extra that need not be there
     except ImportError as error:

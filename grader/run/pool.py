@@ -41,12 +41,18 @@ class _Slot:
 
 
 class Pool:
-    """Up to `jobs` judges for one lesson and seed. A context manager."""
+    """Up to `jobs` judges for one lesson and seed. A context manager.
 
-    def __init__(self, lesson: Lesson, seed: int, jobs: int = 1, left_out: Collection[str] = ()) -> None:
+    One that `waits` starts with the first submission, and so perhaps never.
+    """
+
+    def __init__(
+        self, lesson: Lesson, seed: int, jobs: int = 1, left_out: Collection[str] = (), waits: bool = False
+    ) -> None:
         self._setup = json.dumps({"lesson": str(lesson.folder.resolve()), "seed": seed}) + "\n"
         self._jobs = jobs
         self._left_out = left_out
+        self._waits = waits
         self._warm: Warm | None = None
         self._slots: list[_Slot] = []
 
@@ -56,8 +62,13 @@ class Pool:
         assert self._warm is not None
         return self._warm.isolation
 
+    @property
+    def pids(self) -> list[int]:
+        """The judges at work, for measuring."""
+        return [slot.process.pid for slot in self._slots]
+
     def __enter__(self) -> Pool:
-        self._warm = Warm(self._left_out)
+        self._warm = Warm(self._left_out, self._waits)
         return self
 
     def __exit__(

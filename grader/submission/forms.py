@@ -14,6 +14,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from grader.submission.receivers import Receivers
+from grader.syntax import children, walk
 
 Remark = tuple[str, str]  # the word, and why it is refused
 
@@ -51,8 +52,8 @@ class Places:
 
 def places_of(statements: Sequence[ast.stmt], given: str, attributes: Collection[str], own: Collection[str]) -> Places:
     """The places of all nodes below the statements; the judge fills in the parameters of `given`."""
-    nodes = [node for statement in statements for node in ast.walk(statement)]
-    parents = {id(child): node for node in nodes for child in ast.iter_child_nodes(node)}
+    nodes = walk(*statements)
+    parents = {id(child): node for node in nodes for child in children(node)}
     originals = {
         alias.asname or alias.name: alias.name
         for node in nodes

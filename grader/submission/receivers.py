@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from grader.scope import stored
+from grader.syntax import walk
 
 _DEEPEST = 20  # names that stand for names; what lies deeper is not known
 _LONGEST = 4096  # characters of a text that is worked out
@@ -27,9 +28,8 @@ class Receivers:
         self._other: set[str] = set()  # bound in some other way
         self._known: dict[str, bool] = {}  # names that are looked up already
         self._constants: dict[int, str | complex | None] = {}  # the same for expressions, by id
-        for statement in statements:
-            for node in ast.walk(statement):
-                self._read(node)
+        for node in walk(*statements):
+            self._read(node)
 
     def is_foreign(self, node: ast.expr) -> bool:
         """Whether this is surely nothing that a class of the student's own made: torch, a tensor, a number."""

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from grader.submission.program import Program, Statement
+from grader.syntax import walk
 
 _BUILTINS = frozenset(dir(builtins))
 
@@ -49,7 +50,7 @@ def function_of(program: Program, definition: ast.stmt, name: str) -> ast.Functi
     """The function that `definition` binds to `name`, as far as the text shows it."""
     if isinstance(definition, ast.FunctionDef):
         return definition
-    for node in ast.walk(definition):
+    for node in walk(definition):
         match node:
             case ast.FunctionDef(name=bound) if bound == name:
                 return node
@@ -93,7 +94,7 @@ def names_read(function: ast.FunctionDef | ast.Lambda | None) -> frozenset[str]:
     """The parameters that the function's code mentions."""
     if function is None:
         return frozenset()
-    nodes = ast.walk(function)
+    nodes = walk(function)
     mentioned = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
     return frozenset(parameters_of(function)) & mentioned
 

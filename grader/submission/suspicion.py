@@ -13,8 +13,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from grader.lesson.graph import Statement
+from grader.syntax import children, walk
 
 _SMALL = 0.25  # a number up to this may be the step of a difference
 _BUDGET = 20_000  # looks at nodes for one answer; an honest one takes a few hundred
@@ -36,6 +38,13 @@ def suspect_of_differences(statements: Sequence[ast.stmt], uses: Sequence[Statem
         return None
 
 
+_STEPS = (ast.Constant, ast.Attribute, ast.BinOp)
+# Nodes that say what a name stands for.
+_TOLD = (
+    ast.Assign, ast.AnnAssign, ast.NamedExpr, ast.For, ast.comprehension, ast.AugAssign, ast.Call, ast.FunctionDef,
+)  # fmt: skip
+
+
 class _TooMuch(Exception):
     """The answer is larger than any honest one."""
 
@@ -51,15 +60,17 @@ class _Shift:
 class _Reader:
     def __init__(self, statements: Sequence[ast.stmt], uses: Sequence[Statement]) -> None:
         self._statements = list[ast.AST](statements)
-        self._nodes = [node for statement in statements for node in ast.walk(statement)]
+        self._nodes = walk(*statements)
         self._tensors = {name for use in uses for name in (*use.reads, use.tensor)}
-        self._operations = {word for use in uses for word in _operations(ast.parse(use.expression))}
+        self._operations = {word for use in uses for word in _operations(use.expression)}
         self._functions = {node.name: node for node in self._nodes if isinstance(node, ast.FunctionDef)}
         self._values: dict[str, list[ast.expr]] = {}  # what names stand for
         self._moved: dict[str, list[ast.expr]] = {}  # names that are shifted in place, and by how much
+        self._kept: dict[str, list[ast.expr]] = {}  # what is written into the places of names
         self._left = _BUDGET
         for node in self._nodes:
             self._read(node)
+        self._calculating = [node for node in self._nodes if isinstance(node, ast.BinOp | ast.AugAssign | ast.Call)]
 
     def finding(self) -> str | None:
         """The first sign of a numerical difference."""
@@ -71,8 +82,8 @@ class _Reader:
         return self._shared_step()
 
     def _walk(self, node: ast.AST) -> Iterator[ast.AST]:
-        """ast.walk, which costs."""
-        for inner in ast.walk(node):
+        """Every node below this one, which costs."""
+        for inner in walk(node):
             self._spend()
             yield inner
 
@@ -82,6 +93,8 @@ class _Reader:
             raise _TooMuch
 
     def _read(self, node: ast.AST) -> None:
+        if not isinstance(node, _TOLD):
+            return
         match node:
             case (
                 ast.Assign(targets=[ast.Name(id=name)], value=value)
@@ -95,7 +108,7 @@ class _Reader:
                     if isinstance(target, ast.Name):
                         self._values.setdefault(target.id, []).append(value)
             case ast.For(target=target, iter=source) | ast.comprehension(target=target, iter=source):
-                for inner in ast.walk(target):
+                for inner in walk(target):
                     if isinstance(inner, ast.Name):
                         self._values.setdefault(inner.id, []).append(source)
             case ast.AugAssign(target=target, op=ast.Add() | ast.Sub(), value=amount):
@@ -104,6 +117,9 @@ class _Reader:
                 self._moved.setdefault(_base_name(target), []).append(amount)
             case ast.Assign(targets=[ast.Subscript() as target], value=ast.BinOp(op=ast.Add() | ast.Sub()) as value):
                 self._moved.setdefault(_base_name(target), []).append(value.right)
+                self._kept.setdefault(_base_name(target), []).append(value)
+            case ast.Assign(targets=[ast.Subscript() as target], value=value):
+                self._kept.setdefault(_base_name(target), []).append(value)
             case ast.FunctionDef(args=arguments):
                 self._read_defaults(arguments)
 
@@ -119,7 +135,7 @@ class _Reader:
 
     def _differences(self) -> Iterator[tuple[ast.expr | ast.stmt, ast.expr, ast.expr]]:
         """Every subtraction: where, and of what."""
-        for node in self._nodes:
+        for node in self._calculating:
             match node:
                 case ast.BinOp(left=one, op=ast.Sub(), right=other):
                     yield node, one, other
@@ -246,6 +262,8 @@ class _Reader:
     # A small step that shifts and divides
 
     def _shared_step(self) -> str | None:
+        if not any(self._is_step(node, 0) for node in self._nodes if isinstance(node, _STEPS)):
+            return None  # every step is made of one of these
         for node in self._evaluated():
             for shift in self._shifts(node):
                 if any(self._steps(shift.amount)) and self._divides(shift.amount):
@@ -261,7 +279,7 @@ class _Reader:
             if inside and isinstance(node, ast.expr):
                 yield node
             inside = inside or bool(_operation(node))
-            waiting += [(child, inside) for child in ast.iter_child_nodes(node)]
+            waiting += [(child, inside) for child in children(node)]
 
     def _divides(self, amount: ast.expr) -> bool:
         """Whether something is divided by the step that is in this amount."""
@@ -284,14 +302,11 @@ class _Reader:
 
     def _stored(self, name: str) -> Iterator[ast.expr]:
         """What is written into the places of a name: `e[i, j] = h`."""
-        for node in self._nodes:
-            match node:
-                case ast.Assign(targets=[ast.Subscript() as target], value=value) if _base_name(target) == name:
-                    yield value
+        return iter(self._kept.get(name, ()))
 
     def _divisors(self) -> Iterator[ast.expr]:
         """The factors of everything that is divided by, or of the power -1 of which is multiplied with."""
-        for node in self._nodes:
+        for node in self._calculating:
             match node:
                 case ast.BinOp(op=ast.Div(), right=divisor) | ast.AugAssign(op=ast.Div(), value=divisor):
                     yield from self._factors(divisor)
@@ -347,13 +362,15 @@ class _Reader:
         return (inner.id for inner in self._walk(node) if isinstance(inner, ast.Name))
 
 
-def _operations(tree: ast.AST) -> Iterator[str]:
-    for node in ast.walk(tree):
-        yield from _operation(node)
+@cache
+def _operations(expression: str) -> frozenset[str]:
+    return frozenset(word for node in walk(ast.parse(expression)) for word in _operation(node))
 
 
 def _operation(node: ast.AST) -> tuple[str, ...]:
     """What a node does with its operands, as a word; () for what does nothing."""
+    if not isinstance(node, ast.Call | ast.BinOp):
+        return ()
     match node:
         case ast.Call(func=ast.Attribute(attr=word)) if word not in _COPIES | _PLUS | _MINUS:
             return (word,)
@@ -367,8 +384,6 @@ def _operation(node: ast.AST) -> tuple[str, ...]:
             return ("*", "mul")
         case ast.BinOp(op=ast.Div()):
             return ("/", "div")
-        case ast.Subscript():
-            return ()
     return ()
 
 

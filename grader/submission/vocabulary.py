@@ -24,6 +24,7 @@ from grader.names import did_you_mean
 from grader.scope import free_loads, stored
 from grader.submission import forms
 from grader.submission.taken import taken_words
+from grader.syntax import walk
 
 _FILE = Path(__file__).with_name("vocabulary.toml")
 _BUILTINS = frozenset(dir(builtins))
@@ -96,14 +97,22 @@ def kit_vocabulary() -> Vocabulary:
     )
 
 
+_SILENT = (ast.expr_context, ast.operator)  # nothing can be wrong with these but that they are there
+# Nodes that hold no name as a text, and are the most frequent ones.
+_NAMELESS = (
+    ast.expr_context, ast.operator, ast.BinOp, ast.Call, ast.Constant, ast.Assign, ast.Subscript, ast.Attribute,
+)  # fmt: skip
+
+
 def first_breach(statements: Sequence[ast.stmt], vocabulary: Vocabulary, given: str = "") -> Breach | None:
     """The first word, in reading order, that these statements may not use; None if all are allowed.
 
     The judge fills in the parameters of the callable `given`.
     """
-    nodes = [node for statement in statements for node in ast.walk(statement)]
+    nodes = walk(*statements)
     checker = _checker(statements, nodes, vocabulary, given)
-    found = [remark for node in nodes for remark in checker.remarks(node)]
+    speaking = [node for node in nodes if not isinstance(node, _SILENT) or type(node).__name__ not in vocabulary.syntax]
+    found = [remark for node in speaking for remark in checker.remarks(node)]
     found += [remark for statement in statements for name in free_loads(statement) for remark in checker.builtin(name)]
     return checker.explained(min(found, key=lambda remark: remark.line)) if found else None
 
@@ -275,7 +284,8 @@ def _path_parts(node: ast.AST, modules: Mapping[str, str], paths: frozenset[str]
 
 def _identifiers(node: ast.AST) -> Iterator[str]:
     """Every name that a node holds as a text, whatever it is for."""
-    for field, value in ast.iter_fields(node):
+    for field in node._fields if not isinstance(node, _NAMELESS) else ():
+        value = getattr(node, field, None)
         if isinstance(node, ast.Attribute | ast.Constant | ast.MatchClass) or field == "module":
             continue  # attributes and modules have rules of their own
         if isinstance(node, ast.alias) and field == "name":
@@ -295,7 +305,7 @@ def _class_level_loads(body: Iterable[ast.stmt]) -> Iterator[ast.Name]:
         parts: list[ast.AST] = [statement]
         if isinstance(statement, ast.FunctionDef):
             parts = [*statement.decorator_list, statement.args]  # defaults and annotations
-        yield from (node for part in parts for node in ast.walk(part) if isinstance(node, ast.Name) and _is_load(node))
+        yield from (node for node in walk(*parts) if isinstance(node, ast.Name) and _is_load(node))
 
 
 def _is_load(node: ast.Name) -> bool:
@@ -314,6 +324,6 @@ def _own_attributes(nodes: Iterable[ast.AST]) -> Iterator[str]:
             case ast.Call(
                 func=ast.Name(id="namedtuple" | "NamedTuple") | ast.Attribute(attr="namedtuple"), args=[_, *fields]
             ):
-                for inner in (inner for field in fields for inner in ast.walk(field)):
+                for inner in walk(*fields):
                     if isinstance(inner, ast.Constant) and isinstance(inner.value, str):
                         yield from inner.value.replace(",", " ").split()

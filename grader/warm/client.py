@@ -70,7 +70,8 @@ class Forker:
     def bury(self, process: Forked, wait: float = 0.0) -> Death:
         """Ends the process and its group, after `wait` seconds at most, and says how it ended."""
         process.channel.close()
-        status = self._ask({"do": "bury", "pid": process.pid, "wait": wait}, [])["status"]
+        # after Ctrl-C in the middle of a question its answer may come here, and says nothing about this process
+        status = self._ask({"do": "bury", "pid": process.pid, "wait": wait}, []).get("status")
         if status is None:
             return Death()
         if os.WIFSIGNALED(status):
@@ -98,10 +99,12 @@ class Warm(Forker):
     """The warm process, started and owned by this one, and started anew when it is gone. A context manager.
 
     `left_out` names layers of isolation to do without, as on a machine that does not have them.
+    One that `waits` imports torch when it is first asked for a process, and so perhaps never.
     """
 
-    def __init__(self, left_out: Collection[str] = ()) -> None:
+    def __init__(self, left_out: Collection[str] = (), waits: bool = False) -> None:
         self._left_out = sorted(left_out)
+        self._waits = waits
         self._start()
 
     @property
@@ -134,6 +137,11 @@ class Warm(Forker):
             raise WorkerFault("a new warm process found other layers of isolation than the one before")
         return super().fork(role, arguments)
 
+    @property
+    def pid(self) -> int:
+        """Its number, for measuring."""
+        return self._process.pid
+
     def is_alive(self) -> bool:
         """Whether it still runs; one that is just dying gets a moment to be dead."""
         try:
@@ -164,7 +172,7 @@ class Warm(Forker):
         self._isolation = None
         self._was_asked = False
         command = [sys.executable, "-I", "-c", _START, str(theirs.fileno()), str(_PACKAGE_PARENT)]
-        settings = {"command": command, "left_out": self._left_out, "is_inside": False}
+        settings = {"command": command, "left_out": self._left_out, "is_inside": False, "waits": self._waits}
         with theirs:
             self._process = subprocess.Popen(
                 [*command, json.dumps(settings)],

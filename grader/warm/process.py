@@ -22,6 +22,7 @@ process ends.
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import json
 import os
@@ -68,21 +69,22 @@ def main(control_fd: int, settings: Mapping[str, Any]) -> None:
     """Serves control sockets until the first one closes.
 
     Settings: `command` is how this process was started, `left_out` names layers to do without,
-    `is_inside` says that bubblewrap is around it.
+    `is_inside` says that bubblewrap is around it, `waits` that torch is imported once it is needed.
     """
     adopt_orphans()  # what a dead student process leaves behind becomes ours to bury
     isolation, problem = _isolation(control_fd, settings)
     first = Control(socket.socket(fileno=control_fd))
     with contextlib.suppress(OSError):
         first.socket.sendall(json.dumps({**isolation.as_json(), "problem": problem}).encode())
-    house = _House(isolation, problem or _warm_up())
+    house = None if settings["waits"] else _House(isolation, problem or _warm_up())
     with selectors.DefaultSelector() as selector:
         selector.register(first.socket, selectors.EVENT_READ, first)
         while True:
             for key, _ in selector.select():
                 control: Control = key.data
-                data, fds, _, _ = socket.recv_fds(control.socket, 1 << 16, 1)
+                data, fds = _asked(control.socket)
                 if data:
+                    house = house or _House(isolation, problem or _warm_up())
                     _answer(control, json.loads(data), fds, selector, house)
                     continue
                 selector.unregister(control.socket)
@@ -94,6 +96,15 @@ def main(control_fd: int, settings: Mapping[str, Any]) -> None:
                     for orphaned in [(other, pid) for other in _controls for pid in list(other.children)]:
                         _bury(*orphaned, 0)
                     os._exit(0)  # nothing to clean up, and torch takes long to unload
+
+
+def _asked(control: socket.socket) -> tuple[bytes, list[int]]:
+    """The next request and its descriptors; nothing where the asker is gone, also in the middle of a question."""
+    try:
+        data, fds, _, _ = socket.recv_fds(control, 1 << 16, 1)
+    except OSError:
+        return b"", []
+    return data, fds
 
 
 def _isolation(control_fd: int, settings: Mapping[str, Any]) -> tuple[Isolation, str]:
@@ -121,6 +132,8 @@ def _warm_up() -> str:
 
         torch.set_num_threads(1)  # a forked process cannot use a thread pool of its parent
         importlib.import_module(_ROLES["student"]).warm_up()
+        gc.collect()
+        gc.freeze()  # a collection in a fork would write to every page that the fork shares with this process
     except Exception as error:
         return f"{type(error).__name__}: {error}"
     return ""

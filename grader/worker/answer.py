@@ -6,9 +6,9 @@ import inspect
 import io
 import sys
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
+from types import TracebackType
 from typing import Any
 
 import torch
@@ -16,7 +16,7 @@ from torch import Tensor
 
 from grader.wire.frames import crosses
 from grader.wire.messages import Answer, Call, Failed, Load, Loaded, Refused
-from grader.worker import powers
+from grader.worker import involved, powers
 from grader.worker.autograd import ATTEMPTS
 
 OUTPUT_CAP = 64 * 1024
@@ -28,9 +28,10 @@ _UNNAMED = "<unknown>"  # how ast.parse calls what it reads
 # A student's code may rebind torch's own functions (`torch.equal = ...`): these are bound before it runs.
 _clone, _equal, _is_complex, _resolve_neg = Tensor.clone, torch.equal, Tensor.is_complex, Tensor.resolve_neg
 _set_default_dtype, _set_num_threads = torch.set_default_dtype, torch.set_num_threads
-_set_deterministic = torch.use_deterministic_algorithms
-_generator, _inference_mode, _strided = torch.default_generator, torch.inference_mode, torch.strided
+_set_deterministic = torch._C._set_deterministic_algorithms  # torch's own function around it costs as much as a step
+_generator, _inference_mode, _strided = torch.default_generator, torch._C._InferenceMode, torch.strided
 _DTYPES = {"float64": torch.float64, "float32": torch.float32}
+_REHEARSAL_THAT_ENDS = "def trial(x):\n    return x\n"
 _REHEARSAL = "import torch\ndef trial(x):\n    print(x.exp() @ x.softmax(1).T, repr(x))\n    raise ValueError\n"
 
 
@@ -63,6 +64,7 @@ class LoadedAnswer:
     function: Callable[..., Any]
     positional: dict[str, Any]  # positional-only ones, which cannot be given by name, and their defaults
     file: str
+    source: str
     watched: tuple[str, ...]  # what of autograd was tried while its file was run
 
 
@@ -71,7 +73,7 @@ def load(request: Load) -> tuple[LoadedAnswer | None, Loaded | Failed]:
     output = CappedText()
     namespace = powers.namespace()
     try:
-        with _student_world(output, "float64"):  # so that constants lose nothing
+        with _StudentWorld(output, "float64"):  # so that constants lose nothing
             exec(compile(powers.guarded(request.source), request.file, "exec", dont_inherit=True), namespace)
             function = namespace.get(request.name)
             if not callable(function):
@@ -79,20 +81,21 @@ def load(request: Load) -> tuple[LoadedAnswer | None, Loaded | Failed]:
                 return None, Failed(False, f"{request.name} {kind}; expected a function", None, output.text())
             parameters = list(inspect.signature(function).parameters.values())
     except BaseException as error:
-        return None, _failed(error, request.file, output)
+        return None, _failed(error, request.file, request.source, output)
     named = [p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
     positional = {p.name: p.default for p in named if p.kind is p.POSITIONAL_ONLY}
     optional = tuple(p.name for p in named if p.default is not p.empty)
     loaded = Loaded(tuple(p.name for p in named), optional, takes_any=len(named) < len(parameters))
-    return LoadedAnswer(function, positional, request.file, ATTEMPTS.take()), loaded
+    return LoadedAnswer(function, positional, request.file, request.source, ATTEMPTS.take()), loaded
 
 
 def call(answer: LoadedAnswer, request: Call) -> Answer | Failed:
     """Calls the answer with copies of the inputs and describes what came back."""
     output = CappedText()
     try:
-        with _student_world(output, request.dtype):
+        with _inference_mode(True):
             given = {name: _clone(tensor) for name, tensor in request.tensors.items()}
+        with _StudentWorld(output, request.dtype):
             values: dict[str, Any] = {**given, **request.sizes}
             positional = [values.pop(name, default) for name, default in answer.positional.items()]
             while positional and positional[-1] is inspect.Parameter.empty:
@@ -108,33 +111,45 @@ def call(answer: LoadedAnswer, request: Call) -> Answer | Failed:
             if len(items) > MAX_ITEMS:
                 raise ValueError(f"it returned {len(items)} things")
             returned = tuple(_checked(item) for item in items)
-            changed = tuple(name for name, tensor in sorted(given.items()) if _changed(tensor, request.tensors[name]))
+            changed = sorted(name for name, tensor in given.items() if _changed(tensor, request.tensors[name]))
     except BaseException as error:
-        return _failed(error, answer.file, output, answer.watched)
-    return Answer(returned, is_sequence, changed, output.text(), (*answer.watched, *ATTEMPTS.take()))
+        return _failed(error, answer.file, answer.source, output, answer.watched)
+    return Answer(returned, is_sequence, tuple(changed), output.text(), (*answer.watched, *ATTEMPTS.take()))
 
 
-def rehearse() -> None:
-    """Loads and calls a small answer that raises, so that all this needs no file any more."""
+def rehearse() -> Answer | Failed:
+    """Loads and calls two small answers, of which one raises, so that all this needs no file any more."""
     made, _ = load(Load("rehearsal", _REHEARSAL, "trial", "rehearsal.py"))
     assert made is not None
-    call(made, Call("rehearsal", "float32", {}, {"x": torch.ones(3, 3)}))
+    given = {"x": torch.ones(3, 3)}
+    call(made, Call("rehearsal", "float32", {}, given))
+    other, _ = load(Load("rehearsal", _REHEARSAL_THAT_ENDS, "trial", "rehearsal.py"))
+    assert other is not None
+    return call(other, Call("rehearsal", "float32", {}, given))
 
 
-@contextmanager
-def _student_world(output: CappedText, dtype: str) -> Iterator[None]:
+class _StudentWorld:
     """Captured output; torch's global state as at the start, whatever an earlier call did to it."""
-    _set_default_dtype(_DTYPES[dtype])
-    _set_num_threads(1)
-    _set_deterministic(True, warn_only=True)  # fills torch.empty with NaN: no verdict hangs on what memory held before
-    _generator.manual_seed(_SEED)
-    stdout, stderr = sys.stdout, sys.stderr
-    sys.stdout = sys.stderr = output
-    try:
-        with _inference_mode():
-            yield
-    finally:
-        sys.stdout, sys.stderr = stdout, stderr
+
+    def __init__(self, output: CappedText, dtype: str) -> None:
+        self._output, self._dtype = output, _DTYPES[dtype]
+
+    def __enter__(self) -> None:
+        _set_default_dtype(self._dtype)
+        _set_num_threads(1)
+        _set_deterministic(True, warn_only=True)  # fills torch.empty with NaN: no verdict hangs on what memory held
+        _generator.manual_seed(_SEED)
+        self._streams = sys.stdout, sys.stderr
+        sys.stdout = sys.stderr = self._output
+        self._inference = _inference_mode(True)
+        self._inference.__enter__()  # type: ignore[no-untyped-call]
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._inference.__exit__(kind, error, trace)
+        _set_deterministic(False)  # filling costs, and our own tensors need none
+        sys.stdout, sys.stderr = self._streams
 
 
 def _checked(item: Any) -> Tensor | Refused:
@@ -167,9 +182,11 @@ def _changed(now: Tensor, before: Tensor) -> bool:
     return not (now.dtype == before.dtype and now.shape == before.shape and _equal(now, before))
 
 
-def _failed(error: BaseException, file: str, output: CappedText, watched: tuple[str, ...] = ()) -> Failed:
+def _failed(error: BaseException, file: str, source: str, output: CappedText, watched: tuple[str, ...] = ()) -> Failed:
     is_memory = isinstance(error, MemoryError) or "can't allocate memory" in _text(error)
     what = "ran out of memory" if is_memory else f"{type(error).__name__}: {_text(error)}"[:ERROR_CAP]
+    shapes = "" if is_memory else involved.shapes(error, file, source)
+    what += f"; {shapes}" if shapes else ""
     return Failed(is_memory, what, _line(error, file), output.text(), (*watched, *ATTEMPTS.take()))
 
 

@@ -31,8 +31,10 @@ def namespace() -> dict[str, Any]:
     }
 
 
-def guarded(source: str) -> ast.Module:
-    """The source with every power going through `power`. Raises what ast.parse raises."""
+def guarded(source: str) -> ast.Module | str:
+    """The source with every power going through `power`; as it is where it has none. Raises what ast.parse raises."""
+    if _POWER not in source:
+        return source
     tree = ast.parse(source)
     waiting: list[ast.AST] = [tree]
     while waiting:

@@ -3,19 +3,23 @@
 check of one step, cold    against `python -c "import torch"`            at most 1.3
 a training step by hand    loss.backward()'s step against it             at least 1.2
 a sealed process           its start against a bare fork's              at most 10 ms more
-a warm submission          seconds, for orientation
+a save under `watch`       until its verdict stands on the screen       at most 150 ms, at the median
+a class of 1,000           as the command grades it, on 2 cores           at most 60 s
+a submission               against fork, seal and the same calls alone  at most 2.5
+its throughput             against one pytest process a submission      at least 40
+the class again, unchanged without torch                                at most 2 s
 """
 
 from __future__ import annotations
 
 import importlib.util
-import os
+import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,16 +29,16 @@ from rich.table import Table
 from torch import Tensor
 
 from grader.judge.draw import draw_inputs
-from grader.judge.job import Request
-from grader.judge.submission import Judge
 from grader.lesson import Case, Lesson, load_lesson
 from grader.lesson.network import Network
 from grader.seal import probe
 from grader.seal.close import seal
 from grader.seal.layers import Limits, described
-from grader.submission.find import submission_at
-from grader.warm.client import Warm
 from grader.worker import autograd
+from tests.bench.bare import fork_time
+from tests.bench.classrun import class_rows
+from tests.bench.row import Row
+from tests.terminal import Terminal
 
 ROOT = Path(__file__).resolve().parents[2]
 SOLUTIONS = ROOT / "solutions" / "mlp"
@@ -42,25 +46,18 @@ COLD_ROUNDS = 9
 STEP_ROUNDS, STEPS_A_ROUND = 30, 100
 FORK_ROUNDS = 200
 SEAL_COSTS_AT_MOST = 10.0  # ms a submission
+SAVE_ROUNDS = 15
+SAVE_TAKES_AT_MOST = 150.0  # ms, with torch warm
+SETTLED = "save a file, and it is judged"  # what watch says when nothing is left to judge
 TRAINING_SIZES = {"n": 32, "vocab_size": 27, "n_embd": 10, "block_size": 3, "n_hidden": 200}
 LEARNING_RATE = 0.1
-
-
-@dataclass(frozen=True)
-class Row:
-    """One measured claim."""
-
-    claim: str
-    measured: str
-    wanted: str
-    holds: bool
 
 
 def main() -> int:
     """Prints the table; 1 if a claim does not hold."""
     torch.set_num_threads(1)
     lesson = load_lesson(SOLUTIONS)
-    rows = [sealed_fork(), cold_check(), training_step(lesson), warm_submission(lesson)]
+    rows = [sealed_fork(), cold_check(), watched_save(), training_step(lesson), *class_rows(lesson)]
     table = Table("claim", "measured", "wanted", "holds")
     for row in rows:
         table.add_row(row.claim, row.measured, row.wanted, "yes" if row.holds else "NO")
@@ -80,27 +77,12 @@ def sealed_fork() -> Row:
 
     times: dict[str, list[float]] = {"bare": [], "sealed": []}
     for _ in range(FORK_ROUNDS):
-        times["bare"].append(_fork(lambda: None))
-        times["sealed"].append(_fork(sealed))
+        times["bare"].append(fork_time(lambda: None))
+        times["sealed"].append(fork_time(sealed))
     bare, closed = (statistics.median(values) * 1000 for values in times.values())
     measured = f"{closed - bare:.1f} ms ({closed:.1f} ms / {bare:.1f} ms = {closed / bare:.1f})"
     claim = f"a fork with the seal ({described(layers)}), over a bare one"
     return Row(claim, measured, f"at most {SEAL_COSTS_AT_MOST:g} ms more", closed - bare <= SEAL_COSTS_AT_MOST)
-
-
-def _fork(start: Callable[[], None]) -> float:
-    """Seconds of processor time that a forked child takes to start and to end; a busy machine does not count."""
-    child = os.fork()
-    if child == 0:
-        status = 1
-        try:
-            start()
-            status = 0
-        finally:
-            os._exit(status)
-    _, status, usage = os.wait4(child, 0)
-    assert status == 0, "a child did not start"
-    return usage.ru_utime + usage.ru_stime
 
 
 def cold_check() -> Row:
@@ -119,6 +101,32 @@ def cold_check() -> Row:
     return Row("check of one step, cold / import torch", measured, "at most 1.3", ratio <= 1.3)
 
 
+def watched_save() -> Row:
+    """From the write of a file to the verdict on the screen of a real `grader watch`: right and wrong in turns."""
+    times: list[float] = []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name) / "answers"
+        shutil.copytree(SOLUTIONS, folder)
+        file = folder / "ex1_chain.py"
+        right = file.read_text(encoding="utf-8")
+        wrong = right.replace("return dlogprobs / probs", "return -dlogprobs / probs")
+        with Terminal(["watch", folder]) as terminal:
+            terminal.shows(SETTLED)
+            for _ in range(SAVE_ROUNDS):
+                for text, verdict in ((wrong, "dprobs  wrong"), (right, "dprobs  exact")):
+                    start = time.perf_counter()
+                    file.write_text(text, encoding="utf-8")
+                    terminal.shows(verdict)
+                    times.append((time.perf_counter() - start) * 1000)
+                    terminal.shows(SETTLED)
+            terminal.press("q")
+            terminal.ends()
+    middle = statistics.median(times)
+    measured = f"{middle:.0f} ms (from {min(times):.0f} to {max(times):.0f} ms)"
+    claim = "watch, from the save to the verdict on the screen"
+    return Row(claim, measured, f"at most {SAVE_TAKES_AT_MOST:g} ms", middle <= SAVE_TAKES_AT_MOST)
+
+
 def training_step(lesson: Lesson) -> Row:
     """One step of exercise 4: the solution's fused backward against loss.backward(), the same forward and update."""
     steps = {"by hand": _by_hand(lesson), "autograd": _by_autograd(lesson)}
@@ -133,20 +141,6 @@ def training_step(lesson: Lesson) -> Row:
     ratio = middle["autograd"] / middle["by hand"]
     measured = f"{ratio:.2f} ({middle['autograd']:.0f} µs / {middle['by hand']:.0f} µs)"
     return Row("training step, autograd / by hand", measured, "at least 1.2", ratio >= 1.2)
-
-
-def warm_submission(lesson: Lesson) -> Row:
-    """One complete submission in a warm judge."""
-    with Warm() as warm:
-        judge = Judge(lesson, 0, warm)
-        request = Request(submission_at(SOLUTIONS, lesson))
-        judge.judge(request)
-        times = []
-        for _ in range(10):
-            start = time.perf_counter()
-            judge.judge(request)
-            times.append(time.perf_counter() - start)
-    return Row("a warm, complete submission", f"{statistics.median(times) * 1000:.0f} ms", "(no claim)", True)
 
 
 def _start(lesson: Lesson) -> dict[str, Tensor]:

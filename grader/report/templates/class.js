@@ -31,12 +31,25 @@ filter?.addEventListener("input", () => {
   const students = document.getElementById("students").tBodies[0].rows;
   const shown = new Set();
   for (const row of students) {
-    const text = row.textContent.toLowerCase();
+    const text = [...row.cells].map(cell => cell.textContent).join(" ").toLowerCase();
     if (words.every(word => text.includes(word))) shown.add(row.dataset.row);
   }
   for (const row of document.querySelectorAll("[data-row]")) row.hidden = !shown.has(row.dataset.row);
   document.getElementById("shown").textContent = `${shown.size} of ${students.length} students`;
 });
+
+// A mistake's name shows the students who made it; a hard step's name brings those who failed it to the top.
+for (const link of document.querySelectorAll("[data-find]"))
+  link.addEventListener("click", () => {
+    filter.value = link.dataset.find;
+    filter.dispatchEvent(new Event("input"));
+  });
+for (const link of document.querySelectorAll("[data-sort]"))
+  link.addEventListener("click", () => {
+    const header = document.querySelector(`[data-step="${CSS.escape(link.dataset.sort)}"]`);
+    header.setAttribute("aria-sort", "none");
+    sortBy(document.getElementById("heat"), header);
+  });
 
 const heat = document.getElementById("heat");
 const steps = heat ? [...heat.tHead.rows[1].cells] : [];

@@ -1,0 +1,43 @@
+"""Templates -> pages. What a template shows is cleaned and escaped here, whoever wrote it."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from grader.report.looks import LOOKS, clean
+from grader.results.gradebook import number
+
+
+def render(template: str, **values: Any) -> str:
+    """A template filled in: every value cleaned, then escaped."""
+    return _environment().get_template(template).render(looks=LOOKS, **values)
+
+
+def _shown(value: Any) -> Any:
+    """What stands in place of a template's value: texts cleaned. Escaping comes after it."""
+    return clean(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("grader.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_shown,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["number"] = number
+    return environment
+
+
+def template_text(name: str) -> str:
+    """A template as it is."""
+    loader = _environment().loader
+    assert loader is not None
+    return loader.get_source(_environment(), name)[0]

@@ -1,0 +1,138 @@
+"""A whole class, measured: as the command does it, against the least it can cost and against its peer.
+
+STUDENTS=100 make bench measures a smaller class.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from grader.judge.job import Request
+from grader.judge.submission import Judge
+from grader.lesson import Lesson
+from grader.run.pool import Pool
+from grader.submission.find import find_submissions
+from grader.warm.client import Warm
+from tests.bench.bare import bare_run, recorded
+from tests.bench.classes import complete_class
+from tests.bench.row import Row
+
+ROOT = Path(__file__).resolve().parents[2]
+STUDENTS = int(os.environ.get("STUDENTS", "1000"))
+CORES = 2
+SECONDS_A_THOUSAND = 60.0
+OVER_BARE = 2.5
+OVER_PEER = 40.0
+CACHED_SECONDS = 2.0
+GROWTH_MIB = 16.0
+_TURNS, _PEERS = 20, 6
+_TICK = os.sysconf("SC_CLK_TCK")
+
+
+def class_rows(lesson: Lesson) -> list[Row]:
+    """The rows about classes."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        root = Path(folder)
+        complete_class(root / "class", STUDENTS)
+        seconds = _command(root, "--seed", "1")
+        cached = statistics.median(_command(root) for _ in range(3))
+        return [
+            over_bare(lesson, root / "class"),
+            _whole_class(seconds),
+            _peer(root / "class", seconds / STUDENTS),
+            _cached(cached),
+            flat_memory(lesson, root / "class"),
+        ]
+
+
+def over_bare(lesson: Lesson, folder: Path) -> Row:
+    """Processor time of a submission in a warm judge, over that of a fork, the seal and the same calls."""
+    requests = [Request(submission) for submission in find_submissions([folder], lesson).submissions[:_TURNS]]
+    with Warm() as warm:
+        judge = Judge(lesson, 1, warm)
+        judge.judge(requests[0])
+        bare = bare_run(recorded(judge, requests[0]))
+        least, own = 0.0, 0.0
+        students = _cpu_of(warm.pid)
+        for request in requests:  # turn by turn: the machine is the same for both
+            least += bare()
+            start = time.process_time()
+            judge.judge(request)
+            own += time.process_time() - start
+        own += _cpu_of(warm.pid) - students
+    turns = len(requests)
+    measured = f"{own / least:.2f} ({own / turns * 1000:.0f} ms / {least / turns * 1000:.0f} ms)"
+    return Row(
+        "a submission / fork, seal and calls alone", measured, f"at most {OVER_BARE:g}", own / least <= OVER_BARE
+    )
+
+
+def flat_memory(lesson: Lesson, folder: Path) -> Row:
+    """What one judge holds after a tenth of the class and after all of it."""
+    requests = [Request(submission) for submission in find_submissions([folder], lesson).submissions]
+    sizes = []
+    with Pool(lesson, 1) as pool:
+        for count, _ in enumerate(pool.judge(requests), start=1):
+            if count in (max(len(requests) // 10, 1), len(requests) - 1):
+                sizes.append(_memory_of(pool.pids[0]))
+    early, late = sizes[0], sizes[-1]
+    measured = f"{late - early:+.0f} MiB ({early:.0f} -> {late:.0f} MiB)"
+    claim = f"memory of a judge, from {max(len(requests) // 10, 1)} to {len(requests)} submissions"
+    return Row(claim, measured, f"at most {GROWTH_MIB:g} MiB more", late - early <= GROWTH_MIB)
+
+
+def _whole_class(seconds: float) -> Row:
+    thousand = seconds / STUDENTS * 1000
+    measured = f"{seconds:.0f} s ({STUDENTS / seconds:.1f} a second)"
+    claim = f"{STUDENTS} complete submissions, {CORES} judges"
+    return Row(claim, measured, f"1,000 in {SECONDS_A_THOUSAND:g} s", thousand <= SECONDS_A_THOUSAND)
+
+
+def _peer(folder: Path, ours: float) -> Row:
+    """One pytest process a submission, as many at once as there are judges."""
+    waiting = sorted(folder.iterdir())[:_PEERS]
+    start = time.perf_counter()
+    while waiting:
+        together, waiting = waiting[:CORES], waiting[CORES:]
+        running = [_pytest(submission) for submission in together]
+        assert [process.wait() for process in running] == [0] * len(running), "the peer refused a right answer"
+    theirs = (time.perf_counter() - start) / min(_PEERS, STUDENTS)
+    measured = f"{theirs / ours:.0f} ({theirs:.2f} s / {ours:.3f} s)"
+    return Row("throughput / one pytest process each", measured, f"at least {OVER_PEER:g}", theirs / ours >= OVER_PEER)
+
+
+def _cached(seconds: float) -> Row:
+    claim = f"the same {STUDENTS} again, unchanged"
+    return Row(claim, f"{seconds:.2f} s", f"at most {CACHED_SECONDS:g} s", seconds <= CACHED_SECONDS)
+
+
+def _command(root: Path, *options: str) -> float:
+    where = (str(root / "class"), "--out", str(root / "out"))
+    command = [sys.executable, "-m", "grader", "grade", *where, "--jobs", str(CORES)]
+    start = time.perf_counter()
+    subprocess.run([*command, *options], cwd=ROOT, stdout=subprocess.DEVNULL, check=True)
+    return time.perf_counter() - start
+
+
+def _pytest(submission: Path) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "tests/bench/peer.py"]
+    environment = {**os.environ, "SUBMISSION": str(submission), "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
+
+
+def _cpu_of(pid: int) -> float:
+    """Seconds of processor time of a process and of its children that are buried."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    return sum(map(int, fields[11:15])) / _TICK
+
+
+def _memory_of(pid: int) -> float:
+    """MiB that are resident."""
+    status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+    return int(status.partition("VmRSS:")[2].split()[0]) / 1024

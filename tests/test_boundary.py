@@ -45,7 +45,7 @@ EDGES = {
     "run": "__version__ errors judge lesson report results seal submission warm wire",
     "seal": "",
     "warm": "errors seal",
-    "watch": "errors judge lesson report results run seal submission warm",
+    "watch": "errors intake judge lesson report results run seal submission warm",
     "worker": "seal wire",
     "wire": "",
 }

@@ -228,7 +228,7 @@ COMPLAINTS = (
     (("check", "file.txt/ex1_chain.py"), ("there is no file.txt/ex1_chain.py",)),
     (("check", "empty"), ("empty holds none of ex1_chain.py",)),
     (("check", "texts"), ("texts holds none of ex1_chain.py",)),
-    (("check", "file.txt"), ("file.txt is not a .py file",)),
+    (("check", "file.txt"), ("file.txt is neither a .py file nor a notebook",)),
     (("check", "empty", "texts"), ("two paths", "grade")),
     (("check", "--lesson", "nosuch"), ("there is no lesson nosuch", "mlp")),
     (("grade", "nowhere"), ("there is no nowhere",)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -192,6 +193,13 @@ def test_unreadable_files_cost_nobody_the_comparison(tmp_path: Path) -> None:
     folder = write(tmp_path / "class", a=RARE, b=RARE + "\ndef broken(:\n", c="x = 1\n", d="(" * 5000)
     (folder / "e.py").write_bytes(b"\xff\x00")
     assert frozenset("ab") in scores(folder)
+
+
+def test_a_class_is_compared_in_its_archive(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = write(tmp_path / "class", a=RARE, b=RARE, c="x = 1\n", d="y = 2\n", e="z = 3\n")
+    archive = shutil.make_archive(str(tmp_path / "class"), "zip", folder)
+    assert main(["copies", archive, "--out", str(tmp_path / "copies.html")]) == 0
+    assert "100 %  a  b" in capsys.readouterr().out
 
 
 def test_one_submission_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

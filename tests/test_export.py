@@ -244,7 +244,10 @@ def test_no_golden_gradebook_holds_a_formula(name: str) -> None:
         ("Jane Q. Doe_77_assignsubmission_file_", None, ("77",), ("Jane Q. Doe",)),
         ("anon_12_34_ex1", None, (), ()),
         ("jdoe", None, ("jdoe",), ("jdoe",)),
-        ("s01", {"user_id": "12", "name": "Doe, Jane", "late": True}, ("12",), ("Doe, Jane",)),
+        ("s01", {"lms": "canvas", "user_id": "12", "display_name": "doejane", "late": True}, ("12",), ("doejane",)),
+        ("s01", {"lms": "canvas", "user_id": "12", "display_name": "", "anonymous": True}, (), ()),
+        ("s01", {"lms": "gradescope", "user_id": "9", "display_name": "J D", "sis_ids": ["u1"]}, ("u1",), ("J D",)),
+        ("s01", {"lms": "moodle", "user_id": "51", "display_name": "Jane Doe"}, ("51",), ("Jane Doe",)),
     ],
 )
 def test_a_submission_is_known_by_its_identity_or_by_its_name(
@@ -372,7 +375,7 @@ def written_by(target: Path, name: str, folder: Path, monkeypatch: pytest.Monkey
 def test_nothing_is_exported_that_only_the_instructor_sees(
     name: str, tmp_path: Path, lesson: Lesson, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    person = {"user_id": "1001"} if name == "canvas" else {"participant_id": "51"}
+    person = {"lms": name, "user_id": "1001" if name == "canvas" else "51"}
     folder = write_class(tmp_path / "grades", {"s": result("s", lesson)}, {"s": person})
     text = written_by(tmp_path / "out" / "file", name, folder, monkeypatch) + capsys.readouterr().out
     assert len(text) > 100

@@ -21,13 +21,13 @@ def run(options: argparse.Namespace) -> int:
     """0 if the list was written. It is a list and no verdict, so what is in it changes no exit code."""
     console = make_console()
     lesson = load_lesson(find_lesson(options.lesson))
-    submissions = find_submissions([Path(path) for path in options.paths], lesson).submissions
-    if len(submissions) < 2:
+    with find_submissions([Path(path) for path in options.paths], lesson) as found:  # unpacked only meanwhile
+        sources = [source_of(submission, lesson) for submission in found.submissions]
+    if len(sources) < 2:
         raise KitError(
-            f"{len(submissions)} submissions under {', '.join(options.paths)}; it takes two to be alike",
-            mend="give the folder of the whole class",
+            f"{len(sources)} submissions under {', '.join(options.paths)}; it takes two to be alike",
+            mend="give the folder or the archive of the whole class",
         )
-    sources = [source_of(submission, lesson) for submission in submissions]
     pairs = most_alike(sources, given_hashes(lesson), options.pairs)
     write_atomically(Path(options.out), copies_page(pairs, len(sources), lesson))
     for pair in pairs[:_SHOWN]:

@@ -13,8 +13,7 @@ _CANVAS = re.compile(r"(?P<name>.+?)(?:_LATE)?_(?P<user>\d+)_\d+(?:_.*)?", re.DO
 # <Full name>_<participant id>_assignsubmission_file_, as Moodle names folders
 _MOODLE = re.compile(r"(?P<name>.+)_(?P<participant>\d+)_assignsubmission_(?:file|onlinetext)(?:_.*)?", re.DOTALL)
 _ANONYMOUS = re.compile(r"anon_.*", re.DOTALL)  # its number is no student's id
-_ID_FIELDS = ("user_id", "participant_id", "sis_id", "login", "email")
-_NAME_FIELDS = ("name", "display_name", "full_name")
+_UPLOAD_NUMBERS = frozenset({"gradescope"})  # platforms whose `user_id` numbers the submission, not the student
 
 
 @dataclass(frozen=True)
@@ -27,11 +26,14 @@ class Person:
 
 def person_of(submission: str, identity: Mapping[str, Any] | None) -> Person:
     """From the identity a learning platform gave, if there is one; else from the submission's name."""
-    known = identity or {}
-    ids = tuple(str(known[field]) for field in _ID_FIELDS if known.get(field))
-    names = tuple(str(known[field]) for field in _NAME_FIELDS if known.get(field))
-    if ids or names:
-        return Person(ids, names)
+    if identity and identity.get("anonymous"):
+        return Person((), ())
+    if identity:
+        user = [] if identity.get("lms") in _UPLOAD_NUMBERS else [identity.get("user_id")]
+        ids = tuple(str(one) for one in (*user, *identity.get("sis_ids", ())) if one)
+        names = tuple(name for name in (identity.get("display_name"),) if name)
+        if ids or names:
+            return Person(ids, names)
     if found := _MOODLE.fullmatch(submission):
         return Person((found["participant"],), (found["name"],))
     if _ANONYMOUS.fullmatch(submission):

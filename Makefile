@@ -15,39 +15,62 @@ SEED ?=
 JOBS ?=
 LESSON ?=
 VERBOSE ?=
+ALL ?=
+JSON ?=
 MENDS ?=
 REGRADE ?=
 REQUIRE_ISOLATION ?=
+FORMAT ?=
+RESULTS ?= grades
+ROSTER ?=
+COLUMN ?=
+KIT ?=
+CLUSTER ?=
 
 # an option only where its variable is set; a leading ~ is the home folder in every shell
 option = $(if $(2),$(1) "$(patsubst ~/%,$(HOME)/%,$(2))")
 switch = $(if $(2),$(1))
 lesson = $(call option,--lesson,$(LESSON))
+not_yet = || [ $$? -eq 1 ]  # 1: some steps are not right yet, which is no error of make's
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check hint train grade lesson doctor test lint mutation right-forms bench docs-pictures clean
+.PHONY: help setup check watch hint explain train map grade export copies lesson release doctor test lint mutation right-forms \
+  bench docs-pictures clean
 
 help:
 	@echo "For students"
-	@echo "  make check                  check all your answers in exercises/mlp"
+	@echo "  make watch                  check again on every save, hints and all: keep it open beside your editor"
+	@echo "  make check                  all your answers in exercises/mlp at a glance; ALL=1 shows every message"
 	@echo "  make check STEP=dprobs      check one step (or an exercise: STEP=ex1_chain)"
 	@echo "  make hint STEP=dprobs       a hint on your own answer; LEVEL=2 the rule, LEVEL=3 nearly the line"
+	@echo "  make explain STEP=dprobs    the solution and its reasons, once yours is right (where solutions/ is)"
 	@echo "  make train                  train the network with your own backward pass"
-	@echo "For instructors"
+	@echo "  make map SUBMISSION=exercises/mlp"
+	@echo "                              the network's graph with your verdicts, as a page: map.html, or OUT=FILE"
+	@echo "For instructors"  # BEGIN INSTRUCTOR
 	@echo "  make grade                  grade data/class into grades/"
 	@echo "  make grade SUBMISSIONS=DIR OUT=DIR"
 	@echo "                              grade any folder of submissions; SEED=, JOBS= if you like;"
 	@echo "                              MENDS=no looks for no mends; REGRADE=1 grades unchanged ones again;"
 	@echo "                              REQUIRE_ISOLATION=1 runs sealed or not at all"
+	@echo "  make export FORMAT=canvas RESULTS=DIR ROSTER=CSV"
+	@echo "                              grades for the host: canvas, moodle, nbgrader, junit, exercism,"
+	@echo "                              gradescope (autograder.zip), github-workflow KIT=OWNER/REPO@REF"
+	@echo "  make copies SUBMISSIONS=DIR OUT=FILE"
+	@echo "                              which submissions look alike, side by side; no verdict"
 	@echo "  make check SUBMISSION=DIR   the self-check on somebody's answers; VERBOSE=1 shows every case and the mend"
+	@echo "  make release                the zip for students: no solutions; into dist/"
 	@echo "For those who write lessons"
-	@echo "  make lesson                 cut the exercises from the solutions, verify both"
+	@echo "  make lesson                 cut the exercises from the solutions, verify both"  # END INSTRUCTOR
 	@echo "For everybody"
 	@echo "  make doctor                 what this machine has, and what is missing"
-	@echo "  make test                   the kit's own tests     make lint    ruff and mypy"
+	@echo "  make test                   the kit's own tests"
+	@echo "  make setup                  .venv alone"
+	@echo "For those who work on the kit"  # BEGIN INSTRUCTOR
+	@echo "  make lint                   ruff and mypy"
 	@echo "  make mutation               thousands of wrong answers against the judge    make right-forms   right ones"
-	@echo "  make bench                  what it costs, measured make setup   .venv alone"
-	@echo "  make docs-pictures          draw the pictures of the README from real runs"
+	@echo "  make bench                  what it costs, measured"
+	@echo "  make docs-pictures          draw the pictures of the README from real runs"  # END INSTRUCTOR
 
 setup: $(VENV)/.ready
 
@@ -62,23 +85,48 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 	@touch $@
 
 check: $(VENV)/.ready
-	@$(RUN) check $(call option,,$(SUBMISSION)) $(STEP) $(call switch,--verbose,$(VERBOSE)) $(lesson)
+	@$(RUN) check $(call option,,$(SUBMISSION)) $(STEP) $(call switch,--all,$(ALL)) $(call switch,--json,$(JSON)) \
+	  $(call switch,--verbose,$(VERBOSE)) $(lesson) $(not_yet)
 
 hint: $(VENV)/.ready
 	@test -n "$(STEP)" || { echo "which step? make hint STEP=dprobs"; exit 2; }
 	@$(RUN) hint $(STEP) $(call option,,$(SUBMISSION)) --level $(LEVEL) $(lesson)
 
+watch: $(VENV)/.ready
+	@$(RUN) watch $(call option,,$(SUBMISSION)) $(lesson)
+
+explain: $(VENV)/.ready
+	@test -n "$(STEP)" || { echo "which step? make explain STEP=dprobs"; exit 2; }
+	@$(RUN) explain $(STEP) $(call option,,$(SUBMISSION)) $(lesson) $(not_yet)
+
 train: $(VENV)/.ready
 	@$(RUN) train $(call option,,$(SUBMISSION)) $(call option,--names,$(NAMES)) $(call option,--steps,$(STEPS)) \
 	  $(call option,--out,$(OUT)) $(lesson)
 
+map: $(VENV)/.ready
+	@$(RUN) map $(call option,,$(SUBMISSION)) $(call option,--out,$(OUT)) $(lesson)
+
+# BEGIN INSTRUCTOR
 grade: $(VENV)/.ready
 	@$(RUN) grade $(call option,,$(SUBMISSIONS)) $(call option,--out,$(OUT)) $(call option,--seed,$(SEED)) \
-	  $(call option,--jobs,$(JOBS)) $(call switch,--no-mends,$(filter no,$(MENDS))) $(call switch,--regrade,$(REGRADE)) \
+	  $(call option,--jobs,$(JOBS)) $(call option,--cluster,$(CLUSTER)) $(call switch,--no-mends,$(filter no,$(MENDS))) \
+	  $(call switch,--regrade,$(REGRADE)) \
 	  $(call switch,--require-isolation,$(REQUIRE_ISOLATION)) $(lesson)
+
+export: $(VENV)/.ready
+	@test -n "$(FORMAT)" || { echo "which format? make export FORMAT=canvas ROSTER=gradebook.csv; see make help"; exit 2; }
+	@$(RUN) export $(FORMAT) $(call option,,$(RESULTS)) $(call option,--out,$(OUT)) $(call option,--roster,$(ROSTER)) \
+	  $(call option,--column,$(COLUMN)) $(call option,--kit,$(KIT)) $(call option,--seed,$(SEED)) $(lesson)
+
+copies: $(VENV)/.ready
+	@$(RUN) copies $(call option,,$(SUBMISSIONS)) $(call option,--out,$(OUT)) $(lesson)
 
 lesson: $(VENV)/.ready
 	@$(RUN) lesson $(lesson)
+
+release: $(VENV)/.ready
+	@$(RUN) release $(call option,--out,$(OUT)) $(lesson)
+# END INSTRUCTOR
 
 doctor: $(VENV)/.ready
 	@$(RUN) doctor
@@ -86,6 +134,7 @@ doctor: $(VENV)/.ready
 test: $(VENV)/.ready
 	@$(VENV)/bin/python -m pytest -n auto
 
+# BEGIN INSTRUCTOR
 lint: $(VENV)/.ready
 	@$(VENV)/bin/python -m ruff check .
 	@$(VENV)/bin/python -m ruff format --check --quiet .
@@ -102,6 +151,7 @@ bench: $(VENV)/.ready
 
 docs-pictures: $(VENV)/.ready
 	@$(VENV)/bin/python docs/make_pictures.py
+# END INSTRUCTOR
 
 clean:
 	rm -rf grades runs .pytest_cache .mypy_cache .ruff_cache

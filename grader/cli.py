@@ -10,7 +10,32 @@ from collections.abc import Sequence
 from grader import __version__
 from grader.errors import KIT_FAULT, STOPPED, KitError
 
-_COMMANDS = ("check", "grade", "hint", "train", "lesson", "doctor")
+_COMMANDS = (
+    "check",
+    "watch",
+    "hint",
+    "explain",
+    "train",
+    "map",
+    "grade",
+    "export",
+    "copies",
+    "lesson",
+    "release",
+    "doctor",
+)
+
+EXPORT_FORMATS = (
+    "canvas",
+    "moodle",
+    "nbgrader",
+    "junit",
+    "exercism",
+    "gradescope",
+    "gradescope-results",
+    "github",
+    "github-workflow",
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -51,6 +76,7 @@ def _parser() -> argparse.ArgumentParser:
         help="a folder or .py file (default: exercises/mlp), and steps: dprobs, "
         "ex2_cross_entropy.dlogits, or an exercise's name",
     )
+    check.add_argument("--all", action="store_true", help="every step and every message, not only the first few")
     check.add_argument("--json", action="store_true", help="print the object of results.json")
     check.add_argument(
         "--verbose", action="store_true", help="for instructors: every case, and the nearest mend of what is wrong"
@@ -58,11 +84,14 @@ def _parser() -> argparse.ArgumentParser:
     _lesson_option(check)
 
     grade = commands.add_parser("grade", help="grade every submission under the paths")
-    grade.add_argument("paths", nargs="+", metavar="PATH", help="folders or .py files of submissions")
+    grade.add_argument("paths", nargs="+", metavar="PATH", help="folders, zip archives or files of submissions")
     grade.add_argument("--out", default="grades", metavar="DIR", help="where results go (default: grades)")
     grade.add_argument("--jobs", type=_at_least_one, metavar="N", help="judges at work at once (default: one a core)")
     grade.add_argument(
         "--seed", type=_at_least_zero, metavar="S", help="draws the cases (default: a new one a DIR, kept there)"
+    )
+    grade.add_argument(
+        "--cluster", metavar="ADDRESS", help="judge on the workers of this Dask scheduler, such as tcp://host:8786"
     )
     grade.add_argument("--regrade", action="store_true", help="grade every submission again, also unchanged ones")
     grade.add_argument("--no-mends", action="store_true", help="do not look for the nearest mend of wrong steps")
@@ -87,6 +116,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     _lesson_option(hint)
 
+    explain = commands.add_parser("explain", help="the solution of a step and why it is so, once yours is right")
+    explain.add_argument("step", metavar="STEP")
+    explain.add_argument("path", nargs="?", metavar="PATH", help="whose answer (default: the lesson's own folder)")
+    _lesson_option(explain)
+
+    watch = commands.add_parser("watch", help="check again on every save, and show the result in place")
+    watch.add_argument("path", nargs="?", metavar="PATH", help="the answers (default: the lesson's own folder)")
+    _lesson_option(watch)
+
     train = commands.add_parser("train", help="train the network with your own backward pass")
     train.add_argument("path", nargs="?", metavar="PATH", help="whose answers (default: the lesson's own folder)")
     train.add_argument("--names", default=None, metavar="FILE", help="the data (default: data/names.txt)")
@@ -94,12 +132,46 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--out", default="runs", metavar="DIR", help="checkpoint and loss curve (default: runs)")
     _lesson_option(train)
 
+    drawn = commands.add_parser("map", help="draw the network's graph, with somebody's verdicts if you like")
+    drawn.add_argument("path", nargs="?", metavar="PATH", help="whose verdicts (default: nobody's)")
+    drawn.add_argument("--out", default="map.html", metavar="FILE", help="an .html or .svg file (default: map.html)")
+    _lesson_option(drawn)
+
     lesson = commands.add_parser("lesson", help="cut the exercises from the solutions, and verify the lesson")
     lesson.add_argument("--check", action="store_true", help="write nothing; fail if the exercises differ")
     _lesson_option(lesson)
 
+    _export_parser(commands.add_parser("export", help="results for gradebooks, or what makes a host run the kit"))
+
+    copies = commands.add_parser("copies", help="which submissions look alike: a list to look at, no verdict")
+    copies.add_argument("paths", nargs="+", metavar="PATH", help="folders of submissions")
+    copies.add_argument("--out", default="copies.html", metavar="FILE", help="the page (default: copies.html)")
+    copies.add_argument("--pairs", type=_at_least_one, default=20, metavar="N", help="how many (default: 20)")
+    _lesson_option(copies)
+    release = commands.add_parser("release", help="the zip for students: without solutions")
+    release.add_argument("--out", default="dist", metavar="DIR", help="where the zip goes (default: dist)")
+    _lesson_option(release)
+
     commands.add_parser("doctor", help="what this machine has, and what is missing")
     return parser
+
+
+def _export_parser(export: argparse.ArgumentParser) -> None:
+    export.add_argument("format", choices=EXPORT_FORMATS, metavar="FORMAT", help=", ".join(EXPORT_FORMATS))
+    export.add_argument(
+        "results", nargs="?", default="grades", metavar="RESULTS", help="DIR of a class run, or one results.json"
+    )
+    export.add_argument("--out", metavar="FILE", help="where it goes (default: into RESULTS, under a name of its own)")
+    export.add_argument("--roster", metavar="CSV", help="what the host exported: canvas, moodle; nbgrader if you like")
+    export.add_argument("--column", metavar="C", help="the assignment's column in the roster (default: the only one)")
+    export.add_argument("--rescale", action="store_true", help="make 100 %% of these points 100 %% of the host's")
+    export.add_argument("--assignment", metavar="A", help="nbgrader: the assignment's name (default: the lesson's)")
+    export.add_argument("--kit", metavar="OWNER/REPO@REF", help="github-workflow: where it finds the kit")
+    export.add_argument("--under", default=".", metavar="DIR", help="github: where in the repository the answers are")
+    export.add_argument(
+        "--seed", type=_at_least_zero, metavar="S", help="gradescope: draws the cases (default: a new one)"
+    )
+    _lesson_option(export)
 
 
 def _lesson_option(parser: argparse.ArgumentParser) -> None:

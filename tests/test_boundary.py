@@ -32,27 +32,35 @@ EDGES = {
     "names": "",
     "scope": "syntax",
     "syntax": "",
-    "commands": "__version__ errors judge lesson names report results run seal submission warm",
+    "commands": "__version__ copies errors export judge lesson names report results run seal submission warm watch",
+    "jupyter": "commands errors judge lesson names report results run submission warm",
     "lesson": "errors names scope",
-    "submission": "errors lesson names scope syntax",
+    "intake": "errors",
+    "submission": "errors intake lesson names scope syntax",
     "judge": "__version__ errors lesson names results scope seal submission warm wire",
-    "results": "errors lesson submission",
-    "report": "lesson results",
+    "results": "__version__ errors intake lesson submission",
+    "report": "lesson results submission",
+    "copies": "lesson report submission",
+    "export": "errors lesson results",
     "run": "__version__ errors judge lesson report results seal submission warm wire",
     "seal": "",
     "warm": "errors seal",
+    "watch": "errors judge lesson report results run seal submission warm",
     "worker": "seal wire",
     "wire": "",
 }
 # Modules that are named in a text: to be imported by the command line and in forked processes, or for their files.
 NAMED_IN_TEXT = {
     "cli.py": {"grader.commands"},
+    "copies/page.py": {"grader.copies", "grader.report"},
+    "jupyter/show.py": {"grader.jupyter"},
+    "lesson/notebook.py": {"grader.jupyter"},
     "report/render.py": {"grader.report"},
     "warm/client.py": {"grader.warm.process"},
     "warm/process.py": {"grader.judge.serve", "grader.worker.serve"},
 }
 FAR_SIDE = ("seal", "worker", "wire", "warm")
-NEAR_SIDE = {"judge", "submission", "results", "lesson", "report", "run", "commands"}
+NEAR_SIDE = {"judge", "submission", "results", "lesson", "report", "run", "commands", "jupyter"}
 
 # Words that make code of text or objects of bytes, and the only modules that may say them.
 ALLOWED_WORDS = {
@@ -203,10 +211,25 @@ def _loaded_by(*arguments: str | Path) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "command", ["--help", "--version", "check --help", "grade --help", "hint dprobs", "hint dprobs --level 3"]
+    "command",
+    [
+        "--help",
+        "--version",
+        "check --help",
+        "grade --help",
+        "watch --help",
+        "release --help",
+        "hint dprobs",
+        "hint dprobs --level 3",
+    ],
 )
 def test_a_command_that_judges_nothing_does_not_import_torch(command: str) -> None:
     assert _loaded_by(*command.split()) == []
+
+
+def test_a_picture_without_verdicts_is_drawn_without_torch(tmp_path: Path) -> None:
+    assert _loaded_by("map", "--out", tmp_path / "map.html") == []
+    assert (tmp_path / "map.html").is_file()
 
 
 def test_a_class_that_is_unchanged_is_reported_without_torch(

@@ -39,8 +39,8 @@ def found_in(lesson: Lesson, *paths: Path) -> Found:
 
 def kind_of(submission: Submission) -> str:
     """`ex1_chain+ex2_cross_entropy` for a folder of lesson files, `answers.py` for a lone file."""
-    if submission.lone_file:
-        return submission.lone_file.name
+    if submission.lone_files:
+        return "+".join([*sorted(submission.files), *(file.name for file in submission.lone_files)])
     return "+".join(sorted(submission.files)) or "not read"
 
 
@@ -65,8 +65,8 @@ TREES = (
     Tree("a folder with one .py", ("ann/answers.py",), {"ann": "answers.py"}),
     Tree("a folder with one .py and a text", ("ann/answers.py", "ann/about.md"), {"ann": "answers.py"}),
     Tree("the named folder with one .py", ("answers.py",), {"root": "answers.py"}),
-    Tree("a folder with one notebook", ("ann/a.ipynb", "ann/data.csv"), {"ann": "not read"}),
-    Tree("lone notebooks", ("ann.ipynb", "bob.ipynb"), {"ann": "not read", "bob": "not read"}),
+    Tree("a folder with one notebook", ("ann/a.ipynb", "ann/data.csv"), {"ann": "a.ipynb"}),
+    Tree("lone notebooks", ("ann.ipynb", "bob.ipynb"), {"ann": "ann.ipynb", "bob": "bob.ipynb"}),
     Tree("several loose .py in a folder", ("week/ann.py", "week/bob.py"), {"ann": "ann.py", "bob": "bob.py"}),
     Tree("folders in folders", (f"week/group/ann/{EX1}", f"week/bob/{EX2}", "week/cy.py"),
          {"ann": "ex1_chain", "bob": "ex2_cross_entropy", "cy": "cy.py"}),
@@ -212,8 +212,10 @@ def test_given_files_are_never_submissions(
 
 def test_other_sources_beside_lesson_files_are_said_to_be_unread(tmp_path: Path, lesson: Lesson) -> None:
     root = plant(tmp_path / "ann", EX1, "helpers.py", "work.ipynb", "torch.py", "data.csv")
-    notes = " | ".join(submission_at(root, lesson).notes)
-    assert all(f"{name} was not read" in notes for name in ("helpers.py", "work.ipynb", "torch.py"))
+    submission = submission_at(root, lesson)
+    notes = " | ".join(submission.notes)
+    assert all(f"{name} was not read" in notes for name in ("helpers.py", "torch.py"))
+    assert [file.name for file in submission.lone_files] == ["work.ipynb"]
     assert "data.csv" not in notes
 
 
@@ -224,14 +226,12 @@ def test_the_same_lesson_file_in_two_cases_is_said(tmp_path: Path, lesson: Lesso
     assert any("was not read" in note for note in submission.notes)
 
 
-@pytest.mark.xfail(strict=True, reason="find.py keeps the first of two spellings of a file, also when it is a stub")
 def test_of_the_same_lesson_file_in_two_cases_the_filled_one_counts(tmp_path: Path, lesson: Lesson) -> None:
     root = plant(plant(tmp_path / "ann", EX2.upper(), text=STUB), EX2, text=FILLED)
     answers = read_answers(submission_at(root, lesson), lesson)
     assert answers.by_name["ex2_cross_entropy", "dlogits"].status == "ready"
 
 
-@pytest.mark.xfail(strict=True, reason="find.py does not group the files of a flat LMS download by their prefix")
 @pytest.mark.parametrize(
     "files",
     [
@@ -335,8 +335,8 @@ def test_check_takes_a_folder_or_a_file(
 @pytest.mark.parametrize(
     ("files", "path", "says"),
     [
-        (("notes.txt",), "notes.txt", "is not a .py file"),
-        (("all.zip",), "all.zip", "is not a .py file"),
+        (("notes.txt",), "notes.txt", "is neither a .py file nor a notebook"),
+        (("all.zip",), "all.zip", "is neither a .py file nor a notebook"),
         (("mine.py", "yours.py"), "", "holds none of"),
         (("ann/ex1_chain.py", "bob/ex1_chain.py"), "", "holds none of"),
     ],

@@ -7,15 +7,20 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import gzip
+import io
 import json
 import os
 import random
+import re
 import resource
 import shutil
 import socket
 import struct
+import tarfile
 import time
 import tomllib
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -26,7 +31,7 @@ import torch
 from grader.errors import KitError
 from grader.lesson import Lesson, load_lesson
 from grader.submission.answers import read_answers
-from grader.submission.find import submission_at
+from grader.submission.find import find_submissions, submission_at
 from grader.submission.suspicion import suspect_of_differences
 from grader.wire import frames
 from grader.wire.frames import MAX_BLOCK, MAX_TENSORS, MAX_TEXT, WireClosed, WireError
@@ -37,6 +42,7 @@ from tests.support import PRELUDE, ROOT
 
 TIMES = int(os.environ.get("FUZZ", "1"))
 FRAMES, STREAMS, FILES, LESSONS = 50_000 * TIMES, 1_000 * TIMES, 1_500 * TIMES, 250 * TIMES
+ARCHIVES = 400 * TIMES
 SLOWEST = 10.0  # seconds for one file, on a busy machine
 SOLUTIONS = ROOT / "solutions" / "mlp"
 MIB = 1 << 20
@@ -517,3 +523,52 @@ def test_a_forward_of_any_depth_loads_or_says_so(deep: str, tmp_path: Path) -> N
     file.write_text(text.replace("emb = C[Xb]", f"emb = C[Xb] + {deep}"), encoding="utf-8")
     with contextlib.suppress(KitError):
         load_lesson(tmp_path / "mlp")
+
+
+# Archives: whatever the bytes, the other students' files are found
+
+
+def _archives() -> list[tuple[str, bytes]]:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in ("ex1_chain.py", "hw/ex2_cross_entropy.py", "Zoë/plot.png", "hw/deep.zip"):
+            archive.writestr(name, out.getvalue() if name.endswith("zip") else "x = 1\n" * 50)
+    tarred = io.BytesIO()
+    with tarfile.open(fileobj=tarred, mode="w") as tar:
+        for name in ("ex1_chain.py", "hw/" + "long" * 60 + ".py", "plot.png"):
+            member = tarfile.TarInfo(name)
+            member.size = 300
+            tar.addfile(member, io.BytesIO(b"x = 1\n" * 50))
+    return [("zip", out.getvalue()), ("tar", tarred.getvalue()), ("tar.gz", gzip.compress(tarred.getvalue(), mtime=0))]
+
+
+def test_any_archive_is_unpacked_or_refused(tmp_path: Path, lesson: Lesson) -> None:
+    archives = _archives()
+    read = refused = 0
+    for number, chance in enumerate(seeded(ARCHIVES)):
+        suffix, data = chance.choice(archives)
+        for _ in range(chance.randint(1, 3)):
+            data = chance.choice([_bits, _cut, _filled, _fields])(data, chance)
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        (folder / f"eve_1_2_hw.{suffix}").write_bytes(data)
+        (folder / "zoe_3_4_ex1_chain.py").write_text("x = 1\n", encoding="utf-8")
+        start = time.perf_counter()
+        with find_submissions([folder], lesson) as found:
+            eve, zoe = found.submissions
+            assert zoe.files, number
+            assert eve.all_files() or eve.notes, number
+            read, refused = read + bool(eve.all_files()), refused + (not eve.all_files())
+        assert time.perf_counter() - start < SLOWEST, number
+        shutil.rmtree(folder)
+    assert read
+    assert refused
+
+
+def _fields(data: bytes, chance: random.Random) -> bytes:
+    """Another number in one of a zip's headers, or in any place."""
+    places = [found.start() for found in re.finditer(rb"PK(\x01\x02|\x03\x04|\x05\x06)", data)] or [0]
+    at = chance.choice(places) + chance.choice([4, 6, 8, 10, 12, 16, 18, 20, 22, 24, 26, 28, 30, 32, 38, 42])
+    value = chance.choice([0, 1, 8, 0xFF, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFF, len(data)]) & 0xFFFFFFFF
+    size = chance.choice([2, 4])
+    return data[:at] + value.to_bytes(4, "little")[:size] + data[at + size :]

@@ -124,7 +124,7 @@ def test_the_stubs_are_missing_under_other_names(renamed: Renamed, renamed_judge
 def test_lesson_check_finds_nothing_wrong_under_other_names(prefix: str, lesson: Lesson, tmp_path: Path) -> None:
     solutions, exercises = tmp_path / "solutions" / "other", tmp_path / "exercises" / "other"
     _write_renamed(lesson, solutions, prefix)
-    assert len(write_exercises(solutions, exercises)) == 6
+    assert len(write_exercises(solutions, exercises)) == 8  # with a notebook of each
     assert verify(solutions, exercises) == []
 
 
@@ -189,10 +189,15 @@ EVERYDAY = frozenset({"n", "h", "C", "loss", "counts", "gradients"})
 EXAMPLES = {
     "cli.py": {"dprobs", "ex2_cross_entropy", "dlogits"},
     "commands/steps.py": {"dprobs", "ex1_chain", "ex2_cross_entropy", "dlogits"},
+    "jupyter/__init__.py": {"dprobs"},
+    "jupyter/answer.py": {"ex2_cross_entropy", "dlogits"},
+    "jupyter/kit.py": {"dprobs"},
     "lesson/expression.py": {"block_size", "n_embd"},
     "lesson/graph.py": {"probs", "logprobs", "counts_sum_inv"},
     "lesson/model.py": {"probs", "dprobs"},
+    "lesson/notebook.py": {"ex2_cross_entropy", "dlogits", "dprobs"},
     "judge/diagnosis/look.py": {"bnraw", "bndiff", "bnvar_inv"},
+    "report/graph.py": {"ex1_chain"},
     "report/terminal.py": {"dprobs"},
     "scope.py": {"dhpreact"},
     "submission/answers.py": {"dprobs"},

@@ -11,11 +11,14 @@ from grader.commands.steps import paths_of_steps
 from grader.errors import KIT_FAULT, KitError
 from grader.judge.job import Request
 from grader.lesson import Lesson, find_lesson, load_lesson
-from grader.report.terminal import make_console, show_check
+from grader.report.glance import show_glance
+from grader.report.terminal import make_console, near_path, show_check
 from grader.results.model import SubmissionResult
+from grader.results.progress import progress_of, summary
 from grader.results.store import as_text
 from grader.run.pool import Fault, Pool
-from grader.submission.find import exists, submission_at
+from grader.submission.answers import read_answers
+from grader.submission.find import Submission, exists, submission_at
 
 SEED = 0
 
@@ -24,17 +27,32 @@ def run(options: argparse.Namespace) -> int:
     """0 if all asked steps pass, 1 if some do not."""
     lesson = load_lesson(find_lesson(options.lesson))
     path, words = split_arguments(options.what, lesson)
-    request = Request(submission_at(path, lesson), paths_of_steps(words, lesson), is_check=True)
+    submission = submission_at(path, lesson)
+    request = Request(submission, paths_of_steps(words, lesson), is_check=True)
     with Pool(lesson, SEED) as pool:
         warn(make_console(stderr=True), pool.isolation)
         result = only_result(pool, request)
+    story = _kept(path, submission, result, lesson)
     if not options.verbose:
         result = result.for_students()
     if options.json:
         print(as_text(result.as_json()), end="")
     else:
-        show_check(make_console(), result, lesson, str(path))
+        console = make_console()
+        show = show_check if options.all or options.verbose or words else show_glance
+        show(console, result, lesson, near_path(path))
+        console.print(story, style="dim", end="\n" if story else "")
     return 0 if all(step.passes for exercise in result.exercises for step in exercise.steps) else 1
+
+
+def _kept(path: Path, submission: Submission, result: SubmissionResult, lesson: Lesson) -> str:
+    """Notes the result in the student's progress file, where one is kept; a line about it."""
+    progress = progress_of(path, lesson)
+    if not progress:
+        return ""
+    progress.judged(result, read_answers(submission, lesson))
+    told = summary(progress.steps())
+    return f"{told} ({near_path(progress.file)})" if told else ""
 
 
 def split_arguments(words: Sequence[str], lesson: Lesson) -> tuple[Path, list[str]]:

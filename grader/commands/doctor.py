@@ -15,12 +15,16 @@ from rich.text import Text
 from grader import __version__
 from grader.errors import KitError
 from grader.judge.job import Request
-from grader.lesson import load_lesson
+from grader.lesson import Lesson, load_lesson
 from grader.lesson.load import LESSON_FILE, ROOT
-from grader.report.terminal import make_console
+from grader.lesson.own import has_solutions
+from grader.report.terminal import make_console, near_path
+from grader.results.kit import released_hash
+from grader.results.progress import FILE, Progress, summary
 from grader.results.store import kit_hash
 from grader.run.pool import Fault, Pool
 from grader.seal.layers import MENDS, USER, described
+from grader.submission.answers import read_answers
 from grader.submission.find import submission_at
 from grader.warm.client import Warm
 
@@ -53,9 +57,9 @@ def run(_options: argparse.Namespace) -> int:
 def _show(console: Console, finding: Finding) -> None:
     bad = ("NO ", "red") if finding.is_needed else ("-- ", "yellow")
     sign = ("ok ", "green") if finding.is_fine else bad
-    console.print(Text.assemble(sign, f"{finding.what:<12}", finding.says))
+    console.print(Text.assemble(sign, f"{finding.what:<12}", finding.says), soft_wrap=True)
     if finding.mend and not finding.is_fine:
-        console.print(Text(f"   mend: {finding.mend}"))
+        console.print(Text(f"   mend: {finding.mend}"), soft_wrap=True)
 
 
 def _python() -> Iterator[Finding]:
@@ -64,7 +68,7 @@ def _python() -> Iterator[Finding]:
 
 
 def _packages() -> Iterator[Finding]:
-    for package in ("torch", "numpy", "rich", "jinja2", "matplotlib"):
+    for package in ("torch", "numpy", "rich", "jinja2", "matplotlib", "watchfiles"):
         try:
             yield Finding(package, True, version(package))
         except PackageNotFoundError:
@@ -72,7 +76,15 @@ def _packages() -> Iterator[Finding]:
 
 
 def _kit() -> Iterator[Finding]:
-    yield Finding("kit", True, f"{__version__}, source hash {kit_hash()[:12]}")
+    """Which grader this is. An edited copy says so, and its hash stands in every result."""
+    now, handed_out = kit_hash(), released_hash(ROOT)
+    says = f"{__version__}, source hash {now[:12]}"
+    if handed_out is None:
+        yield Finding("kit", True, says)
+    else:
+        same = handed_out == now
+        says += ", as it was handed out" if same else f"; it was handed out as {handed_out[:12] or 'unknown'}"
+        yield Finding("kit", same, says, "unpack the zip again, and put your answers into it", is_needed=False)
 
 
 def _lessons() -> Iterator[Finding]:
@@ -83,11 +95,9 @@ def _lessons() -> Iterator[Finding]:
             yield Finding("lesson", False, str(error), error.mend)
         else:
             count = len(lesson.steps)
-            yield Finding(
-                "lesson",
-                True,
-                f"{lesson.name}: {len(lesson.exercises)} exercises, {count} steps, {lesson.max_score:g} points",
-            )
+            says = f"{lesson.name}: {len(lesson.exercises)} exercises, {count} steps, {lesson.max_score:g} points"
+            yield Finding("lesson", True, says)
+            yield from _state(lesson)
     names = ROOT / "data" / "names.txt"
     yield Finding(
         "data",
@@ -95,6 +105,23 @@ def _lessons() -> Iterator[Finding]:
         "data/names.txt" if names.is_file() else "data/names.txt is missing",
         "git checkout data/names.txt",
     )
+
+
+def _state(lesson: Lesson) -> Iterator[Finding]:
+    """How far the answers are, and where things are."""
+    try:
+        answers = read_answers(submission_at(lesson.folder, lesson), lesson).by_name.values()
+    except KitError as error:
+        yield Finding("answers", False, str(error), error.mend or "make lesson", is_needed=False)
+        return
+    written = sum(answer.status != "missing" for answer in answers)
+    where = near_path(lesson.folder)
+    yield Finding("answers", True, f"{written} of {len(answers)} functions filled in, in {where}")
+    progress = Progress(lesson.folder / FILE, lesson)
+    told = summary(progress.steps()) or "nothing yet"
+    yield Finding("progress", True, f"{told}; {near_path(progress.file)}")
+    has = "here, so explain works" if has_solutions(lesson) else "not in this copy of the kit; explain needs them"
+    yield Finding("solutions", True, has)
 
 
 def _isolation() -> Iterator[Finding]:
@@ -106,7 +133,8 @@ def _isolation() -> Iterator[Finding]:
         yield Finding("isolation", False, str(error), error.mend or _SETUP)
         return
     as_whom = "student code runs as the user nobody" if USER in isolation.layers else "student code runs as you"
-    yield Finding("isolation", True, f"{described(isolation.layers)}; {as_whom}")
+    yield Finding("isolation", True, described(isolation.layers))
+    yield Finding("its user", True, as_whom)
     for layer, why in isolation.missing.items():
         yield Finding(layer, False, why, MENDS.get(layer, _SETUP), is_needed=False)
 

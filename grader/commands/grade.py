@@ -14,15 +14,17 @@ from grader.commands.isolation import require, warn
 from grader.errors import KIT_FAULT, STOPPED, KitError
 from grader.lesson import Lesson, find_lesson, load_lesson
 from grader.report.class_page import class_page
+from grader.report.taken import TAKEN, doubtful, listing, show_not_taken, show_taken
 from grader.report.terminal import make_console, one_line, plain, show_changes, show_class
 from grader.results.changes import Change, changes_of, changes_table
 from grader.results.gradebook import gradebook
 from grader.results.store import RunFolder, write_atomically
 from grader.results.summary import Summary
 from grader.run.classrun import ClassRun, Outcome, Plan
-from grader.run.pool import Fault, Pool
+from grader.run.judges import judges
+from grader.run.pool import Fault
 from grader.run.progress import shown
-from grader.submission.find import Found, NotTaken, find_submissions
+from grader.submission.find import Found, find_submissions
 
 
 @dataclass(frozen=True)
@@ -52,9 +54,13 @@ def run(options: argparse.Namespace) -> int:
     """0 if every submission was graded, 3 if some could not be, 130 if stopped."""
     console = make_console()
     lesson = load_lesson(find_lesson(options.lesson))
-    found = find_submissions([Path(path) for path in options.paths], lesson)
+    with find_submissions([Path(path) for path in options.paths], lesson) as found:
+        return _run(console, lesson, found, options)
+
+
+def _run(console: Console, lesson: Lesson, found: Found, options: argparse.Namespace) -> int:
     if not found.submissions:
-        _list_not_taken(console, found.not_taken)
+        show_not_taken(console, found)
         raise KitError(
             f"nothing to grade under {', '.join(options.paths)}",
             mend=f"a submission is a folder with {lesson.exercises[0].file} and so on, or one .py file",
@@ -62,10 +68,12 @@ def run(options: argparse.Namespace) -> int:
     mends = not options.no_mends
     folder = RunFolder(Path(options.out), lesson, mends)
     seed, jobs = folder.seed(options.seed), options.jobs or os.cpu_count() or 1
-    with Pool(lesson, seed, jobs, waits=True) as pool:
+    with judges(lesson, seed, jobs, options.cluster) as pool:
         if options.require_isolation:
             require(pool.isolation)
-        console.print(f"{len(found.submissions)} submissions, lesson {lesson.name}, seed {seed}, {jobs} judges")
+        where = f"the cluster at {options.cluster}" if options.cluster else f"{jobs} judges"
+        console.print(f"{len(found.submissions)} submissions, lesson {lesson.name}, seed {seed}, {where}")
+        show_taken(console, found)
         warn(console, pool.isolation)
         try:
             report = _graded(
@@ -114,7 +122,8 @@ class _Behind:
 
 
 def _write(folder: RunFolder, lesson: Lesson, report: _Report) -> None:
-    not_taken = [(entry.path.name, entry.why) for entry in report.found.not_taken]
+    not_taken = [(entry.path.name, entry.why) for entry in doubtful(report.found)]
+    write_atomically(folder.folder / TAKEN, listing(report.found))
     write_atomically(folder.folder / "grades.csv", gradebook(report.summaries, lesson))
     write_atomically(folder.folder / "index.html", class_page(report.summaries, lesson, not_taken, report.faults))
     if report.changes:
@@ -129,13 +138,8 @@ def _show(console: Console, lesson: Lesson, report: _Report, out: str) -> None:
     for summary in report.summaries:
         for note in summary.notes:
             console.print(f"{one_line(summary.submission)}: {plain(note)}", style="yellow")
-    _list_not_taken(console, report.found.not_taken)
+    show_not_taken(console, report.found, f"{out}/{TAKEN}")
     if report.is_stopped:
         left = len(report.found.submissions) - len(report.outcomes)
         console.print(f"stopped with {left} to go; the same command goes on from here", style="bold")
     console.print(f"wrote {out}/grades.csv, {out}/index.html, {out}/submissions/<name>/{{results.json, feedback.html}}")
-
-
-def _list_not_taken(console: Console, entries: Sequence[NotTaken]) -> None:
-    for entry in entries:
-        console.print(f"not taken for a submission: {one_line(str(entry.path))} ({entry.why})", style="yellow")

@@ -11,14 +11,13 @@ from grader.commands.steps import named_steps
 from grader.errors import KIT_FAULT, KitError
 from grader.judge.job import Request
 from grader.lesson import Lesson, Step, find_lesson, load_lesson
-from grader.report.terminal import make_console, one_line, plain
+from grader.report.hints import hint_text, on_their_own
+from grader.report.terminal import make_console, one_line
 from grader.results.model import StepResult
+from grader.results.progress import progress_of
 from grader.run.pool import Pool
 from grader.submission.answers import Answers, callable_of, read_answers
 from grader.submission.find import Submission, submission_at
-
-_LEVEL_OF_MENDS = 3  # from which on a student sees the nearest mend
-_TOLD_BY_THEIR_MISTAKE = frozenset({"wrong", "shape", "mutates", "hard-coded"})  # of others the message says most
 
 
 def run(options: argparse.Namespace) -> int:
@@ -33,8 +32,11 @@ def run(options: argparse.Namespace) -> int:
             raise KitError(f"{step.path} has {len(step.hints)} levels of hints, no level {options.level}")
     own = _on_their_own(steps, lesson, options)
     console = make_console()
+    progress = progress_of(Path(options.path) if options.path else lesson.folder, lesson)
     for step in steps:
-        console.print(_text(step, lesson, options.level, own.get(step.path, "")))
+        if progress:
+            progress.hinted(step.path, options.level)
+        console.print(hint_text(step, lesson, options.level, own.get(step.path, "")))
         console.print(_next(step, options) + "\n", soft_wrap=True)  # a command is copied, so it stays one line
     return 0
 
@@ -60,7 +62,7 @@ def _on_their_own(steps: list[Step], lesson: Lesson, options: argparse.Namespace
         if error.exit_code != KIT_FAULT:
             raise
         return {step.path: f"your own answer could not be looked at: {error}" for step in written}
-    return {step.path: _own(results[step.path], options.level) for step in written}
+    return {step.path: on_their_own(results[step.path], options.level) for step in written}
 
 
 def _is_written(step: Step, lesson: Lesson, answers: Answers) -> bool:
@@ -72,31 +74,6 @@ def _judged(steps: list[Step], submission: Submission, lesson: Lesson) -> dict[s
     with Pool(lesson, SEED) as pool:
         result = only_result(pool, Request(submission, frozenset(step.path for step in steps), is_check=True))
     return {f"{e.exercise}.{step.step}": step for e in result.exercises for step in e.steps}
-
-
-def _own(result: StepResult, level: int) -> str:
-    """The student's own mistake; from the third level on, the edit that mends it."""
-    if result.passes:
-        return f"your answer is {result.verdict}: nothing is left to do here"
-    place = f" ({result.file}:{result.line})" if result.file and result.line else ""
-    says = [result.message] if result.verdict not in _TOLD_BY_THEIR_MISTAKE or not result.mistake else []
-    says += [result.mistake.help] if result.mistake else []
-    lines = [f"your answer{place} is {result.verdict}: {says[0]}", *says[1:]]
-    if level >= _LEVEL_OF_MENDS and result.instructor.mend:
-        lines.append(f"nearest mend, {result.instructor.mend}")
-    return "\n".join(lines)
-
-
-def _text(step: Step, lesson: Lesson, level: int, own: str) -> str:
-    lines = [f"{step.path}, hint {level} of {len(step.hints)}", ""]
-    if own:
-        lines += [plain(own), ""]
-    if not step.is_training and level > 1:
-        lines += [*(f"  {user.source}    (forward.py:{user.line})" for user in lesson.graph.users[step.tensor]), ""]
-    lines += [step.hints[level - 1], ""]
-    if step.watch:
-        lines.append(f"watch {step.watch}  {lesson.watch_url(step)}")
-    return "\n".join(lines)
 
 
 def _next(step: Step, options: argparse.Namespace) -> str:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import re
 from pathlib import Path
 
 from grader.errors import KitError
 from grader.judge.job import Request
 from grader.lesson import Lesson, load_lesson
-from grader.lesson.cut import cut_lesson, drift
+from grader.lesson.cut import cut_lesson, drift, solution_notebook
 from grader.lesson.load import LESSON_FILE, ROOT
+from grader.lesson.notebook import code_cells
 from grader.report.terminal import make_console
 from grader.results.model import SubmissionResult
 from grader.results.store import write_atomically
 from grader.run.pool import Fault, Pool
-from grader.submission.answers import callables, read_answers
+from grader.submission.answers import callables, is_stub, read_answers
 from grader.submission.find import GIVEN, submission_at
+from grader.submission.syntax import parsed
 
 _HINT_LEVELS = 3
 _DEFINED = re.compile(r"^def (\w+)\(", re.MULTILINE)
@@ -67,12 +70,18 @@ def write_exercises(solutions: Path, exercises: Path) -> list[str]:
                 f"{exercises / name} holds answers; cutting the exercises anew would lose them",
                 mend="move that file away first, then run this again",
             )
-    for name in changed:
-        write_atomically(exercises / name, wanted[name])
-    return [f"wrote {exercises / name}" for name in changed]
+    files = {exercises / name: wanted[name] for name in changed}
+    for name, text in solution_notebook(solutions).items():
+        if not (solutions / name).is_file() or (solutions / name).read_bytes() != text.encode():
+            files[solutions / name] = text
+    for file, text in files.items():
+        write_atomically(file, text)
+    return [f"wrote {file}" for file in files]
 
 
 def _holds_answers(path: Path, stub: str, lesson: Lesson) -> bool:
+    if path.is_file() and path.name == lesson.notebook:
+        return not _functions(path.read_text(encoding="utf-8", errors="replace")) <= _functions(stub)
     if not path.is_file() or path.name not in {exercise.file for exercise in lesson.exercises}:
         return False
     answers = read_answers(submission_at(path, lesson), lesson)
@@ -80,6 +89,23 @@ def _holds_answers(path: Path, stub: str, lesson: Lesson) -> bool:
         return True
     own = set(_DEFINED.findall(path.read_text(encoding="utf-8", errors="replace"))) - set(_DEFINED.findall(stub))
     return bool(own)  # helper functions of somebody's own
+
+
+def _functions(notebook: str) -> frozenset[str]:
+    """What a notebook's code cells define, stubs apart; a cell that is not Python by its text."""
+    found: set[str] = set()
+    try:
+        cells = code_cells(notebook)
+    except KitError:
+        return frozenset({notebook})
+    for cell in cells:
+        try:
+            nodes = parsed(cell).body
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            found.add(cell)
+        else:
+            found |= {ast.dump(node) for node in nodes if isinstance(node, ast.FunctionDef) and not is_stub(node)}
+    return frozenset(found)
 
 
 def verify(solutions: Path, exercises: Path) -> list[str]:

@@ -73,7 +73,7 @@ def resolve(lesson: Lesson, targets: Sequence[str], loaded: Loaded, written: Ans
             if problem and name in optional:
                 continue
             if problem:
-                return Impossible(problem)
+                return Impossible(problem.replace("the parameter", "it reads", 1) if written.is_flat else problem)
             names.append(name)
             if tensor != lesson.loss:
                 cuts.add(tensor)

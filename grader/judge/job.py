@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from grader.submission.find import Submission
+from grader.submission.model import Submission
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ def job(request: Request) -> str:
                     "name": submission.name,
                     "path": str(submission.path),
                     "files": {exercise: str(file) for exercise, file in submission.files.items()},
-                    "lone_file": str(submission.lone_file) if submission.lone_file else None,
+                    "lone_files": [str(file) for file in submission.lone_files],
                     "notes": submission.notes,
                 },
                 "steps": sorted(request.steps),
@@ -50,7 +50,7 @@ def read_job(line: str) -> Request:
             submission["name"],
             Path(submission["path"]),
             {exercise: Path(file) for exercise, file in submission["files"].items()},
-            Path(submission["lone_file"]) if submission["lone_file"] else None,
+            tuple(Path(file) for file in submission["lone_files"]),
             tuple(submission["notes"]),
         ),
         frozenset(raw["steps"]),

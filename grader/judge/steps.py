@@ -19,8 +19,8 @@ from grader.lesson import Case, Exercise, Lesson, Step
 from grader.lesson.model import GRADIENT_PREFIX
 from grader.results.model import Float32Row, StepResult
 from grader.submission.answers import Answer as Written
-from grader.submission.program import parsed
 from grader.submission.suspicion import suspect_of_differences
+from grader.submission.syntax import parsed
 from grader.wire.messages import Answer, Failed, Loaded, Refused
 
 _FLOAT32_SMALL = 1e-4  # of the scale
@@ -41,7 +41,14 @@ def judge_callable(
 ) -> list[StepResult]:
     """Judges one answer for each of `steps` (several when one function answers them all)."""
     results = _judged(desk, student, exercise, steps, written)
+    results = [_absent(step, result, written) for step, result in zip(steps, results, strict=True)]
     return [replace(result, file=written.file or None) for result in results]
+
+
+def _absent(step: Step, result: StepResult, written: Written) -> StepResult:
+    """What the text shows of one of several results goes before what the call returned in its place."""
+    absent = written.absent.get(step.name)
+    return _settled(step, absent.status, absent.message, absent.line) if absent else result
 
 
 def _judged(
@@ -159,6 +166,7 @@ class _Work:
                 masked[place] if masked else None,
                 float32[place],
                 output,
+                self.written.is_flat,
                 any(other.kind == "right" and _proves(other) for other in public or ()),
             )
             for place, step in enumerate(self.steps)

@@ -11,6 +11,7 @@ from grader import __version__
 from grader.errors import KitError
 from grader.judge.chain import chain_reaches
 from grader.judge.job import Request
+from grader.judge.located import located
 from grader.judge.mend import mended
 from grader.judge.real_chain import RealChain
 from grader.judge.situation import Situations
@@ -19,6 +20,7 @@ from grader.judge.student import Student
 from grader.judge.training import Course, judge_training, make_course
 from grader.lesson import Exercise, Lesson, Step, TrainingPlan
 from grader.results.model import ExerciseResult, StepResult, SubmissionResult
+from grader.results.store import kit_hash
 from grader.submission.answers import Answers, callable_of, callables, read_answers
 from grader.warm.client import Forker
 
@@ -32,6 +34,7 @@ class Judge:
         self._lesson = lesson
         self._seed = seed
         self._forker = forker
+        self._kit_hash = kit_hash()
         situations = Situations(lesson, seed)
         self._desk = Desk(lesson, situations, RealChain(lesson, situations.network))
         self._course = cache(self._make_course)
@@ -58,6 +61,7 @@ class Judge:
                 raise
             except Exception as fault:  # verdicts stand without a mend; a fault in the search must not cost them
                 notes = (*notes, f"{NO_MENDS} {_place(fault)}")
+        exercises = [self._located(result, answers) for result in exercises]
         return SubmissionResult(
             __version__,
             self._lesson.name,
@@ -67,6 +71,7 @@ class Judge:
             tuple(exercises),
             reaches,
             notes,
+            kit_hash=self._kit_hash,
         )
 
     def _exercise(
@@ -99,6 +104,13 @@ class Judge:
             if len(steps) == len(exercise.gradient_steps) or not exercise.function:
                 settled |= {r.step: r for r in mended(self._desk, workshop, exercise, steps, written, found)}
         return replace(result, steps=tuple(settled[step.step] for step in result.steps))
+
+    def _located(self, result: ExerciseResult, answers: Answers) -> ExerciseResult:
+        """The results with the lines of the student's own file."""
+        exercise = self._lesson.exercise(result.exercise)
+        names = {step.name: callable_of(exercise, step) for step in exercise.steps}
+        steps = [located(step, answers.by_name[exercise.name, names[step.step]].origin) for step in result.steps]
+        return replace(result, steps=tuple(steps))
 
     def _needed(self, exercise: Exercise, wanted: Collection[Step]) -> list[Step]:
         """The gradient steps to judge: one function is judged as a whole, and training needs its gradients."""

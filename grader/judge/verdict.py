@@ -8,6 +8,7 @@ from typing import Literal
 from grader.judge.compare import TOLERANCE, Comparison
 from grader.judge.diagnosis import Observation, diagnose
 from grader.judge.diagnosis.where import where_off
+from grader.judge.picture import error_map
 from grader.judge.situation import Situation
 from grader.lesson import Lesson, Step
 from grader.results.model import PASSING, CaseReport, Float32Row, Instructor, Mistake, StepResult
@@ -54,6 +55,7 @@ class Evidence:
     masked: CaseOutcome | None = None  # the same on the zeros of the real chain
     float32: Float32Row | None = None
     output: str = ""  # what it printed at the lecture's sizes: nothing of the hidden cases is shown
+    is_flat: bool = False  # what it changes are the student's own variables
     is_at_home: bool = False  # at the lecture's sizes some step of the same callable is right, and proves it
 
 
@@ -91,7 +93,7 @@ def decide(evidence: Evidence, lesson: Lesson) -> StepResult:
             ),
             evidence,
         )
-    elif changed:
+    elif changed and not evidence.is_flat:
         names = ", ".join(changed.changed)
         result = replace(
             base,
@@ -106,6 +108,8 @@ def decide(evidence: Evidence, lesson: Lesson) -> StepResult:
     if result.verdict not in PASSING:
         result = replace(result, instructor=Instructor(cases=_case_reports(evidence)))
     notes = [case.comparison.note for case in cases if case.comparison and case.comparison.note]
+    if changed and evidence.is_flat and result.verdict in PASSING:
+        notes.append(f"it changes {', '.join(changed.changed)} in place: what reads that afterwards reads other values")
     if result.verdict == "wrong" and evidence.float32 and evidence.float32.approximate and _is_large(evidence):
         notes.append(_UNNOTICED)
     return replace(result, credit=credit_of(result.verdict, lesson), note=notes[0] if notes else None)
@@ -197,7 +201,17 @@ def _with_numbers(result: StepResult, evidence: Evidence) -> StepResult:
         worst_index=index,
         got=got,
         expected=expected,
+        error_map=_error_map(public, evidence) if result.verdict == "wrong" else None,
     )
+
+
+def _error_map(public: CaseOutcome, evidence: Evidence) -> tuple[str, ...] | None:
+    """Where the answer is off in the public case, and how much."""
+    seen = public.comparison
+    if seen is None or seen.got is None or seen.off is None:
+        return None
+    reference = public.situation.reference(evidence.step.tensor, evidence.cuts)
+    return error_map((seen.got - reference.gradient).abs(), seen.off, reference.scale)
 
 
 def _worst(case: CaseOutcome, evidence: Evidence) -> tuple[tuple[int, ...], float, float] | None:

@@ -38,6 +38,7 @@ _KEYS: dict[str, dict[str, tuple[type, ...]]] = {
         "training": (dict,),
         "exercises": (list,),
         "vocabulary": (dict,),
+        "notebook": (str,),
     },
     "inputs": {"shape": (list,), "below": _EXPRESSION, "scale": _EXPRESSION, "shift": _NUMBER, "values": (list,)},
     "cases": {"name": (str,), "sizes": (dict,), "inputs": (dict,), "ties": (bool,), "upstream": (int, float)},
@@ -111,6 +112,9 @@ class _Reader:
         inputs = {name: self._input(name, value, sizes) for name, value in raw["inputs"].items()}
         graph = read_graph(self.file.parent / "forward.py", tuple(inputs), tuple(sizes), raw["loss"])
         known = graph.tensors - {name for name, entry in inputs.items() if entry.is_integer}  # these have no gradient
+        notebook = raw.get("notebook", "")
+        if notebook and (Path(notebook).name != notebook or not notebook.endswith(".ipynb")):
+            raise self._error(f'notebook is "{notebook}"; expected a file name that ends with .ipynb', "notebook")
         exercises = tuple(
             self._exercise(place, value, known, "training" in raw) for place, value in enumerate(raw["exercises"])
         )
@@ -137,6 +141,7 @@ class _Reader:
             vocabulary={
                 key: tuple(words) for key, words in self._table("vocabulary", raw.get("vocabulary", {})).items()
             },
+            notebook=notebook,
         )
 
     def _parse(self) -> dict[str, Any]:

@@ -134,6 +134,7 @@ class Lesson:
     training: Training | None
     graph: Graph
     vocabulary: Mapping[str, tuple[str, ...]]  # what this lesson allows beyond the kit's own list
+    notebook: str = ""  # the file name of the same exercises as a notebook; '' for none
 
     @property
     def steps(self) -> tuple[Step, ...]:

@@ -30,6 +30,9 @@ LOOKS = {
     "forbidden": Look("f", "barred", "reaches outside what the exercise allows"),
     "missing": Look("·", "none", "not filled in"),
 }
+
+# For pictures on pages that are not the kit's own: told from each other on white and on black.
+COLOURS = {"pass": "#3f9c86", "part": "#c08a1e", "fail": "#d4604c", "barred": "#9673c9", "none": "#8a8f98"}
 FAMILIES = {"pass": "pass", "part": "right in part", "fail": "not right", "barred": "forbidden", "none": "missing"}
 
 _ESCAPE_SEQUENCE = re.compile(

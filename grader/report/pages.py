@@ -9,16 +9,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
+from markupsafe import Markup
+
 from grader.lesson import Exercise, Lesson, Step
+from grader.report.graph import graph_svg, verdicts_of
 from grader.report.looks import LINE_END, LOOKS, clean
+from grader.report.notebook import shown_cells
 from grader.report.render import render
 from grader.results.model import Mistake, StepResult, SubmissionResult
 
 _MOST_LINES = 4000  # of a student's file
 _LONGEST_LINE = 1000
+_MOST_DRAWN = 500
 _MOST_OUTPUT = 8000  # characters of what one step printed; results.json has all that was kept
 
 
@@ -48,11 +53,13 @@ class Remark:
 
 @dataclass(frozen=True)
 class Segment:
-    """Lines of a file from one remark to the next."""
+    """Lines of a file, or of a cell of a notebook, from one remark to the next; or a notebook's prose."""
 
     first: int
     lines: tuple[str, ...]
     remarks: tuple[Remark, ...]
+    cell: int | None = None
+    prose: Markup | None = None
 
     @property
     def family(self) -> str:
@@ -83,10 +90,25 @@ def feedback_page(result: SubmissionResult, lesson: Lesson, sources: Mapping[str
         first=first,
         strips=_strips(pairs, lesson),
         parts=_parts(pairs, lesson, sources),
+        graph=_graph(result, lesson),
         has_chain=any(exercise.is_chain for exercise in lesson.exercises),
         verdicts=[verdict for verdict in LOOKS if any(step.verdict == verdict for _, step in pairs)],
         command_name=_Commands(lesson),
     )
+
+
+_drawn: dict[tuple[object, ...], Markup] = {}  # a class of hundreds has few different pictures
+
+
+def _graph(result: SubmissionResult, lesson: Lesson) -> Markup:
+    """The network with this student's verdicts; nothing where nothing was judged."""
+    verdicts = verdicts_of(result)
+    key = (lesson.folder, lesson.graph.text, *sorted(verdicts.items()))
+    if key not in _drawn:
+        if len(_drawn) >= _MOST_DRAWN:
+            _drawn.clear()
+        _drawn[key] = Markup(graph_svg(lesson, verdicts)) if verdicts else Markup()
+    return _drawn[key]
 
 
 class _Commands:
@@ -121,7 +143,7 @@ def _strips(pairs: _Pairs, lesson: Lesson) -> list[tuple[Exercise, float, float,
 def _parts(pairs: _Pairs, lesson: Lesson, sources: Mapping[str, str]) -> list[Part]:
     """The submission file by file; exercises without a file of their own are answered by the lone one, if any."""
     parts: list[Part] = []
-    files = {exercise.name: _file_of(exercise, lesson, sources) for exercise in lesson.exercises}
+    files = {exercise.name: _file_of(exercise, lesson, sources, pairs) for exercise in lesson.exercises}
     for file, exercises in groupby(lesson.exercises, lambda exercise: files[exercise.name]):
         together = tuple(exercises)
         names = {exercise.name for exercise in together}
@@ -131,8 +153,11 @@ def _parts(pairs: _Pairs, lesson: Lesson, sources: Mapping[str, str]) -> list[Pa
     return [part for part in parts if part.loose or part.segments]
 
 
-def _file_of(exercise: Exercise, lesson: Lesson, sources: Mapping[str, str]) -> str:
-    """The file named after the exercise (in any case), else one that is named after none, else ''."""
+def _file_of(exercise: Exercise, lesson: Lesson, sources: Mapping[str, str], pairs: _Pairs) -> str:
+    """The file that its answers stand in; else that named after the exercise, one that is named after none, or ''."""
+    told = [step.file for asked, step in pairs if asked.exercise == exercise.name and step.file in sources]
+    if told and told[0]:
+        return told[0]
     named = {other.file.lower() for other in lesson.exercises}
     own = [file for file in sources if file.lower() == exercise.file.lower()]
     lone = [file for file in sources if file.lower() not in named]
@@ -140,6 +165,8 @@ def _file_of(exercise: Exercise, lesson: Lesson, sources: Mapping[str, str]) -> 
 
 
 def _part(file: str, exercises: tuple[Exercise, ...], pairs: _Pairs, source: str) -> Part:
+    if file.lower().endswith(".ipynb"):
+        return _notebook_part(file, exercises, pairs, source)
     # lines as Python counts them: not by form feeds and the like, as str.splitlines does
     lines = LINE_END.sub("\n", source).removesuffix("\n").split("\n") if source else []
     shown = lines[:_MOST_LINES]
@@ -147,6 +174,21 @@ def _part(file: str, exercises: tuple[Exercise, ...], pairs: _Pairs, source: str
     loose = [pair for pair in pairs if pair not in placed]
     segments = tuple(_segments([_shortened(line) for line in shown], placed))
     return Part(file, exercises, tuple(_remarks(loose)), segments, len(lines) - len(shown))
+
+
+def _notebook_part(file: str, exercises: tuple[Exercise, ...], pairs: _Pairs, source: str) -> Part:
+    segments: list[Segment] = []
+    placed: list[tuple[Step, StepResult]] = []
+    for cell in shown_cells(source):
+        own = [(asked, step) for asked, step in pairs if step.cell == cell.number and step.line]
+        placed += own
+        if cell.prose:
+            segments.append(Segment(1, (), (), cell.number, cell.prose))
+        else:
+            lines = [_shortened(line) for line in cell.lines[:_MOST_LINES]]
+            segments += [replace(segment, cell=cell.number) for segment in _segments(lines, own)]
+    loose = [pair for pair in pairs if pair not in placed]
+    return Part(file, exercises, tuple(_remarks(loose)), tuple(segments), 0)
 
 
 def _shortened(line: str) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 
 from rich.console import Console
 from rich.padding import Padding
@@ -11,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from grader.lesson import Lesson
+from grader.report.marks import STYLES
 from grader.results.changes import Change
 from grader.results.gradebook import number
 from grader.results.model import (
@@ -24,20 +27,6 @@ from grader.results.model import (
 )
 from grader.results.summary import Summary
 
-STYLES = {
-    "exact": "green",
-    "right": "green",
-    "shape": "yellow",
-    "mutates": "yellow",
-    "hard-coded": "yellow",
-    "missing": "dim",
-    "wrong": "red",
-    "error": "red",
-    "forbidden": "magenta",
-    "timeout": "red",
-    "memory": "red",
-    "crashed": "red",
-}
 _MOST_ROWS = 40
 _MOST_CHANGES = 10
 _OUTPUT_LINES = 12
@@ -53,6 +42,12 @@ def plain(text: str) -> str:
     return "".join(sign if sign.isprintable() or sign in "\n\t" else "\N{REPLACEMENT CHARACTER}" for sign in text)
 
 
+def near_path(path: Path) -> str:
+    """A path as one would type it here: relative where it lies below, as it is elsewhere."""
+    here = Path.cwd()
+    return str(path.resolve().relative_to(here)) if path.resolve().is_relative_to(here) else str(path)
+
+
 def one_line(text: str) -> str:
     """The same on one line: a name cannot forge a row of a table."""
     return " ".join(plain(text).split())
@@ -64,15 +59,21 @@ def show_check(console: Console, result: SubmissionResult, lesson: Lesson, where
         _show_exercise(console, exercise, lesson)
     for note in result.notes:
         console.print(Text(f"note: {plain(note)}"), style="yellow")
+    show_foot(console, result, lesson, where, reach=True)
+
+
+def show_foot(console: Console, result: SubmissionResult, lesson: Lesson, where: str, reach: bool = False) -> None:
+    """The points, the step to do next, and what judged: the kit by its hash, behind which walls."""
     total = Text(f"{number(result.score)} of {number(result.max_score)} points", style="bold")
-    if result.chain_reaches:
+    if reach and result.chain_reaches:
         total.append(f"  ·  your own chain reaches {result.chain_reaches}", style="not bold")
     console.print(total)
     first = _first_to_do(result)
     if first:
-        name = _asked(first[1], first[0], lesson)
+        name = asked(first[1], first[0], lesson)
         console.print(f"next: make hint STEP={name}   then: make check STEP={name}")
-    console.print(Text(f"{where}  ·  isolation: {', '.join(result.isolation)}", style="dim"))
+    console.print(Text(f"{where}  ·  kit {result.kit} ({result.kit_hash[:12] or 'hash unknown'})", style="dim"))
+    console.print(Text(f"isolation: {', '.join(result.isolation)}", style="dim"))
 
 
 def show_class(console: Console, results: Sequence[Summary], lesson: Lesson) -> None:
@@ -134,7 +135,7 @@ def _show_exercise(console: Console, exercise: ExerciseResult, lesson: Lesson) -
     else:
         for step in exercise.steps:
             console.print(_line(step, width), no_wrap=True, overflow="ellipsis")
-            for part in (*_details(step, exercise.exercise, lesson), *_for_the_instructor(step.instructor)):
+            for part in (*details(step, exercise.exercise, lesson), *_for_the_instructor(step.instructor)):
                 console.print(Padding(part, (0, 0, 0, 4)))
     console.print()
 
@@ -159,19 +160,29 @@ def _line(step: StepResult, width: int) -> Text:
     return line
 
 
-def _details(step: StepResult, exercise: str, lesson: Lesson) -> list[Text]:
-    """Fact, then place, then what the mistake is; the student's own output last."""
-    found: list[Text] = []
+def details(step: StepResult, exercise: str, lesson: Lesson) -> list[Text]:
+    """Fact and place, what the mistake is, the way on, and the student's own output last."""
+    found = explained_verdict(step, exercise, lesson)
     if step.verdict not in PASSING and step.verdict != "missing":
-        file = step.file or lesson.exercise(exercise).file
-        place = f"{plain(file)}:{step.line}  " if step.line else ""
-        message = plain(step.message).removeprefix(f"line {step.line}: ").removeprefix(f"line {step.line} ")
-        found.append(Text(f"{place}{message}", style=STYLES[step.verdict]))
-        if step.mistake:
-            found.append(Text(plain(step.mistake.help)))
-        found.append(Text(f"next: make hint STEP={_asked(step, exercise, lesson)}", style="dim"))
-    if step.note:
-        found.append(Text(f"note: {plain(step.note)}", style="yellow"))
+        found.append(Text(f"next: make hint STEP={asked(step, exercise, lesson)}", style="dim"))
+    return found + beside(step)
+
+
+def explained_verdict(step: StepResult, exercise: str, lesson: Lesson) -> list[Text]:
+    """Fact and place, then what the mistake is; nothing for a step that is right or missing."""
+    if step.verdict in PASSING or step.verdict == "missing":
+        return []
+    file = step.file or lesson.exercise(exercise).file
+    place = f"{plain(replace(step, file=file).place)}  " if step.line else ""
+    cell = f"cell {step.cell}, " if step.cell else ""
+    message = plain(step.message).removeprefix(f"{cell}line {step.line}: ").removeprefix(f"{cell}line {step.line} ")
+    found = [Text(f"{place}{message}", style=STYLES[step.verdict])]
+    return [*found, Text(plain(step.mistake.help))] if step.mistake else found
+
+
+def beside(step: StepResult) -> list[Text]:
+    """The note, and what the answer printed."""
+    found = [Text(f"note: {plain(step.note)}", style="yellow")] if step.note else []
     if step.output and step.verdict not in PASSING:
         lines = plain(step.output).rstrip().splitlines()
         shown = lines[:_OUTPUT_LINES] + (
@@ -213,7 +224,7 @@ def _worst(case: CaseReport) -> str:
     return f", worst{at}: got {case.got:.4g}, expected {case.expected:.4g}"
 
 
-def _asked(step: StepResult, exercise: str, lesson: Lesson) -> str:
+def asked(step: StepResult, exercise: str, lesson: Lesson) -> str:
     """The step as STEP= takes it: its name, with the exercise where the name alone means several."""
     return f"{exercise}.{step.step}" if sum(s.name == step.step for s in lesson.steps) > 1 else step.step
 

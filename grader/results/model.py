@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from grader.intake.identity import Identity
+
 SCHEMA = 1
 
 VERDICTS = (
@@ -80,9 +82,11 @@ class StepResult:
     worst_index: tuple[int, ...] | None = None
     got: float | None = None
     expected: float | None = None
+    error_map: tuple[str, ...] | None = None  # of a wrong step: where it is off and how much, see judge/picture.py
     mistake: Mistake | None = None
     file: str | None = None
-    line: int | None = None
+    line: int | None = None  # of the file, or of the cell
+    cell: int | None = None  # of a notebook, counted from 1 among all its cells
     output: str = ""
     note: str | None = None
     instructor: Instructor = Instructor()
@@ -90,6 +94,13 @@ class StepResult:
     @property
     def passes(self) -> bool:
         return self.verdict in PASSING
+
+    @property
+    def place(self) -> str:
+        """`ex1_chain.py:41`; `ann.ipynb, cell 5, line 3`; '' where nothing is known."""
+        if not self.file or not self.line:
+            return ""
+        return f"{self.file}:{self.line}" if self.cell is None else f"{self.file}, cell {self.cell}, line {self.line}"
 
     @property
     def score(self) -> float:
@@ -124,6 +135,8 @@ class SubmissionResult:
     exercises: tuple[ExerciseResult, ...]
     chain_reaches: str | None
     notes: tuple[str, ...]
+    identity: Identity | None = None  # who it is of, as the download says; for gradebooks
+    kit_hash: str = ""  # of the grader's own source: results of the same hash come from the same grader
 
     @property
     def score(self) -> float:
@@ -148,6 +161,7 @@ class SubmissionResult:
         return {
             "schema": SCHEMA,
             "kit": self.kit,
+            "kit_hash": self.kit_hash or None,
             "lesson": self.lesson,
             "submission": self.submission,
             "seed": self.seed,
@@ -156,6 +170,7 @@ class SubmissionResult:
             "max_score": round(self.max_score, 6),
             "chain": {"reaches": self.chain_reaches},
             "notes": list(self.notes),
+            "identity": _finite(asdict(self.identity)) if self.identity else None,
             "exercises": [
                 {
                     "exercise": exercise.exercise,
@@ -178,11 +193,20 @@ def result_from_json(raw: Mapping[str, Any]) -> SubmissionResult:
         isolation=tuple(raw["isolation"]),
         chain_reaches=raw["chain"]["reaches"],
         notes=tuple(raw["notes"]),
+        identity=_identity_from_json(raw.get("identity")),
+        kit_hash=raw.get("kit_hash") or "",
         exercises=tuple(
             ExerciseResult(exercise["exercise"], tuple(_step_from_json(step) for step in exercise["steps"]))
             for exercise in raw["exercises"]
         ),
     )
+
+
+def _identity_from_json(raw: Mapping[str, Any] | None) -> Identity | None:
+    if raw is None:
+        return None
+    fields: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in raw.items()}
+    return Identity(**fields)
 
 
 def _step_from_json(raw: Mapping[str, Any]) -> StepResult:
@@ -191,6 +215,7 @@ def _step_from_json(raw: Mapping[str, Any]) -> StepResult:
     fields["mistake"] = Mistake(**raw["mistake"]) if raw["mistake"] else None
     fields["instructor"] = _instructor_from_json(raw["instructor"])
     fields["worst_index"] = tuple(raw["worst_index"]) if raw["worst_index"] is not None else None
+    fields["error_map"] = tuple(raw["error_map"]) if raw.get("error_map") is not None else None
     return StepResult(**fields)
 
 

@@ -26,7 +26,7 @@ from grader.results.basis import Basis
 from grader.results.model import SubmissionResult
 from grader.results.names import safe_name
 from grader.results.summary import summary_of
-from grader.submission.find import Submission
+from grader.submission.model import Submission
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 

@@ -15,9 +15,11 @@ from grader.results.basis import NOTHING, Basis
 from grader.results.model import SubmissionResult
 from grader.results.store import RunFolder, as_text, write_atomically
 from grader.results.summary import Summary, summary_of
-from grader.run.pool import Fault, Pool
+from grader.run.judges import Judges
+from grader.run.pool import Fault
 from grader.run.stopping import Stopping
 from grader.submission.find import Submission
+from grader.submission.notebook import MAX_NOTEBOOK_BYTES
 from grader.submission.program import MAX_BYTES
 
 _UNGRADED = "could not be graded, through a fault of the kit and none of this submission; the same command tries again"
@@ -32,7 +34,7 @@ class ClassRun:
     lesson: Lesson
     submissions: Sequence[Submission]
     folder: RunFolder
-    pool: Pool
+    pool: Judges
     seed: int
     mends: bool = True
     again: bool = False  # take nothing over
@@ -94,6 +96,7 @@ class ClassRun:
 
     def _written(self, submission: Submission, result: SubmissionResult, basis: Basis) -> Outcome:
         """Stores and publishes a result. A disk that is full is no fault of the submission, and no end of the run."""
+        result = replace(result, identity=submission.identity)
         try:
             if basis != NOTHING:
                 self.folder.archive.keep(basis.key, result)
@@ -107,7 +110,17 @@ class ClassRun:
         folder = self.folder.folder_of(submission.name)
         layers = self.pool.isolation.layers
         notes = (*submission.notes, _UNGRADED)
-        result = SubmissionResult(__version__, self.lesson.name, submission.name, self.seed, layers, (), None, notes)
+        result = SubmissionResult(
+            __version__,
+            self.lesson.name,
+            submission.name,
+            self.seed,
+            layers,
+            (),
+            None,
+            notes,
+            identity=submission.identity,
+        )
         try:
             write_atomically(folder / "results.json", as_text(result.as_json()), is_lasting=False)
             (folder / "feedback.html").unlink(missing_ok=True)
@@ -134,7 +147,8 @@ def _sources(submission: Submission) -> dict[str, str]:
     for path in submission.all_files():
         try:
             with path.open(encoding="utf-8-sig", errors="replace") as file:
-                texts[path.name] = file.read(MAX_BYTES)
+                most = MAX_NOTEBOOK_BYTES if path.suffix.lower() == ".ipynb" else MAX_BYTES
+                texts[path.name] = file.read(most)
         except OSError:
             continue
     return texts

@@ -1,7 +1,12 @@
 """A student's files -> one answer a step, as source text. Nothing here runs it.
 
-find        paths -> submissions (folders and lone files)
+find        paths -> submissions
+parting     a tree of files -> which of them are whose
+choose      one student's files -> which are read for what
+model       what these three give
+notebook    a notebook -> its code cells as one text
 program     one file -> its top-level statements; a broken part costs only itself
+flat        gradients that are variables -> the text of one function each
 slicing     the part of a program that one answer reaches
 vocabulary  what that part may use; forms, receivers and taken are its fine print
 suspicion   what looks like numerical differences, for the instructor

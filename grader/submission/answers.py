@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import ast
-import re
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Literal
 
 from grader.lesson import Exercise, Lesson, Step
 from grader.lesson.model import GRADIENT_PREFIX
 from grader.names import near
-from grader.submission.find import Submission
-from grader.submission.program import Broken, Program, Statement, Unreadable, read_program
+from grader.submission.flat.callables import binds_a_function
+from grader.submission.flat.function import SHIFT
+from grader.submission.flat.read import Absent, FlatAnswer, FlatAnswers, read_flat
+from grader.submission.model import Submission
+from grader.submission.program import Broken, Origin, Program, Statement, Unreadable, read_program
 from grader.submission.slicing import function_of, names_read, parameters_of, slice_of
+from grader.submission.syntax import parsed
 from grader.submission.vocabulary import Vocabulary, first_breach, kit_vocabulary
 from grader.syntax import walk
 
+_MOST_NAMED = 4
 Status = Literal["ready", "missing", "forbidden", "error"]
-_MARKER = re.compile(r"#\s*(\w+)\.(\w+)\b")
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,9 @@ class Answer:
     source: str = ""
     parameters: tuple[str, ...] = ()  # as its text has them, for callables that hide theirs (`*args`)
     mentioned: frozenset[str] = frozenset()  # the names in its code
+    origin: Origin = field(default_factory=Origin)  # of the lines that `line` and all messages count
+    is_flat: bool = False  # made of statements that work on variables: what they change is the student's own
+    absent: Mapping[str, Absent] = field(default_factory=dict)  # of several results those that are not there
 
 
 @dataclass(frozen=True)
@@ -52,6 +59,7 @@ class _Reading:
     vocabulary: Vocabulary
     found: dict[tuple[str, str], Answer] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    twice: dict[tuple[str, str], list[str]] = field(default_factory=dict)  # by the two files: what both answer
 
 
 def read_answers(submission: Submission, lesson: Lesson) -> Answers:
@@ -59,15 +67,16 @@ def read_answers(submission: Submission, lesson: Lesson) -> Answers:
     reading = _Reading(lesson, kit_vocabulary().extended(lesson.vocabulary), notes=list(submission.notes))
     for exercise in lesson.exercises:
         if exercise.name in submission.files:
-            _read_file(reading, submission, exercise, (exercise,))
-    if submission.lone_file:
-        _read_file(reading, submission, None, lesson.exercises)
+            _read_file(reading, submission.files[exercise.name], exercise, (exercise,))
+    for path in submission.lone_files:
+        _read_file(reading, path, None, lesson.exercises)
     for exercise in lesson.exercises:
         for name in callables(exercise):
             if (exercise.name, name) not in reading.found:
-                message = f"there is no {exercise.file}" if not submission.lone_file else f"{name} is not defined"
+                message = f"there is no {exercise.file}" if not submission.lone_files else f"{name} is not defined"
                 reading.found[exercise.name, name] = Answer(exercise.name, name, "missing", message)
-    return Answers(reading.found, tuple(reading.notes))
+    told = [_told_twice(first, second, names) for (first, second), names in reading.twice.items()]
+    return Answers(reading.found, (*reading.notes, *told))
 
 
 def callables(exercise: Exercise) -> tuple[str, ...]:
@@ -82,25 +91,23 @@ def callable_of(exercise: Exercise, step: Step) -> str:
     return exercise.function or step.name
 
 
-def _read_file(
-    reading: _Reading, submission: Submission, named: Exercise | None, exercises: tuple[Exercise, ...]
-) -> None:
-    path = submission.files[named.name] if named else submission.lone_file
-    assert path is not None
+def _read_file(reading: _Reading, path: Path, named: Exercise | None, exercises: tuple[Exercise, ...]) -> None:
     try:
         program = read_program(path)
     except Unreadable as problem:
         for exercise in exercises:
             for name in callables(exercise):
-                reading.found[exercise.name, name] = Answer(exercise.name, name, "error", str(problem), path.name)
+                _take(reading, Answer(exercise.name, name, "error", str(problem), path.name))
         return
+    reading.notes += program.remarks
     for piece in program.broken:
         reading.notes.append(
-            f"{path.name}:{piece.line} is not Python ({piece.problem}); "
-            "what stands in the other functions was judged all the same"
+            f"{_at(program, piece.line)} is not Python ({piece.problem}); "
+            f"what stands in the other {'cells' if program.cells else 'functions'} was judged all the same"
         )
     if named:
         _remark_on_strays(reading, program, named)
+    flat = _Flat(program, reading.lesson, named)
     for exercise in exercises:
         for name in callables(exercise):
             definitions = [
@@ -109,13 +116,92 @@ def _read_file(
                 if named or _exercise_of(reading.lesson, program, name, d.node) == exercise.name
             ]
             answer = _answer(reading, program, exercise, name, definitions)
-            if answer:
-                reading.found[exercise.name, name] = answer
+            if answer.status == "missing" or not definitions:
+                answer = flat.answer(exercise.name, name, reading.vocabulary) or answer
+            _take(reading, answer)
+    if flat.renamed:
+        reading.notes.append(f"{program.file}: taken for the lesson's names: {flat.renamed}")
+
+
+def _take(reading: _Reading, answer: Answer) -> None:
+    """Of two answers to one thing the one that is not missing counts; if both are filled, the first."""
+    before = reading.found.get((answer.exercise, answer.name))
+    if before is None or before.status == "missing" or (before.status == "error" and not before.line):
+        reading.found[answer.exercise, answer.name] = answer
+    elif answer.status != "missing":
+        reading.twice.setdefault((before.file, answer.file), []).append(f"{answer.exercise}.{answer.name}")
+
+
+def _told_twice(first: str, second: str, names: Sequence[str]) -> str:
+    """What two files answer both, in one line."""
+    shown = ", ".join(names[:_MOST_NAMED]) + (
+        f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    )
+    return f"{first} and {second} both answer {shown}: what stands in {first} counts"
+
+
+def _at(program: Program, line: int) -> str:
+    """`ann.py:31`, `ann.ipynb, cell 5, line 3`."""
+    return f"{program.file}, {program.place(line)}" if program.cells else f"{program.file}:{line}"
+
+
+class _Flat:
+    """The flat form of one program, read only where it is asked for."""
+
+    def __init__(self, program: Program, lesson: Lesson, named: Exercise | None) -> None:
+        self._program, self._lesson, self._named = program, lesson, named
+        self._found: FlatAnswers | None = None
+
+    @property
+    def renamed(self) -> str:
+        return self._found.renamed if self._found else ""
+
+    def answer(self, exercise: str, name: str, vocabulary: Vocabulary) -> Answer | None:
+        """What its variables answer for one callable; None for nothing."""
+        try:
+            if self._found is None:
+                self._found = read_flat(self._program, self._lesson, self._named)
+            found = self._found.by_name.get((exercise, name))
+            return _of_flat(self._program, found, vocabulary) if found else None
+        except RecursionError:
+            return Answer(exercise, name, "error", "the code is nested too deeply", self._program.file)
+
+
+def _of_flat(program: Program, found: FlatAnswer, vocabulary: Vocabulary) -> Answer:
+    origin = Origin(program.cells, SHIFT)
+    answer = Answer(
+        found.exercise, found.name, "ready", "", program.file, found.line + SHIFT, origin=origin, is_flat=True
+    )
+    try:
+        tree = parsed(found.source).body
+    except SyntaxError as problem:
+        message = f"what makes {found.name} cannot be taken out of its place ({problem.msg})"
+        return replace(answer, status="error", message=message)
+    breach = first_breach(tree, vocabulary, found.name)
+    if breach:
+        return replace(answer, status="forbidden", message=breach.message(), line=breach.line)
+    function = next(node for node in tree if isinstance(node, ast.FunctionDef))
+    absent = {
+        name: replace(result, line=result.line + SHIFT if result.line else None)
+        for name, result in found.absent.items()
+    }
+    return replace(
+        answer, source=found.source, parameters=parameters_of(function), mentioned=_names(tree), absent=absent
+    )
 
 
 def _definitions(program: Program, name: str) -> list[Statement]:
     """The top-level statements that bind `name`, in order: a def, an assignment, an `if` around one."""
-    return [statement for statement in program.binders.get(name, ()) if _defines(statement.node, name)]
+    return [
+        statement
+        for statement in program.binders.get(name, ())
+        if _defines(statement.node, name)
+        and (
+            is_stub(statement.node)
+            or isinstance(statement.node, ast.Delete)
+            or binds_a_function(statement.node, name, program)
+        )
+    ]
 
 
 def _defines(node: ast.stmt, name: str) -> bool:
@@ -129,21 +215,21 @@ def _defines(node: ast.stmt, name: str) -> bool:
     return True
 
 
-def _answer(
-    reading: _Reading, program: Program, exercise: Exercise, name: str, definitions: list[Statement]
-) -> Answer | None:
+def _answer(reading: _Reading, program: Program, exercise: Exercise, name: str, definitions: list[Statement]) -> Answer:
     """The last definition that is no untouched stub, judged by its text alone."""
+    origin = Origin(program.cells)
     filled = [definition for definition in definitions if not is_stub(definition.node)]
     if not filled:
-        broken = next((piece for piece in program.broken if _may_define(piece, name, program)), None)
+        broken = next((piece for piece in program.broken if _may_define(piece, name, exercise, program)), None)
         if broken:
             problem = f"line {broken.line} is not Python: {broken.problem}"
-            return Answer(exercise.name, name, "error", problem, program.file, broken.line)
+            return Answer(exercise.name, name, "error", problem, program.file, broken.line, origin=origin)
         if definitions:
-            message = "not filled in yet"
-            return Answer(exercise.name, name, "missing", message, program.file, definitions[-1].node.lineno)
+            message, line = "not filled in yet", definitions[-1].node.lineno
+            return Answer(exercise.name, name, "missing", message, program.file, line, origin=origin)
         close = [other for other in near(name, _top_level_names(program)) if other not in callables(exercise)]
-        message = f"{program.file} does not define {name}" + (f"; it does define {close[0]}" if close else "")
+        kinds = "defines no function and no variable" if program.cells else "does not define"
+        message = f"{program.file} {kinds} {name}" + (f"; it does define {close[0]}" if close else "")
         return Answer(exercise.name, name, "missing", message, program.file)
     definition = filled[-1]
     line = definition.node.lineno
@@ -151,9 +237,11 @@ def _answer(
         part = slice_of(program, definition, name)
         breach = first_breach(part.statements, reading.vocabulary, name)
     except RecursionError:
-        return Answer(exercise.name, name, "error", "its code is nested too deeply", program.file, line)
+        message = "its code is nested too deeply"
+        return Answer(exercise.name, name, "error", message, program.file, line, origin=origin)
     if breach:
-        return Answer(exercise.name, name, "forbidden", breach.message(), program.file, breach.line)
+        message = breach.message()
+        return Answer(exercise.name, name, "forbidden", message, program.file, breach.line, origin=origin)
     return Answer(
         exercise.name,
         name,
@@ -164,6 +252,7 @@ def _answer(
         part.text,
         parameters_of(function_of(program, definition.node, name)),
         _names(part.statements),
+        origin,
     )
 
 
@@ -171,9 +260,11 @@ def _names(statements: Iterable[ast.stmt]) -> frozenset[str]:
     return frozenset(node.id for node in walk(*statements) if isinstance(node, ast.Name))
 
 
-def _may_define(piece: Broken, name: str, program: Program) -> bool:
-    """Whether the unparsable piece holds the answer: it mentions it, or is the whole file."""
-    return name in piece.names or (not program.statements and len(program.broken) == 1)
+def _may_define(piece: Broken, name: str, exercise: Exercise, program: Program) -> bool:
+    """Whether the unparsable piece holds the answer: it mentions it, or all its results, or is the whole file."""
+    results = {step.name for step in exercise.gradient_steps} if exercise.function == name else set()
+    all_of_it = bool(results) and results <= piece.assigned
+    return name in piece.names or all_of_it or (not program.statements and len(program.broken) == 1)
 
 
 def is_stub(statement: ast.stmt) -> bool:
@@ -200,7 +291,7 @@ def _is_nothing(statement: ast.stmt) -> bool:
 def _exercise_of(lesson: Lesson, program: Program, name: str, definition: ast.stmt) -> str:
     """In one namespace: which exercise a definition is for (a marker, else what it does not read, else the first)."""
     candidates = [exercise for exercise in lesson.exercises if name in callables(exercise)]
-    marked = _marker(program, definition, name)
+    marked = program.marker(definition, name)
     if marked and any(exercise.name == marked for exercise in candidates):
         return marked
     reads = names_read(function_of(program, definition, name))
@@ -211,17 +302,6 @@ def _exercise_of(lesson: Lesson, program: Program, name: str, definition: ast.st
             return exercise.name
     open_to_all = [exercise.name for exercise in candidates if not exercise.unless_reads]
     return (open_to_all or [candidates[0].name])[0]
-
-
-def _marker(program: Program, definition: ast.stmt, name: str) -> str:
-    """The exercise named by a comment `# exercise.step` above the definition or in its first line."""
-    first = min([definition.lineno, *(d.lineno for d in getattr(definition, "decorator_list", ()))])
-    for number in (first - 2, definition.lineno - 1, definition.lineno):
-        if 0 <= number < len(program.lines):
-            found = _MARKER.search(program.lines[number])
-            if found and found.group(2) == name:
-                return found.group(1)
-    return ""
 
 
 def _top_level_names(program: Program) -> list[str]:

@@ -1,4 +1,4 @@
-"""One source file as top-level statements, with what each binds and needs.
+"""One source file, or the code cells of a notebook, as top-level statements, with what each binds and needs.
 
 Parsing with `ast` under caps; nothing is run.
 
@@ -13,19 +13,22 @@ import ast
 import io
 import re
 import tokenize
-import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from grader.scope import free_loads, stored
+from grader.submission.notebook import MAX_NOTEBOOK_BYTES, Cell, NoNotebook, read_notebook
+from grader.submission.syntax import parsed
 from grader.syntax import walk
 
 MAX_BYTES = 256 << 10
 MAX_NODES = 60_000
 _PIECE = re.compile(r"^(?:def|class|async\s+def|@|if\s+__name__)\b|^@", re.MULTILINE)
+_MARKER = re.compile(r"#\s*(\w+)\.(\w+)\b")
 _DEFINES = re.compile(r"^(?:def\s+|class\s+)?([A-Za-z_]\w*)\s*[(=:]", re.MULTILINE)
+_ASSIGNS = re.compile(r"^[ \t]*([A-Za-z_]\w*)[ \t]*=", re.MULTILINE)
 _UNINDENTED = re.compile(r"^(?!else\b|elif\b|except\b|finally\b)[A-Za-z_]")
 # Methods that change what they are called on: `table.update(...)` at top level is part of `table`.
 _CHANGING = frozenset({"append", "extend", "insert", "update", "setdefault", "add", "pop", "remove", "clear", "sort"})
@@ -39,6 +42,7 @@ class Broken:
     line: int
     problem: str
     names: frozenset[str]
+    assigned: frozenset[str] = frozenset()  # also in loops and functions
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,34 @@ class Program:
     lines: tuple[str, ...]
     statements: tuple[Statement, ...]
     broken: tuple[Broken, ...] = ()
+    cells: tuple[Cell, ...] = ()  # of a notebook
+    remarks: tuple[str, ...] = ()  # on what could not be read of it
+
+    def place(self, line: int) -> Place:
+        """Where a line of the text stands in the student's file."""
+        return Origin(self.cells).place(line) or Place(line)
+
+    def cell_start(self, line: int) -> int:
+        """The first line of the cell that a line stands in; of a file, its first."""
+        return next((cell.first for cell in self.cells if cell.first <= line < cell.first + cell.lines), 1)
+
+    def marker(self, node: ast.stmt, name: str) -> str:
+        """The exercise that a comment `# exercise.step` names for an answer, or the metadata of its cell; '' for none.
+
+        The comment stands above the answer, in its first lines, or in the first line of its cell.
+        """
+        first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", ()))])
+        numbers = [first - 2, node.lineno - 1, node.lineno]
+        for cell in self.cells:
+            if cell.first <= first < cell.first + cell.lines:
+                if cell.step.endswith(f".{name}"):
+                    return cell.step.removesuffix(f".{name}")
+                numbers.append(cell.first - 1)
+        for number in numbers:
+            found = _MARKER.search(self.lines[number]) if 0 <= number < len(self.lines) else None
+            if found and found.group(2) == name:
+                return found.group(1)
+        return ""
 
     @cached_property
     def binders(self) -> dict[str, list[Statement]]:
@@ -78,34 +110,88 @@ class Program:
         return tuple(s for s in self.statements if isinstance(s.node, ast.ImportFrom) and s.node.module == "__future__")
 
 
+@dataclass(frozen=True)
+class Place:
+    """A line of a file, or of a cell of a notebook."""
+
+    line: int
+    cell: int | None = None
+
+    def __str__(self) -> str:
+        return f"line {self.line}" if self.cell is None else f"cell {self.cell}, line {self.line}"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where the lines of an answer's text come from."""
+
+    cells: tuple[Cell, ...] = ()
+    shift: int = 0  # lines of the text before the file's own first
+
+    def place(self, line: int) -> Place | None:
+        """The place in the student's file; None for lines that the student did not write."""
+        own = line - self.shift
+        for cell in self.cells:
+            if cell.first <= own < cell.first + cell.lines:
+                return Place(own - cell.first + 1, cell.number)
+        return Place(own) if own > 0 and not self.cells else None
+
+
 class Unreadable(Exception):
     """The file cannot be read as text; the message is for the student."""
 
 
 def read_program(path: Path) -> Program:
-    """Reads a .py file. Raises Unreadable for what is no text, or too much of it."""
+    """Reads a .py file or a notebook. Raises Unreadable for what is no text, or too much of it."""
+    is_notebook = path.suffix.lower() == ".ipynb"
+    most = MAX_NOTEBOOK_BYTES if is_notebook else MAX_BYTES
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise Unreadable(f"{path.name} is larger than {MAX_BYTES // 1024} KiB; a file of answers is small")
+        if path.stat().st_size > most:
+            raise Unreadable(f"{path.name} is larger than {most // 1024} KiB; a file of answers is small")
         data = path.read_bytes()
     except OSError as error:
         raise Unreadable(f"{path.name} cannot be read: {error.strerror}") from None
-    return parse_program(path.name, _decode(path.name, data))
+    return _notebook_program(path.name, data) if is_notebook else parse_program(path.name, _decode(path.name, data))
+
+
+def _notebook_program(name: str, data: bytes) -> Program:
+    """The program in the code cells; each cell is parsed alone."""
+    try:
+        notebook = read_notebook(name, data.decode("utf-8-sig", errors="replace"))
+    except NoNotebook as problem:
+        raise Unreadable(str(problem)) from None
+    if len(notebook.text) > MAX_BYTES:
+        raise Unreadable(f"the code of {name} is larger than {MAX_BYTES // 1024} KiB; a notebook of answers is small")
+    lines = tuple(notebook.text.split("\n"))
+    pieces = [
+        piece
+        for cell in notebook.cells
+        for piece in _saved(lines[: cell.first - 1 + cell.lines], cell.first - 1, cell.first - 1 + cell.lines)
+    ]
+    if sum(len(list(ast.walk(s.node))) for piece in pieces if not isinstance(piece, Broken) for s in piece) > MAX_NODES:
+        raise Unreadable(f"the code has more than {MAX_NODES} parts; a notebook of answers is small")
+    return Program(name, lines, *_sorted_out(pieces), notebook.cells, notebook.remarks)
 
 
 def parse_program(file: str, text: str) -> Program:
     """The program in `text`; pieces that are not Python stand in `broken`. Raises Unreadable over the cap on size."""
     lines = tuple(text.split("\n"))
-    whole = _parse(text, 0)
-    pieces: list[list[Statement] | Broken] = [whole]
-    starts = _piece_starts(lines)
-    if isinstance(whole, Broken):
-        pieces = [part for first, last in _spans(starts, len(lines)) for part in _pieces(lines, first, last)]
+    return Program(file, lines, *_sorted_out(_saved(lines, 0, len(lines))))
+
+
+def _saved(lines: tuple[str, ...], first: int, last: int) -> list[list[Statement] | Broken]:
+    """The lines from `first` up to `last` as one piece; where that is not Python, as many."""
+    whole = _parse("\n".join(lines[first:last]), first)
+    if not isinstance(whole, Broken):
+        return [whole]
+    starts = [first + start for start in _piece_starts(lines[first:last])]
+    pieces = [part for start, end in _spans(starts, last) for part in _pieces(lines, start, end)]
+    return pieces if any(isinstance(piece, Broken) for piece in pieces) else [*pieces, whole]
+
+
+def _sorted_out(pieces: Iterable[list[Statement] | Broken]) -> tuple[tuple[Statement, ...], tuple[Broken, ...]]:
     statements = [statement for piece in pieces if not isinstance(piece, Broken) for statement in piece]
-    broken = [piece for piece in pieces if isinstance(piece, Broken)]
-    if isinstance(whole, Broken) and not broken:
-        broken = [whole]
-    return Program(file, lines, tuple(statements), tuple(broken))
+    return tuple(statements), tuple(piece for piece in pieces if isinstance(piece, Broken))
 
 
 def _pieces(lines: tuple[str, ...], first: int, last: int) -> Iterator[list[Statement] | Broken]:
@@ -159,14 +245,7 @@ def _parse(text: str, first: int) -> list[Statement] | Broken:
         problem = _TOO_DEEP
     except ValueError as error:
         problem = str(error)
-    return Broken(line, problem, frozenset(_DEFINES.findall(text)))
-
-
-def parsed(text: str) -> ast.Module:
-    """The syntax tree of a student's text; invalid escapes and the like are their style, and no warning."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return ast.parse(text)
+    return Broken(line, problem, frozenset(_DEFINES.findall(text)), frozenset(_ASSIGNS.findall(text)))
 
 
 def _unfolded(statement: ast.stmt) -> Iterator[ast.stmt]:

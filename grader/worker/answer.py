@@ -16,7 +16,7 @@ from torch import Tensor
 
 from grader.wire.frames import crosses
 from grader.wire.messages import Answer, Call, Failed, Load, Loaded, Refused
-from grader.worker import powers
+from grader.worker import involved, powers
 from grader.worker.autograd import ATTEMPTS
 
 OUTPUT_CAP = 64 * 1024
@@ -64,6 +64,7 @@ class LoadedAnswer:
     function: Callable[..., Any]
     positional: dict[str, Any]  # positional-only ones, which cannot be given by name, and their defaults
     file: str
+    source: str
     watched: tuple[str, ...]  # what of autograd was tried while its file was run
 
 
@@ -80,12 +81,12 @@ def load(request: Load) -> tuple[LoadedAnswer | None, Loaded | Failed]:
                 return None, Failed(False, f"{request.name} {kind}; expected a function", None, output.text())
             parameters = list(inspect.signature(function).parameters.values())
     except BaseException as error:
-        return None, _failed(error, request.file, output)
+        return None, _failed(error, request.file, request.source, output)
     named = [p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
     positional = {p.name: p.default for p in named if p.kind is p.POSITIONAL_ONLY}
     optional = tuple(p.name for p in named if p.default is not p.empty)
     loaded = Loaded(tuple(p.name for p in named), optional, takes_any=len(named) < len(parameters))
-    return LoadedAnswer(function, positional, request.file, ATTEMPTS.take()), loaded
+    return LoadedAnswer(function, positional, request.file, request.source, ATTEMPTS.take()), loaded
 
 
 def call(answer: LoadedAnswer, request: Call) -> Answer | Failed:
@@ -112,7 +113,7 @@ def call(answer: LoadedAnswer, request: Call) -> Answer | Failed:
             returned = tuple(_checked(item) for item in items)
             changed = sorted(name for name, tensor in given.items() if _changed(tensor, request.tensors[name]))
     except BaseException as error:
-        return _failed(error, answer.file, output, answer.watched)
+        return _failed(error, answer.file, answer.source, output, answer.watched)
     return Answer(returned, is_sequence, tuple(changed), output.text(), (*answer.watched, *ATTEMPTS.take()))
 
 
@@ -181,9 +182,11 @@ def _changed(now: Tensor, before: Tensor) -> bool:
     return not (now.dtype == before.dtype and now.shape == before.shape and _equal(now, before))
 
 
-def _failed(error: BaseException, file: str, output: CappedText, watched: tuple[str, ...] = ()) -> Failed:
+def _failed(error: BaseException, file: str, source: str, output: CappedText, watched: tuple[str, ...] = ()) -> Failed:
     is_memory = isinstance(error, MemoryError) or "can't allocate memory" in _text(error)
     what = "ran out of memory" if is_memory else f"{type(error).__name__}: {_text(error)}"[:ERROR_CAP]
+    shapes = "" if is_memory else involved.shapes(error, file, source)
+    what += f"; {shapes}" if shapes else ""
     return Failed(is_memory, what, _line(error, file), output.text(), (*watched, *ATTEMPTS.take()))
 
 

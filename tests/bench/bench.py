@@ -3,6 +3,7 @@
 check of one step, cold    against `python -c "import torch"`            at most 1.3
 a training step by hand    loss.backward()'s step against it             at least 1.2
 a sealed process           its start against a bare fork's              at most 10 ms more
+a save under `watch`       until its verdict stands on the screen       at most 150 ms, at the median
 a class of 1,000           as the command grades it, on 2 cores           at most 60 s
 a submission               against fork, seal and the same calls alone  at most 2.5
 its throughput             against one pytest process a submission      at least 40
@@ -12,9 +13,11 @@ the class again, unchanged without torch                                at most 
 from __future__ import annotations
 
 import importlib.util
+import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -35,6 +38,7 @@ from grader.worker import autograd
 from tests.bench.bare import fork_time
 from tests.bench.classrun import class_rows
 from tests.bench.row import Row
+from tests.terminal import Terminal
 
 ROOT = Path(__file__).resolve().parents[2]
 SOLUTIONS = ROOT / "solutions" / "mlp"
@@ -42,6 +46,9 @@ COLD_ROUNDS = 9
 STEP_ROUNDS, STEPS_A_ROUND = 30, 100
 FORK_ROUNDS = 200
 SEAL_COSTS_AT_MOST = 10.0  # ms a submission
+SAVE_ROUNDS = 15
+SAVE_TAKES_AT_MOST = 150.0  # ms, with torch warm
+SETTLED = "save a file, and it is judged"  # what watch says when nothing is left to judge
 TRAINING_SIZES = {"n": 32, "vocab_size": 27, "n_embd": 10, "block_size": 3, "n_hidden": 200}
 LEARNING_RATE = 0.1
 
@@ -50,7 +57,7 @@ def main() -> int:
     """Prints the table; 1 if a claim does not hold."""
     torch.set_num_threads(1)
     lesson = load_lesson(SOLUTIONS)
-    rows = [sealed_fork(), cold_check(), training_step(lesson), *class_rows(lesson)]
+    rows = [sealed_fork(), cold_check(), watched_save(), training_step(lesson), *class_rows(lesson)]
     table = Table("claim", "measured", "wanted", "holds")
     for row in rows:
         table.add_row(row.claim, row.measured, row.wanted, "yes" if row.holds else "NO")
@@ -92,6 +99,32 @@ def cold_check() -> Row:
     ratio = middle["check"] / middle["bare"]
     measured = f"{ratio:.2f} ({middle['check']:.2f} s / {middle['bare']:.2f} s)"
     return Row("check of one step, cold / import torch", measured, "at most 1.3", ratio <= 1.3)
+
+
+def watched_save() -> Row:
+    """From the write of a file to the verdict on the screen of a real `grader watch`: right and wrong in turns."""
+    times: list[float] = []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name) / "answers"
+        shutil.copytree(SOLUTIONS, folder)
+        file = folder / "ex1_chain.py"
+        right = file.read_text(encoding="utf-8")
+        wrong = right.replace("return dlogprobs / probs", "return -dlogprobs / probs")
+        with Terminal(["watch", folder]) as terminal:
+            terminal.shows(SETTLED)
+            for _ in range(SAVE_ROUNDS):
+                for text, verdict in ((wrong, "dprobs  wrong"), (right, "dprobs  exact")):
+                    start = time.perf_counter()
+                    file.write_text(text, encoding="utf-8")
+                    terminal.shows(verdict)
+                    times.append((time.perf_counter() - start) * 1000)
+                    terminal.shows(SETTLED)
+            terminal.press("q")
+            terminal.ends()
+    middle = statistics.median(times)
+    measured = f"{middle:.0f} ms (from {min(times):.0f} to {max(times):.0f} ms)"
+    claim = "watch, from the save to the verdict on the screen"
+    return Row(claim, measured, f"at most {SAVE_TAKES_AT_MOST:g} ms", middle <= SAVE_TAKES_AT_MOST)
 
 
 def training_step(lesson: Lesson) -> Row:

@@ -15,7 +15,7 @@ from grader.judge.student import Student
 from grader.lesson import Case, Exercise, Step
 from grader.results.model import Mistake, StepResult
 from grader.submission.answers import Answer
-from grader.submission.program import parsed
+from grader.submission.syntax import parsed
 
 SECONDS = 0.5  # of processor time a step, here; the student process takes about as much again
 _MOST_SECONDS = 10.0  # of wall clock a step, on a machine that is busy with other things

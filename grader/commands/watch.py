@@ -1,0 +1,23 @@
+"""`grader watch`: checks again on every save, and shows the result in place."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from grader.commands.check import SEED
+from grader.lesson import find_lesson, load_lesson
+from grader.report.terminal import make_console
+from grader.results.gradebook import number
+from grader.watch.loop import watch
+
+
+def run(options: argparse.Namespace) -> int:
+    """0, whatever is right by then: watching is not grading."""
+    console = make_console()
+    lesson = load_lesson(find_lesson(options.lesson))
+    session = watch(lesson, Path(options.path) if options.path else lesson.folder, SEED, console)
+    right = sum(result.passes for result in session.results.values())
+    points = f"{number(session.score)} of {number(lesson.max_score)} points"
+    console.print(f"{points}, {right} of {len(lesson.steps)} steps right")
+    return 0

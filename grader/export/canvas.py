@@ -1,0 +1,74 @@
+"""Canvas: a gradebook exported from it, with one assignment's column filled.
+
+Canvas wants the header Student, ID, SIS User ID, SIS Login ID, Section, <Title> (<assignment id>), and a
+second row that starts with `    Points Possible`. It finds students by ID, then by SIS ids, then by name.
+"""
+
+from __future__ import annotations
+
+import re
+
+from grader.errors import KitError
+from grader.export.points import points_text
+from grader.export.read import ClassResults
+from grader.export.roster import Entry, Filled, match
+from grader.export.table import Table, place_of
+
+_FIRST = ("Student", "ID", "SIS User ID", "SIS Login ID", "Integration ID", "Section")
+_IDS = ("ID", "SIS User ID", "SIS Login ID", "Integration ID")
+_ASSIGNMENT = re.compile(r"(?P<title>.+) \((?P<id>\d+)\)", re.DOTALL)
+_POINTS = "Points Possible"
+_POINTS_ROW = f"    {_POINTS}"
+
+
+def canvas_gradebook(results: ClassResults, roster: Table, column: str | None, rescale: bool) -> Filled:
+    """The columns Canvas finds students by, and the assignment's. Raises KitError.
+
+    Students without a submission keep what the roster says of them.
+    """
+    kept = [place for name in _FIRST if (place := place_of(roster.header, name)) is not None]
+    if any(place_of(roster.header, name) is None for name in _FIRST[:2]):
+        raise KitError(
+            f"the roster starts with {', '.join(roster.header[:3])}; Canvas's starts with Student, ID",
+            mend="in Canvas: Grades, Export, Export Entire Gradebook; then --roster THAT.csv",
+        )
+    filled = _assignment(roster, column)
+    students = [row for row in roster.rows if _is_student(row, roster)]
+    possible = next((row[filled] for row in roster.rows if row[0].strip() == _POINTS), "")
+    matches = match([_entry(roster, row) for row in students], results.graded)
+    rows = [[_POINTS_ROW, *[""] * (len(kept) - 1), possible]]
+    for index, row in enumerate(students):
+        score = row[filled]
+        if index in matches.by_row:
+            score = points_text(matches.by_row[index].result, possible, rescale, roster.header[filled])
+        rows.append([*[row[place] for place in kept], score])
+    header = tuple(roster.header[place] for place in [*kept, filled])
+    table = Table(header, tuple(map(tuple, rows)), roster.separator, roster.has_bom)
+    return Filled(table, len(matches.by_row), matches.unmatched)
+
+
+def _assignment(roster: Table, column: str | None) -> int:
+    """The place of the assignment's column: the only one, or the one named by title, id or both."""
+    found = {place: parts for place, title in enumerate(roster.header) if (parts := _ASSIGNMENT.fullmatch(title))}
+    wanted = [
+        place
+        for place, parts in found.items()
+        if column is None or column.strip() in (parts.group(), parts["title"].strip(), parts["id"])
+    ]
+    if len(wanted) == 1:
+        return wanted[0]
+    listed = "; ".join(parts.group() for parts in found.values()) or "none"
+    raise KitError(
+        f"{len(wanted)} assignments of the roster fit{f' {column!r}' if column else ''}; it has: {listed}",
+        mend="name one with --column 'TITLE' or --column ID; a new one is made in Canvas first, then exported again",
+    )
+
+
+def _is_student(row: tuple[str, ...], roster: Table) -> bool:
+    """Not the rows on points and posting that Canvas puts above the students."""
+    return any(row[place].strip() for name in _IDS if (place := place_of(roster.header, name)) is not None)
+
+
+def _entry(roster: Table, row: tuple[str, ...]) -> Entry:
+    ids = [row[place] for name in _IDS if (place := place_of(roster.header, name)) is not None]
+    return Entry(tuple(ids), row[place_of(roster.header, "Student") or 0])

@@ -1,0 +1,58 @@
+"""Who a submission is, as far as its name and its identity in results.json say: the one place that knows."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+# sortablename[_LATE]_<user id>_<attachment id>[_<display name>], as Canvas names uploads
+_CANVAS = re.compile(r"(?P<name>.+?)(?:_LATE)?_(?P<user>\d+)_\d+(?:_.*)?", re.DOTALL | re.IGNORECASE)
+# <Full name>_<participant id>_assignsubmission_file_, as Moodle names folders
+_MOODLE = re.compile(r"(?P<name>.+)_(?P<participant>\d+)_assignsubmission_(?:file|onlinetext)(?:_.*)?", re.DOTALL)
+_ANONYMOUS = re.compile(r"anon_.*", re.DOTALL)  # its number is no student's id
+_ID_FIELDS = ("user_id", "participant_id", "sis_id", "login", "email")
+_NAME_FIELDS = ("name", "display_name", "full_name")
+
+
+@dataclass(frozen=True)
+class Person:
+    """Ids and names under which a gradebook may list one submission's author; ids are tried first."""
+
+    ids: tuple[str, ...]
+    names: tuple[str, ...]
+
+
+def person_of(submission: str, identity: Mapping[str, Any] | None) -> Person:
+    """From the identity a learning platform gave, if there is one; else from the submission's name."""
+    known = identity or {}
+    ids = tuple(str(known[field]) for field in _ID_FIELDS if known.get(field))
+    names = tuple(str(known[field]) for field in _NAME_FIELDS if known.get(field))
+    if ids or names:
+        return Person(ids, names)
+    if found := _MOODLE.fullmatch(submission):
+        return Person((found["participant"],), (found["name"],))
+    if _ANONYMOUS.fullmatch(submission):
+        return Person((), ())
+    if found := _CANVAS.fullmatch(submission):
+        return Person((found["user"],), (found["name"],))
+    return Person((submission,), (submission,))
+
+
+def same_id(text: str) -> str:
+    """What two spellings of one id have in common: `Participant 123` of a worksheet is id 123 for its host."""
+    return text.strip().casefold()
+
+
+def same_name(text: str) -> frozenset[str]:
+    """What spellings of one name have in common: `Doe, Jane`, `Jane Doe` and Canvas's `doejane`."""
+    last, comma, first = text.partition(",")
+    orders = (f"{last}{first}", f"{first}{last}") if comma else (text,)
+    return frozenset(letters for order in orders if (letters := _letters(order)))
+
+
+def _letters(text: str) -> str:
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    return "".join(sign for sign in folded if sign.isalnum() or unicodedata.category(sign)[0] == "M")

@@ -1,0 +1,175 @@
+"""The statements that a variable's value needs, backward from where it counts.
+
+It is cut at what the kit gives: the lesson's tensors and sizes, and the finished gradients of
+other tensors. A gradient that is read before it is finished is no cut point: then the part that
+is there is what was meant, and the statements that made it belong to the slice.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from grader.lesson.model import GRADIENT_PREFIX
+from grader.submission.flat.flow import changed_by
+from grader.submission.flat.renames import Renames
+from grader.submission.flat.sections import Section
+
+
+@dataclass(frozen=True)
+class Need:
+    """A variable, and the place in the section up to which its value counts."""
+
+    variable: str
+    before: int
+
+
+@dataclass(frozen=True)
+class Backslice:
+    """The places of the statements, in order, and the names that the kit gives: the student's -> the lesson's."""
+
+    places: tuple[int, ...]
+    given: dict[str, str]
+    stale: tuple[str, ...]  # gradients that only another exercise makes
+    unknown: tuple[str, ...]  # names that nothing before binds
+
+    @property
+    def gradients(self) -> frozenset[str]:
+        """The lesson's names of the gradients that are read."""
+        return frozenset(self.given.values())
+
+
+class Slicer:
+    """Slices of one section. Where `cuts` is off, gradients have to be made in the section itself."""
+
+    def __init__(self, section: Section, renames: Renames, *, cuts: bool) -> None:
+        self._section = section
+        self._renames = renames
+        self._cuts = cuts
+        self._events: dict[str, list[int]] = defaultdict(list)
+        for place, line in enumerate(section.lines):
+            if not line.is_training:
+                for name in (*line.effects.binds, *line.effects.changes):
+                    self._events[name].append(place)
+
+    def slice(self, roots: Iterable[Need], local: range = range(0)) -> Backslice:
+        """What the roots need. Never given: they themselves, and gradients made anew at `local` places."""
+        work = _Work(self, {need.variable for need in roots}, local)
+        for need in roots:
+            work.define(need.variable, need.before)
+        return work.done()
+
+    def reaching(self, name: str, before: int) -> list[int]:
+        """The places that make the value `name` has there: the last that binds it anew, and changes since."""
+        found: list[int] = []
+        for place in reversed([place for place in self._events.get(name, ()) if place < before]):
+            found.append(place)
+            if name in self._section.lines[place].effects.binds:
+                break
+        return found[::-1]
+
+    def is_finished(self, name: str, before: int) -> bool:
+        """Whether nothing changes `name` between there and where it is bound anew."""
+        for place in self._events.get(name, ()):
+            if place >= before:
+                return name in self._section.lines[place].effects.binds
+        return True
+
+
+class _Work:
+    """One slice while it grows."""
+
+    def __init__(self, slicer: Slicer, roots: set[str], local: range) -> None:
+        self._slicer = slicer
+        self._local = local
+        self._lines = slicer._section.lines
+        self._start = slicer._section.start
+        self._renames = slicer._renames
+        self._roots = roots
+        self._targets = {self._renames.tensor_of(root) for root in roots}
+        self._places: set[int] = set()
+        self._given: dict[str, str] = {}
+        self._stale: set[str] = set()
+        self._unknown: set[str] = set()
+        self._waiting: list[tuple[str, int]] = []
+
+    def define(self, name: str, before: int) -> None:
+        """Takes in what makes `name`, and what that needs in turn."""
+        self._include(self._slicer.reaching(name, before))
+        while self._waiting:
+            self._resolve(*self._waiting.pop())
+
+    def done(self) -> Backslice:
+        return Backslice(
+            tuple(sorted(self._places)), self._given, tuple(sorted(self._stale)), tuple(sorted(self._unknown))
+        )
+
+    def _include(self, places: Iterable[int]) -> None:
+        for place in places:
+            if place not in self._places:
+                self._places.add(place)
+                self._waiting += [(name, place) for name in self._lines[place].effects.reads]
+
+    def _resolve(self, name: str, place: int) -> None:
+        tensor, own = self._renames.tensor_of(name), self._renames.lesson_name(name)
+        if tensor is not None and tensor not in self._targets:
+            self._gradient(name, tensor, place)
+        elif own is not None:
+            self._tensor(name, own, place)
+        else:
+            self._helper(name, place)
+
+    def _gradient(self, name: str, tensor: str, place: int) -> None:
+        reaching = self._slicer.reaching(name, place)
+        if not self._slicer._cuts:
+            inside = [p for p in reaching if p >= self._start]
+            if inside:
+                self._include(inside)
+            else:
+                self._stale.add(name)
+        elif reaching and (reaching[0] in self._local or not self._slicer.is_finished(name, place)):
+            self._include(reaching)
+        else:
+            self._given[name] = GRADIENT_PREFIX + tensor
+
+    def _tensor(self, name: str, own: str, place: int) -> None:
+        """The lesson's own value, unless the student's name holds something else there."""
+        reaching = self._slicer.reaching(name, place)
+        lesson = self._renames.lesson
+        if own in lesson.graph.by_tensor and reaching:
+            is_bound = name in self._lines[reaching[0]].effects.binds
+            if is_bound and self._is_reuse(reaching[0]):
+                self._include(reaching)
+                return
+            changes = [p for p in reaching if name in set(_changed_in_place(self._lines[p].node))]
+            if changes and is_bound and not self._renames.is_forward(self._lines[reaching[0]].node):
+                self._include(reaching)
+                return
+            self._include(changes)
+        self._given[name] = own
+
+    def _is_reuse(self, place: int) -> bool:
+        """A tensor's name bound to something else: a number, a function, what is made from gradients."""
+        line = self._lines[place]
+        match line.node:
+            case ast.Assign(value=ast.Constant() | ast.UnaryOp(operand=ast.Constant())):
+                return True
+            case ast.Assign():
+                return any(self._renames.tensor_of(read) is not None for read in line.effects.reads)
+        return not isinstance(line.node, ast.AnnAssign)
+
+    def _helper(self, name: str, place: int) -> None:
+        reaching = self._slicer.reaching(name, place) or self._slicer.reaching(name, len(self._lines))
+        if reaching:
+            self._include(reaching)
+        else:
+            self._unknown.add(name)
+
+
+def _changed_in_place(node: ast.stmt) -> Iterable[str]:
+    """Names whose values a statement changes; `x.requires_grad = True` changes no value."""
+    for inner in ast.walk(node):
+        if not isinstance(inner, ast.Attribute):
+            yield from changed_by(inner)

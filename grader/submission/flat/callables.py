@@ -1,0 +1,106 @@
+"""Whether a statement binds a name to a function, as far as the text shows, or to a tensor."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from grader.lesson.model import GRADIENT_PREFIX
+from grader.scope import free_loads, stored
+from grader.submission.program import Program
+
+_DEEPEST = 8  # names that stand for names
+_MODULES_OF_TENSORS = frozenset({"torch", "F", "np", "math"})
+_MAKERS = frozenset({"partial", "compose", "wraps"})
+
+
+def is_trial(node: ast.stmt, name: str) -> bool:
+    """`dprobs = dprobs(a, b)`: a function is tried, and its name is lost for it."""
+    if not isinstance(node, ast.Assign):
+        return False
+    calls = [inner.func for inner in ast.walk(node.value) if isinstance(inner, ast.Call)]
+    return any(isinstance(called, ast.Name) and called.id == name for called in calls)
+
+
+def is_stub(node: ast.stmt, name: str) -> bool:
+    """Whether it binds the name to nothing yet: `dprobs = None`, `dprobs = ...`."""
+    return any(_is_nothing(value) for value in values_of(node, name))
+
+
+def _is_nothing(value: ast.expr) -> bool:
+    return isinstance(value, ast.Constant) and (value.value is None or value.value is ...)
+
+
+def binds_a_function(node: ast.stmt, name: str, program: Program, depth: int = 0) -> bool:
+    """Whether what `node` binds to `name` is a function or another callable."""
+    for inner in ast.walk(node):
+        if isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and inner.name == name:
+            return True
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        return True
+    return any(_is_function(value, program, depth) for value in values_of(node, name))
+
+
+def values_of(node: ast.stmt, name: str) -> Iterator[ast.expr]:
+    """What a statement assigns to `name`, also inside an `if` or the like; of tuples the part that fits."""
+    for inner in ast.walk(node):
+        match inner:
+            case ast.Assign(targets=targets, value=value):
+                for target in targets:
+                    yield from _parts(target, value, name)
+            case ast.AnnAssign(target=ast.Name(id=bound), value=ast.expr() as value) if bound == name:
+                yield value
+
+
+def _parts(target: ast.expr, value: ast.expr, name: str) -> Iterator[ast.expr]:
+    match target, value:
+        case ast.Name(id=bound), _ if bound == name:
+            yield value
+        case ((ast.Tuple(elts=targets) | ast.List(elts=targets)), (ast.Tuple(elts=values) | ast.List(elts=values))):
+            for one, other in zip(targets, values, strict=False):
+                yield from _parts(one, other, name)
+        case ((ast.Tuple() | ast.List()), _) if name in set(stored(target)):
+            yield value
+
+
+def _is_function(value: ast.expr, program: Program, depth: int) -> bool:
+    """A tensor is computed: by operators, by methods, from other tensors. What is none of this may be called."""
+    if depth > _DEEPEST or any(isinstance(inner, ast.Lambda) for inner in ast.walk(value)):
+        return True
+    match value:
+        case ast.BinOp() | ast.UnaryOp() | ast.Compare() | ast.Constant() | ast.List() | ast.Tuple() | ast.ListComp():
+            return False
+        case ast.Name(id=other):
+            return _names_a_function(other, program, depth)
+        case ast.Call(func=ast.Name(id=maker)) if maker not in _MAKERS:
+            return _names_a_function(maker, program, depth) and not _reads_tensors(value, program, depth)
+        case ast.Call(func=ast.Attribute(value=ast.Name(id=module), attr=method)) if module in _MODULES_OF_TENSORS:
+            return method in _MAKERS
+        case ast.Call(func=ast.Attribute(value=ast.Call() as inner)):
+            return _is_function(inner, program, depth + 1) and not _reads_tensors(value, program, depth)
+        case ast.IfExp(body=body, orelse=otherwise):
+            return _is_function(body, program, depth) or _is_function(otherwise, program, depth)
+    return not _reads_tensors(value, program, depth)
+
+
+def _names_a_function(name: str, program: Program, depth: int) -> bool:
+    """The last statement that binds `name` decides; what nothing binds may be an imported or built-in function."""
+    binders = program.binders.get(name)
+    if not binders:
+        return not _looks_like_a_gradient(name)
+    return binds_a_function(binders[-1].node, name, program, depth + 1)
+
+
+def _looks_like_a_gradient(name: str) -> bool:
+    return name.startswith(GRADIENT_PREFIX) and name not in ("dict", "dir", "divmod")
+
+
+def _reads_tensors(value: ast.expr, program: Program, depth: int) -> bool:
+    """Whether it takes a name from outside that is no function: what it makes of it is a value."""
+    called = {id(inner.func) for inner in ast.walk(value) if isinstance(inner, ast.Call)}
+    for name in free_loads(value):
+        if id(name) not in called and name.id not in _MODULES_OF_TENSORS:
+            binders = program.binders.get(name.id)
+            if not binders or not binds_a_function(binders[-1].node, name.id, program, depth + 1):
+                return True
+    return False

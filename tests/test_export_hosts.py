@@ -145,7 +145,7 @@ def test_what_setup_installs_is_pinned_and_is_what_running_needs_and_no_more() -
     pins = runtime_pins()
     names = {re.split("[=<>;]", pin)[0].lower() for pin in pins}
     assert all("==" in pin for pin in pins)
-    assert {"torch", "safetensors", "jinja2", "markupsafe", "rich", "sandlock", "pyseccomp", "numpy"} <= names
+    assert {"torch", "jinja2", "markupsafe", "rich", "sandlock", "pyseccomp", "numpy"} <= names
     assert not names & {"pytest", "ruff", "mypy", "hypothesis", "xmlschema"}
 
 

@@ -4,8 +4,7 @@ A frame is two lengths and a number (unsigned 32 bit, little endian), a JSON tex
 
     [length of text][length of block][number][text][block]      text: {"kind": ..., "tensors": [[name, dtype, shape]]}
 
-The block holds the tensors in the order of the list, each from a multiple of 8 bytes on, and nothing else. (The
-safetensors library would do, and takes twice the time for tensors as small as these.)
+The block holds the tensors in the order of the list, each from a multiple of 8 bytes on, and nothing else.
 
 The number is the question's, and its answer repeats it, so that a second answer to one question
 cannot be taken for the answer to the next.

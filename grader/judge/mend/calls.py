@@ -163,7 +163,7 @@ def _flattened(node: ast.Call) -> Iterator[Change]:
         new = copy.copy(node)
         new.args = [*node.args]
         new.args[place] = with_receiver(call, node.args[place])
-        yield Change(NEAR, "flattened", new, f"{ast.unparse(node.args[place])} has an axis too many here", hint)
+        yield Change(NEAR, "", new, f"{ast.unparse(node.args[place])} has an axis too many here", hint)
 
 
 def equation_changes(node: ast.Call) -> Iterator[Change]:

@@ -41,8 +41,8 @@ _WITH_AXES = REDUCING | {
 _SWAPS: dict[type[ast.operator], dict[type[ast.operator], str]] = {
     ast.Add: {ast.Sub: "path-sign", ast.Mult: "derivative", ast.Div: "derivative"},
     ast.Sub: {ast.Add: "path-sign", ast.Mult: "derivative", ast.Div: "derivative"},
-    ast.Mult: {ast.Div: "derivative", ast.Add: "derivative", ast.Sub: "derivative"},
-    ast.Div: {ast.Mult: "derivative", ast.Add: "derivative", ast.Sub: "derivative"},
+    ast.Mult: {ast.Div: "derivative", ast.Add: "", ast.Sub: ""},
+    ast.Div: {ast.Mult: "derivative", ast.Add: "", ast.Sub: ""},
     ast.FloorDiv: {ast.Div: "dtype"},
 }
 _ORDERED: dict[type[ast.operator], str] = {ast.Sub: "path-sign", ast.Div: "derivative", ast.Pow: "derivative"}
@@ -234,7 +234,7 @@ def operator_changes(site: Site, node: ast.BinOp, world: World) -> Iterator[Chan
     for other, tag in _SWAPS.get(kind, {}).items():
         if _is_neutral(number_of(right), other(), True) or _is_neutral(number_of(left), other(), False):
             continue  # the same as one operand alone, which is another edit
-        tag = "path-factor" if sized and tag else tag
+        tag = "path-factor" if sized and isinstance(node.op, ast.Add | ast.Sub) else tag
         words = f"{SIGNS[kind]} should be {SIGNS[other]}"
         yield Change(NEAR, tag, ast.BinOp(left, other(), right), words, f"look at the {SIGNS[kind]}")
     if kind in _ORDERED:

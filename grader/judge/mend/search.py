@@ -27,7 +27,7 @@ _FORMS = frozenset({"shape", "mutates"})  # of which only edits of the form are 
 _SYMPTOMS = frozenset({"missing-path", "zeros"})
 _CAUSES = frozenset({"overwritten", "brackets"})
 _CAUSES_OF_ERRORS = frozenset({
-    "transposed", "no-tensor", "keepdim", "wrong-tensor", "wrong-axis", "in-place", "dtype", "flattened", "brackets",
+    "transposed", "no-tensor", "keepdim", "wrong-tensor", "wrong-axis", "in-place", "dtype", "brackets",
     "extra-sum", "missing-sum", "missing-factor", "wrong-gradient",
 })  # fmt: skip
 _MOST_LOST = 3  # processes that an edit may bring down before the search ends

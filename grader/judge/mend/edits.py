@@ -12,6 +12,7 @@ from grader.judge.mend.expressions import (
     axis_changes,
     bracket_changes,
     exponent_changes,
+    is_of_sizes,
     name_changes,
     number_changes,
     one_less_than_a_size,
@@ -149,7 +150,8 @@ def _changes(site: Site, scope: Scope, world: World) -> Iterator[Change]:
             yield from index_changes(node, scope)
     if isinstance(getattr(node, "ctx", None), ast.Store):
         return
-    if is_term(site) and not is_made_before(site):
+    is_part_of_a_number = isinstance(site.parent, ast.BinOp) and is_of_sizes(site.parent, world)  # n in n - 1
+    if is_term(site) and not is_made_before(site) and not is_part_of_a_number:
         yield from term_changes(site, scope, world)
     if makes_the_result(site):
         yield from result_changes(site, world)

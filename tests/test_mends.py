@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -178,6 +179,41 @@ WRONG = (
     Wrong("in a helper", "def dh(dlogits, W2):\n    return back(dlogits, W2)\n\n\n"
           "def back(grad, weights):\n    return grad @ weights\n", 6,
           "right is `return grad @ weights.T`", verdict="error"),
+    of_one_line("n - 1 for n", "dhprebn(dbndiff, dbnmeani, n)", "dbndiff + dbnmeani / (n - 1)",
+                "- 1 does not belong here"),
+    of_one_line("rounded", "dhprebn(dbndiff, dbnmeani, n)", "(dbndiff + dbnmeani / n).round(decimals=6)",
+                ".round() does not belong here; right is `return dbndiff + dbnmeani / n`"),
+    of_one_line("cut off", "dprobs(dlogprobs, probs)", "(dlogprobs / probs).clamp(-1, 1)",
+                ".clamp() does not belong here; right is `return dlogprobs / probs`"),
+    of_one_line("letters of einsum", "dembcat(dhprebn, W1)", 'torch.einsum("ij,jk->ik", dhprebn, W1)',
+                "jk should be kj in the einsum; right is `return torch.einsum('ij,kj->ik', dhprebn, W1)`", "error"),
+    of_one_line("slope forgotten", "dhpreact(dh, h)", "dh",
+                "dh is passed on without the derivative of h = torch.tanh(hpreact)"),
+    of_one_line("product forgotten", "dembcat(dhprebn)", "dhprebn",
+                "right is `return dhprebn @ W1.T` (and W1 among the parameters)"),
+    of_lines("range from 1", "db1(dhprebn, b1, n)",
+             "grad = torch.zeros_like(b1); rows = range(1, n); grad += dhprebn[rows].sum(0); return grad", 3,
+             "what comes before 1 is left out; right is `rows = range(n)`"),
+    of_lines("added twice", "dcounts(dprobs, dcounts_sum, counts_sum_inv)",
+             "grad = counts_sum_inv * dprobs; grad += dcounts_sum; grad += dcounts_sum; return grad", 4,
+             "`grad += dcounts_sum`: it stands twice; right is `pass`"),
+    of_lines("path of what is added up", "dbndiff(dbnraw, bndiff, bnvar_inv)",
+             "grad = torch.zeros_like(bndiff); grad += bnvar_inv * dbnraw; return grad", 4,
+             "what comes through bndiff2 is missing (forward.py:"),
+    of_lines("an index of two axes", "dC(demb, Xb, C)",
+             "grad = torch.zeros_like(C); grad.index_add_(0, Xb.flatten(), demb); return grad", 3,
+             "right is `grad.index_add_(0, Xb.flatten(), demb.flatten(0, 1))`", "error"),
+    of_lines("one_hot as it is", "dC(demb, Xb, C)",
+             "rows = F.one_hot(Xb.flatten(), C.shape[0]); return rows.T @ demb.flatten(0, 1)", 2,
+             "right is `rows = F.one_hot(Xb.flatten(), C.shape[0]).to(demb.dtype)`", "error"),
+    Wrong("brackets around three terms", "def dhprebn(dhpreact, bngain, bnraw, bnvar_inv, n):\n"
+          "    g = bngain * dhpreact\n    along = (g * bnraw).sum(0) / (n - 1)\n"
+          "    return bnvar_inv * g - g.mean(0) - bnraw * along\n", 4,
+          "right is `return bnvar_inv * (g - g.mean(0) - bnraw * along)`", "ex3_batchnorm"),
+    Wrong("-1 for n - 1", "def dhprebn(dhpreact, bngain, bnraw, bnvar_inv, n):\n"
+          "    g = bngain * dhpreact\n    along = (g * bnraw).sum(0) / -1\n"
+          "    return bnvar_inv * (g - g.mean(0) - bnraw * along)\n", 3,
+          "-1 should be n - 1; right is `along = (g * bnraw).sum(0) / (n - 1)`", "ex3_batchnorm"),
     Wrong("one expression", "def dlogits(logits, Yb, n):\n"
           "    return F.softmax(logits, 0) / n - F.one_hot(Yb, logits.shape[1]) / n\n", 2,
           "the softmax runs over axis 0, and should over axis 1", "ex2_cross_entropy"),
@@ -434,7 +470,7 @@ def long_answer(statements: int) -> str:
 def test_an_answer_of_thousands_of_nodes_is_not_looked_through(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[Source] = []
 
-    def no_edits(source: Source, _: World) -> list[Edit]:
+    def no_edits(source: Source, *_: object) -> list[Edit]:
         made.append(source)
         return []
 
@@ -444,7 +480,7 @@ def test_an_answer_of_thousands_of_nodes_is_not_looked_through(bench: Bench, mon
     assert bench.result(long_answer(200), path).verdict == "wrong"
     assert made == []
     bench.result(long_answer(2), path)
-    assert len(made) == 1
+    assert made
 
 
 def test_the_edits_of_the_longest_answers_are_few_enough_to_write_down(bench: Bench) -> None:
@@ -517,6 +553,52 @@ def test_one_edit_mends_all_the_gradients_that_one_mistake_spoils(lesson: Lesson
     assert {"dC", "dW1", "dbngain", "dbnbias"} <= set(mends)
     assert all(mend and mend.startswith(f"line {line}: ") for mend in mends.values()), mends
     assert all(step.instructor.mend is None for step in result.exercises[0].steps if step.passes)
+
+
+SOLUTION = (ROOT / "solutions" / "mlp" / "ex4_training.py").read_text(encoding="utf-8")
+SPOILT = {
+    "shape error": ("h.T @ dlogits", "h @ dlogits", "the transpose is in the wrong place"),
+    "always 0": ("db1 = dhprebn.sum(0)", "db1 = dhprebn.sum(0, keepdim=True)", "keepdim does not belong"),
+    "order": ("return dC, dW1, db1, dW2, db2", "return dC, dW1, db1, db2, dW2", "db2 is returned in the place of dW2"),
+    "deep": ("bngain * bnvar_inv * (", "(bngain + bnvar_inv) * (", "+ should be *"),
+}  # fmt: skip
+
+
+def gradients_of(text: str, lesson: Lesson, judge: Judge, folder: Path) -> tuple[StepResult, ...]:
+    (folder / "ex4_training.py").write_text(text, encoding="utf-8")
+    asked = frozenset(step.path for step in lesson.exercise("ex4_training").gradient_steps)
+    return judge.judge(Request(submission_at(folder, lesson), asked)).exercises[0].steps
+
+
+@pytest.mark.parametrize("name", SPOILT)
+def test_a_mend_is_told_at_every_gradient_that_it_mends(
+    name: str, lesson: Lesson, judge: Judge, tmp_path: Path
+) -> None:
+    old, new, words = SPOILT[name]
+    assert SOLUTION.count(old) == 1
+    steps = gradients_of(SOLUTION.replace(old, new), lesson, judge, tmp_path)
+    wrong = [step for step in steps if not step.passes]
+    assert wrong
+    assert all(words in (step.instructor.mend or "") for step in wrong), [step.instructor.mend for step in wrong]
+
+
+def test_a_search_ends_at_a_count_and_finds_the_same_again(
+    lesson: Lesson, judge: Judge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[str] = []
+    right_in = vars(search)["right_in"]
+
+    def counted(*arguments: Any) -> Any:
+        tried.append(arguments[4].source)
+        return right_in(*arguments)
+
+    monkeypatch.setattr(search, "right_in", counted)
+    beyond_mending = SOLUTION.replace("(1 - h * h) * dh", "(2 - h) * h").replace("dlogits.sum(0)", "dlogits[0] * n")
+    first = gradients_of(beyond_mending, lesson, judge, tmp_path)
+    times = len(tried)
+    assert search.MOST_TRIED / 2 < len(set(tried)) <= search.MOST_TRIED + 1  # and the answer as it is
+    assert gradients_of(beyond_mending, lesson, judge, tmp_path) == first
+    assert tried[:times] == tried[times:]
 
 
 # --- a second lesson --------------------------------------------------------------------------------------

@@ -106,7 +106,8 @@ def _case(sizes: Mapping[str, int], w1_scale: float, number: int, gradients: Gra
     }
     forward = network().forward(inputs, sizes)
     scale = _GRADIENT_SCALES[number % len(_GRADIENT_SCALES)]
-    drawn = {name: scale * normal(*value.shape) for name, value in forward.items() if value.is_floating_point()}
+    floating = {name: value for name, value in sorted(forward.items()) if value.is_floating_point()}
+    drawn = {name: scale * normal(*value.shape) for name, value in floating.items()}
     if gradients == "following":
         drawn = _backward(inputs, sizes, lambda tensors: (tensors["logprobs"] * drawn["logprobs"]).sum())
     elif gradients in ("real", "masked"):

@@ -16,6 +16,8 @@ from tests.mutation.truths import Fingerprint, fingerprints
 
 _VERDICTS = ("wrong", "shape", "mutates", "hard-coded", "error")
 _DIAGNOSED = frozenset(_VERDICTS)
+# What a mutant counts as that makes several steps wrong: one silent step makes it silent, one misleading one, so.
+_WORST_FIRST = ("misleading", "silent", "right", "rightly silent")
 Shared = Mapping[Fingerprint, frozenset[str]]
 _REASONS = (
     (Fate.ELSEWHERE, "equal where gradients follow from one another: it starts from another one than its original"),
@@ -62,6 +64,12 @@ def print_diagnosis(console: Console, outcomes: Iterable[Outcome], shared: Share
             if _quality(step) == quality:
                 console.print(f"\n[bold]{quality}: {step.tag}; true: {', '.join(sorted(step.true_tags))}[/bold]")
                 _print_whole(console, outcome, step)
+    of_mutants: dict[Outcome, set[str]] = {}
+    for outcome, step in seen:
+        of_mutants.setdefault(outcome, set()).add(_quality(step))
+    counts = Counter(next(quality for quality in _WORST_FIRST if quality in own) for own in of_mutants.values())
+    row = [counts[quality] for quality in ("right", "silent", "rightly silent", "misleading")]
+    table.add_row("by mutant", *map(str, row), style="bold")
     console.print(table)
 
 

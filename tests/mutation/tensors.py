@@ -31,6 +31,7 @@ _DROPPED_TAGS = {
     "reciprocal": DERIVATIVE,
     "expand": frozenset({"not-expanded"}),
     "clone": frozenset({"in-place"}),
+    "to": frozenset({"dtype"}),
     **dict.fromkeys(("view", "reshape", "flatten", "unsqueeze"), _FORM_TAGS | {"reordered"}),
 }
 

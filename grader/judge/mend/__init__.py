@@ -3,6 +3,8 @@
 text     an edit as a change of the student's text
 rules    the local derivative of a forward line, written out: what a missing path would add
 edits    the small edits of one answer, the likeliest first
+flow     where each output of an answer comes from
+likely   which edits can help: by where the mistake shows, and by what the verdict says of it
 search   runs them like any student code, and keeps one only if it is the only nearest one
 
 Mends run in a student process of their own, after all verdicts are settled: they cannot change any.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import islice
 
@@ -12,16 +12,21 @@ from grader.judge.mend.expressions import (
     axis_changes,
     bracket_changes,
     exponent_changes,
+    is_of_sizes,
     name_changes,
     number_changes,
+    one_less_than_a_size,
     operator_changes,
 )
+from grader.judge.mend.flow import Position
 from grader.judge.mend.sites import (
     NEAR,
     Change,
     Scope,
     Site,
     World,
+    is_copied,
+    is_made_before,
     is_term,
     makes_the_result,
     missing_names,
@@ -30,33 +35,42 @@ from grader.judge.mend.sites import (
     with_parameters,
 )
 from grader.judge.mend.statements import statement_edits
-from grader.judge.mend.terms import result_changes, term_changes
+from grader.judge.mend.terms import beginnings, copies, result_changes, returned_changes, term_changes
 from grader.judge.mend.text import Edit, Source, bracketed
 from grader.scope import stored
 
+# Mistakes that an index, an axis or a shape can be: the others are about what is calculated.
+_OF_COUNTS = frozenset({"wrong-axis", "extra-sum", "keepdim", "hard-coded", "spread", "missing-path", "in-place"})
 MOST_MADE = 6000  # edits that are written down, of which the nearest are tried
 
 
-def edits_of(source: Source, world: World) -> list[Edit]:
-    """All edits, each once: the nearest first, and of those equally near the shortest."""
+def _everywhere(_: Position) -> bool:
+    return True
+
+
+def edits_of(source: Source, world: World, wanted: Callable[[Position], bool] = _everywhere) -> list[Edit]:
+    """All edits at the places that are wanted, each once: the nearest first, and of those equally near the shortest."""
     found: dict[str, Edit] = {}
-    for bare in islice(_all(source, world), MOST_MADE):
-        edit = replace(bare, growth=abs(len(bare.source) - len(source.text)))
+    for bare in islice(_all(source, world, wanted), MOST_MADE):
+        edit = replace(bare, growth=len(bare.source) - len(source.text))
         known = found.get(edit.source)
         if edit.source != source.text and (known is None or edit.cost < known.cost):
             found[edit.source] = edit
     return sorted(found.values(), key=Edit.distance)
 
 
-def _all(source: Source, world: World) -> Iterator[Edit]:
+def _all(source: Source, world: World, wanted: Callable[[Position], bool]) -> Iterator[Edit]:
     functions = [node for node in ast.walk(source.tree) if isinstance(node, ast.FunctionDef | ast.Lambda)]
     for function in functions:
         scope = scope_of(function)
         for site in sites_of(function):
+            # What is returned as a whole begins where its first part does, and is no part of that.
+            if not isinstance(site.parent, ast.Return) and not wanted((site.node.lineno, site.node.col_offset)):
+                continue
             for change in _changes(site, scope, world):
                 yield from _edit(source, site, change, scope, world)
         if isinstance(function, ast.FunctionDef):
-            yield from statement_edits(source, function)
+            yield from (edit for edit in statement_edits(source, function) if wanted(edit.position))
             yield from _asked_for(source, function, scope, world)
 
 
@@ -92,15 +106,17 @@ def _edit(source: Source, site: Site, change: Change, scope: Scope, world: World
     added = f" (and {', '.join(missing)} among the parameters)" if missing else ""
     words = f"{change.words}; right is `{shown}`{added}"
     # What an edit brings in from elsewhere mends for reasons of its own, but for a path that was forgotten.
-    tag = change.tag if not missing or change.tag in ("missing-path", "wrong-tensor") else ""
-    yield Edit(cost, tag, site.node.lineno, words, change.hint, edited)
+    tag = change.tag if not missing or change.tag in ("missing-path", "wrong-tensor", "upstream-only") else ""
+    if site.is_counted and tag not in _OF_COUNTS:
+        tag = ""
+    yield Edit(cost, tag, site.node.lineno, words, change.hint, edited, site.node.col_offset)
 
 
 def _tag_of_minus(site: Site) -> str:
     """Which mistake a minus too many is: of the whole answer, of a term, of an exponent."""
     if isinstance(site.parent, ast.BinOp) and isinstance(site.parent.op, ast.Pow):
         return "derivative"
-    return "sign" if site.is_whole else "path-sign"
+    return "sign" if site.is_result else "path-sign"
 
 
 def _changes(site: Site, scope: Scope, world: World) -> Iterator[Change]:
@@ -109,14 +125,15 @@ def _changes(site: Site, scope: Scope, world: World) -> Iterator[Change]:
         case ast.Constant(value=bool()):
             pass
         case ast.Constant(value=int() | float()):
-            yield from number_changes(site, world)
+            yield from number_changes(site, scope, world)
         case ast.Name():
-            yield from name_changes(node, scope, world)
+            yield from name_changes(site, node, scope, world)
         case ast.BinOp():
             yield from operator_changes(site, node, world)
             yield from bracket_changes(node)
         case ast.UnaryOp(op=ast.USub(), operand=inner):
             yield Change(NEAR, _tag_of_minus(site), inner, "the minus does not belong here", "look at the minus")
+            yield from one_less_than_a_size(inner, scope, world)
             if isinstance(inner, ast.BinOp) and isinstance(inner.op, ast.Pow):
                 squared = ast.BinOp(ast.UnaryOp(ast.USub(), inner.left), ast.Pow(), inner.right)
                 yield Change(NEAR, "brackets", squared, "the minus belongs inside the power", "look at the brackets")
@@ -125,7 +142,7 @@ def _changes(site: Site, scope: Scope, world: World) -> Iterator[Change]:
         case ast.Tuple():
             yield from axis_changes(site)
         case ast.Call():
-            yield from call_changes(node, world)
+            yield from call_changes(node, scope, world)
         case ast.Attribute(attr="T", value=inner):
             tag = "reordered" if isinstance(site.parent, ast.Attribute) else "transposed"
             yield Change(NEAR, tag, inner, ".T does not belong here", "look at the transposes")
@@ -133,7 +150,12 @@ def _changes(site: Site, scope: Scope, world: World) -> Iterator[Change]:
             yield from index_changes(node, scope)
     if isinstance(getattr(node, "ctx", None), ast.Store):
         return
-    if is_term(site):
+    is_part_of_a_number = isinstance(site.parent, ast.BinOp) and is_of_sizes(site.parent, world)  # n in n - 1
+    if is_term(site) and not is_made_before(site) and not is_part_of_a_number:
         yield from term_changes(site, scope, world)
-    if isinstance(site.parent, ast.Return) or makes_the_result(site):
+    if makes_the_result(site):
         yield from result_changes(site, world)
+    if makes_the_result(site) or is_copied(site):
+        yield from copies(site)
+    yield from beginnings(site)
+    yield from returned_changes(site)

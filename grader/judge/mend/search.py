@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from grader.judge.mend.edits import edits_of
+from grader.judge.mend.flow import flow_of
+from grader.judge.mend.likely import Showing, may_mend, places_of
 from grader.judge.mend.sites import World
 from grader.judge.mend.text import Edit, Source
 from grader.judge.steps import Desk, judge_callable, right_in
@@ -17,14 +19,17 @@ from grader.results.model import Mistake, StepResult
 from grader.submission.answers import Answer
 from grader.submission.syntax import parsed
 
-SECONDS = 0.5  # of processor time a step, here; the student process takes about as much again
-_MOST_SECONDS = 10.0  # of wall clock a step, on a machine that is busy with other things
-MOST_TRIED = 1000  # edits of one answer
+MOST_TRIED = 250  # edits of one answer: a count, so that two runs find the same
+_MOST_SECONDS = 10.0  # of wall clock an answer, for one that takes its time; hardly ever reached before the count
 MOST_NODES = 3000  # parts of the syntax tree of an answer that is looked through
 _MENDABLE = frozenset({"wrong", "error", "shape", "mutates", "hard-coded"})
+_FORMS = frozenset({"shape", "mutates"})  # of which only edits of the form are tried
 _SYMPTOMS = frozenset({"missing-path", "zeros"})
 _CAUSES = frozenset({"overwritten", "brackets"})
-_CAUSES_OF_ERRORS = frozenset({"transposed", "no-tensor", "keepdim", "wrong-tensor", "wrong-axis", "in-place", "dtype"})
+_CAUSES_OF_ERRORS = frozenset({
+    "transposed", "no-tensor", "keepdim", "wrong-tensor", "wrong-axis", "in-place", "dtype", "brackets",
+    "extra-sum", "missing-sum", "missing-factor", "wrong-gradient",
+})  # fmt: skip
 _MOST_LOST = 3  # processes that an edit may bring down before the search ends
 
 
@@ -38,54 +43,75 @@ class _Search:
     steps: tuple[Step, ...]
     written: Answer
     wrong: frozenset[str]
-    seconds: float  # of processor time
+    proved: frozenset[str]  # of the wrong ones those that an edit without sense does not mend
     deadline: float
     right: dict[str, list[Edit]] = field(default_factory=dict)
 
     def run(self, edits: Sequence[Edit]) -> None:
-        """Tries the edits, nearest first, until no nearer one is left for any step."""
-        case = self._first_wrong_case()
-        lost, start = 0, time.process_time()
+        """Tries the edits, in order, until no nearer one is left for any step."""
+        cases = self._cases()
+        lost = 0
         for edit in edits[:MOST_TRIED]:
-            open_steps = [step for step in self.steps if step.name in self.wrong and self._may_take(step, edit)]
-            out_of_time = time.process_time() - start > self.seconds or time.monotonic() > self.deadline
-            if not open_steps or out_of_time or lost > _MOST_LOST or case is None:
+            open_steps = [step for step in self.steps if step.name in self.proved and self._may_take(step, edit)]
+            if not open_steps or not cases or lost > _MOST_LOST or time.monotonic() > self.deadline:
                 break
             edited = _edited(self.written, edit)
             if edited is None:
                 continue
-            fits = right_in(self.desk, self.student, self.exercise, self.steps, edited, case, self._soon())
-            if fits is None:
-                lost += 1
-                continue
-            mends = [step for step, right in zip(self.steps, fits, strict=True) if right and step in open_steps]
-            breaks = any(not right for step, right in zip(self.steps, fits, strict=True) if step.name not in self.wrong)
-            if mends and not breaks:
-                self._verify(edit, edited, mends)
+            for case in cases:
+                mends = self._mended_in(case, edited, open_steps)
+                if not mends:
+                    break
+                open_steps = mends
+            else:
+                self._verify(edit, edited)
+            lost += mends is None
 
-    def _first_wrong_case(self) -> Case | None:
-        """The first case in which the answer as it is does not pass: most edits fail there, too, and at once."""
-        for case in self.desk.lesson.cases:
-            fits = right_in(self.desk, self.student, self.exercise, self.steps, self.written, case, self.deadline)
+    def _cases(self) -> list[Case]:
+        """All cases, first those in which the answer as it is does not pass: most edits fail there, too, and at once.
+
+        None where the answer ends its process.
+        """
+        passed: list[Case] = []
+        for place, case in enumerate(self.desk.lesson.cases):
+            fits = self._right_in(case, self.written)
             if fits is None:
-                return None
-            if not all(right for step, right in zip(self.steps, fits, strict=True) if step.name in self.wrong):
-                return case
-        return self.desk.lesson.public_case
+                return []
+            if not all(fits[name] for name in self.proved):
+                return [*self.desk.lesson.cases[place:], *passed]
+            passed.append(case)
+        return [self.desk.lesson.public_case, *passed]
+
+    def _right_in(self, case: Case, written: Answer) -> dict[str, bool] | None:
+        fits = right_in(self.desk, self.student, self.exercise, self.steps, written, case, self._soon())
+        return None if fits is None else {step.name: right for step, right in zip(self.steps, fits, strict=True)}
+
+    def _mended_in(self, case: Case, edited: Answer, wanted: Sequence[Step]) -> list[Step] | None:
+        """Which of the wanted steps are right in a case; none if it breaks another; None if its process was lost."""
+        fits = self._right_in(case, edited)
+        if fits is None:
+            return None
+        if any(not right for name, right in fits.items() if name not in self.wrong):
+            return []
+        return [step for step in wanted if fits[step.name]]
 
     def _may_take(self, step: Step, edit: Edit) -> bool:
         found = self.right.get(step.name)
         return not found or edit.distance() <= found[0].distance()
 
-    def _verify(self, edit: Edit, edited: Answer, mends: Sequence[Step]) -> None:
-        """Judges the edited answer like any other: a mend passes in every case."""
+    def _verify(self, edit: Edit, edited: Answer) -> None:
+        """Judges the edited answer like any other: a mend passes in every case, and so does all that passed before.
+
+        It mends what cannot be told from 0, too, if it mends something that can.
+        """
         self.student.forget(edited)
-        results = {
-            result.step: result for result in judge_callable(self.desk, self.student, self.exercise, self.steps, edited)
-        }
-        spoilt = any(not result.passes for name, result in results.items() if name not in self.wrong)
-        for step in mends:
-            if results[step.name].passes and not spoilt:
+        judged = judge_callable(self.desk, self.student, self.exercise, self.steps, edited)
+        passing = {result.step for result in judged if result.passes}
+        spoilt = any(step.name not in passing for step in self.steps if step.name not in self.wrong)
+        if spoilt or not passing & self.proved:
+            return
+        for step in self.steps:
+            if step.name in self.wrong & passing and self._may_take(step, edit):
                 self.right.setdefault(step.name, []).append(edit)
 
     def _soon(self) -> float:
@@ -104,28 +130,38 @@ def mended(
 
     `student` is a process for this alone: what an edited answer does there changes no verdict.
     """
-    wrong = frozenset(
-        result.step
-        for step, result in zip(steps, results, strict=True)
-        if result.verdict in _MENDABLE and _is_provable(desk, exercise, step, written)
-    )
-    if not wrong or written.status != "ready":
+    showings = [Showing(r, _is_proved(desk, exercise, s, written)) for s, r in zip(steps, results, strict=True)]
+    wrong = [showing for showing in showings if showing.result.verdict in _MENDABLE]
+    proved = frozenset(s.result.step for s in wrong if s.proves or s.result.verdict in _FORMS)
+    if not proved or written.status != "ready":
         return list(results)
     try:
         source = Source(written.source)
         if source.size > MOST_NODES:
             return list(results)
-        edits = edits_of(source, _world(desk, steps, written))
+        edits = _candidates(source, _world(desk, steps, written), showings)
     except RecursionError:
         return list(results)
-    times = min(len(wrong), 3)  # one mistake in one function makes many gradients wrong
-    deadline = student.deadline(_MOST_SECONDS * times)  # its process is there before the clock
-    search = _Search(desk, student, exercise, tuple(steps), written, wrong, SECONDS * times, deadline)
+    deadline = student.deadline(_MOST_SECONDS)  # its process is there before the clock
+    names = frozenset(showing.result.step for showing in wrong)
+    search = _Search(desk, student, exercise, tuple(steps), written, names, proved, deadline)
     search.run(edits)
     return [_with_mend(result, search.right.get(result.step, [])) for result in results]
 
 
-def _is_provable(desk: Desk, exercise: Exercise, step: Step, written: Answer) -> bool:
+def _candidates(source: Source, world: World, showings: Sequence[Showing]) -> list[Edit]:
+    """The edits that can mend something, first those behind nothing that is right; each group nearest first."""
+    places = places_of(flow_of(source.tree, world.name, len(showings)), showings)
+    wrong = [showing.result for showing in showings if showing.result.verdict in _MENDABLE]
+    found: list[Edit] = []
+    for wanted in (places.are_likely, places.are_doubtful):
+        if len(found) < MOST_TRIED:
+            edits = edits_of(source, world, wanted)
+            found += [edit for edit in edits if any(may_mend(edit, result) for result in wrong)]
+    return found
+
+
+def _is_proved(desk: Desk, exercise: Exercise, step: Step, written: Answer) -> bool:
     """Whether the right answer is not 0 in exact arithmetic: else edits without sense would mend it."""
     if exercise.is_chain:
         return True

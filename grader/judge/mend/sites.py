@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import copy
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -15,6 +16,12 @@ from grader.lesson.model import GRADIENT_PREFIX
 
 NEAR, FARTHER, FAR = 1, 2, 4  # how far an edit leads away from what is written
 AXES = (0, 1, 2)
+MODULES = frozenset({"torch", "F", "math"})
+_COUNTING = frozenset({"range", "arange", "one_hot", "len", "enumerate", "zip"})
+_OF_TENSORS = frozenset({
+    "matmul", "mm", "mul", "div", "add", "sub", "mul_", "div_", "add_", "sub_", "dot", "outer", "where", "einsum",
+})  # fmt: skip
+_WITH_INDEX = frozenset({"index_add", "index_add_", "scatter_add", "scatter_add_", "index_put", "index_put_"})
 REDUCING = frozenset(
     {"sum", "mean", "max", "min", "amax", "amin", "softmax", "log_softmax", "argmax", "prod", "var", "std"}
 )
@@ -39,11 +46,16 @@ class Site:
     parent: ast.AST
     statement: ast.stmt
     function: ast.FunctionDef | ast.Lambda
+    is_counted: bool = False  # it stands in an index, a shape, an axis: no part of what is calculated
 
     @property
-    def is_whole(self) -> bool:
-        """Whether it is all that a statement holds: no brackets needed."""
-        return isinstance(self.parent, ast.Return | ast.Assign | ast.AugAssign | ast.AnnAssign | ast.Lambda)
+    def is_result(self) -> bool:
+        """Whether it is the whole of what is returned, as far as one statement shows."""
+        if isinstance(self.parent, ast.Return | ast.Lambda):
+            return True
+        if not isinstance(self.statement, ast.Assign) or self.parent is not self.statement:
+            return False
+        return _target_of(self.statement) in _returned(self.function)
 
 
 @dataclass(frozen=True)
@@ -91,20 +103,38 @@ def sites_of(function: ast.FunctionDef | ast.Lambda) -> Iterator[Site]:
             continue
         for child in ast.iter_child_nodes(statement):
             if isinstance(child, ast.expr):
-                yield from _inside(child, statement, statement, function)
+                counted = isinstance(statement, ast.For | ast.While | ast.If)
+                yield from _inside(child, statement, statement, function, counted)
 
 
 def _inside(
-    node: ast.expr, parent: ast.AST, statement: ast.stmt, function: ast.FunctionDef | ast.Lambda
+    node: ast.expr, parent: ast.AST, statement: ast.stmt, function: ast.FunctionDef | ast.Lambda, counted: bool = False
 ) -> Iterator[Site]:
     stored = isinstance(getattr(node, "ctx", None), ast.Store | ast.Del)
     if not stored or isinstance(node, ast.Subscript):
-        yield Site(node, parent, statement, function)
+        yield Site(node, parent, statement, function, counted)
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.keyword):
             child = child.value
         if isinstance(child, ast.expr) and not isinstance(child, ast.Lambda):
-            yield from _inside(child, node, statement, function)
+            yield from _inside(child, node, statement, function, counted or _is_counted(child, node))
+
+
+def _is_counted(node: ast.expr, parent: ast.expr) -> bool:
+    """Whether `node` says which or how many, and not how much."""
+    match parent:
+        case ast.Subscript(slice=inner):
+            return node is inner
+        case ast.Call(func=ast.Name(id=name)):
+            return name in _COUNTING and node is not parent.func
+        case ast.Call(func=ast.Attribute(value=receiver, attr=name)):
+            is_function = isinstance(receiver, ast.Name) and receiver.id in ("torch", "F")
+            if name in _COUNTING:
+                return node is not parent.func
+            if name in _WITH_INDEX and not is_function:  # what is added comes last
+                return node not in (parent.func, *parent.args[-1:])
+            return node not in ((parent.func, *parent.args) if is_function or name in _OF_TENSORS else (parent.func,))
+    return isinstance(parent, ast.Compare)
 
 
 def is_term(site: Site) -> bool:
@@ -124,17 +154,62 @@ def is_term(site: Site) -> bool:
 
 
 def makes_the_result(site: Site) -> bool:
-    """Whether the site is the whole of an assignment to a name that the function returns, or is a copy's source."""
-    statement, function = site.statement, site.function
-    if not (isinstance(statement, ast.Assign) and site.parent is statement and isinstance(function, ast.FunctionDef)):
-        return False
-    target = statement.targets[0]
-    returned = {
-        node.value.id
-        for node in ast.walk(function)
-        if isinstance(node, ast.Return) and isinstance(node.value, ast.Name)
-    }
-    return isinstance(target, ast.Name) and (target.id in returned or isinstance(site.node, ast.Name))
+    """Whether the site is the whole of what a function returns: where it is made, if that is one statement."""
+    if isinstance(site.parent, ast.Return | ast.Lambda):
+        return not is_made_before(site)
+    target = _target_of(site.statement)
+    is_returned = site.is_result and target in _returned(site.function, alone=True)
+    return is_returned and _bindings(site.function)[target] == 1
+
+
+def is_made_before(site: Site) -> bool:
+    """Whether the site is a returned name that one statement made: an edit there is the same, and says more."""
+    name = site.node.id if isinstance(site.node, ast.Name) else ""
+    return isinstance(site.parent, ast.Return) and _bindings(site.function)[name] == 1
+
+
+def is_added_to(site: Site) -> bool:
+    """Whether the site is what a name stands for before terms are added to it."""
+    target = _target_of(site.statement) if site.parent is site.statement else ""
+    sums = [node.target for node in ast.walk(site.function) if isinstance(node, ast.AugAssign)]
+    roots = [total.value if isinstance(total, ast.Subscript) else total for total in sums]
+    return any(isinstance(root, ast.Name) and root.id == target for root in roots)
+
+
+def is_copied(site: Site) -> bool:
+    """Whether the site is what another name is given to: changed in place, both are changed."""
+    return isinstance(site.statement, ast.Assign) and site.parent is site.statement and bool(_target_of(site.statement))
+
+
+def _target_of(statement: ast.stmt) -> str:
+    """The one name that an assignment binds."""
+    match statement:
+        case ast.Assign(targets=[ast.Name(id=name)]):
+            return name
+    return ""
+
+
+def _returned(function: ast.FunctionDef | ast.Lambda, alone: bool = False) -> frozenset[str]:
+    """The names that are returned, `alone` or in a tuple."""
+    values = [node.value for node in ast.walk(function) if isinstance(node, ast.Return) and node.value]
+    if not alone:
+        values += [part for value in values if isinstance(value, ast.Tuple | ast.List) for part in value.elts]
+    return frozenset(value.id for value in values if isinstance(value, ast.Name))
+
+
+def _bindings(function: ast.FunctionDef | ast.Lambda) -> Counter[str]:
+    """How many statements make or change what a name stands for."""
+    found: Counter[str] = Counter()
+    for node in ast.walk(function):
+        target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
+        match node:
+            case ast.Expr(value=ast.Call(func=ast.Attribute(value=changed))):
+                target = changed
+        while isinstance(target, ast.Subscript | ast.Attribute):
+            target = target.value
+        if isinstance(target, ast.Name):
+            found[target.id] += 1
+    return found
 
 
 def missing_names(new: ast.expr, scope: Scope, world: World) -> tuple[str, ...] | None:

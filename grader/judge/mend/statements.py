@@ -42,12 +42,39 @@ def statement_edits(source: Source, function: ast.FunctionDef) -> Iterator[Edit]
                     text = f"{name} = {name} {sign} ({source.piece(value)})"
                     yield _statement_edit(source, statement, text, "in-place", "it changes its input in place",
                                           "which tensor is changed in place?")  # fmt: skip
+        yield from _taken_away(source, statement, function)
     last = function.body[-1]
     returns = any(isinstance(node, ast.Return) for node in ast.walk(function))
     is_result = isinstance(last, ast.Assign) and isinstance(last.targets[0], ast.Name)
     if not returns and isinstance(last, ast.Assign | ast.Expr) and (is_result or isinstance(last, ast.Expr)):
         text = f"return {source.piece(last.value)}"
         yield _statement_edit(source, last, text, "no-tensor", "the return is missing", "what does it return?")
+
+
+def _taken_away(source: Source, statement: ast.stmt, function: ast.FunctionDef) -> Iterator[Edit]:
+    """A statement too many, of those that change what is there: most often one that stands twice."""
+    match statement:
+        case ast.AugAssign() | ast.Expr(value=ast.Call(func=ast.Attribute())):
+            alike = [other for other in _ordered(function) if ast.dump(other) == ast.dump(statement)]
+            if statement is not alike[-1]:
+                return  # the last of them is too many
+            words = "it stands twice" if len(alike) > 1 else "it does not belong here"
+            root = _changed(statement)
+            is_input = root in scope_of(function).parameters
+            tag = "extra-path" if len(alike) > 1 else "in-place" if is_input else ""
+            edited = source.replaced(statement, "pass")
+            hint = f"is `{source.piece(statement)}` needed here?"
+            words = f"`{source.piece(statement)}`: {words}; right is `pass`"
+            yield Edit(NEAR, tag, statement.lineno, words, hint, edited, statement.col_offset)
+
+
+def _changed(statement: ast.AugAssign | ast.Expr) -> str:
+    """The name whose value a statement changes: x of x.zero_() and of x[0] += 1."""
+    node = statement.value.func if isinstance(statement.value, ast.Call) and isinstance(statement, ast.Expr) else None
+    place: ast.AST | None = node if isinstance(statement, ast.Expr) else statement.target
+    while isinstance(place, ast.Attribute | ast.Subscript):
+        place = place.value
+    return place.id if isinstance(place, ast.Name) else ""
 
 
 def _ordered(function: ast.FunctionDef) -> list[ast.stmt]:
@@ -67,11 +94,11 @@ def _accumulated(source: Source, statement: ast.stmt, target: ast.Subscript, val
 
 def _other_signs(source: Source, statement: ast.AugAssign) -> Iterator[Edit]:
     sign = "-=" if isinstance(statement.op, ast.Add) else "+="
-    tag = "path-sign" if isinstance(statement.op, ast.Add | ast.Sub) else ""
+    tag = "path-sign" if isinstance(statement.op, ast.Add | ast.Sub) else "derivative"
     text = f"{source.piece(statement.target)} {sign} {source.piece(statement.value)}"
     yield _statement_edit(source, statement, text, tag, "the sign is wrong", "look at the sign")
 
 
 def _statement_edit(source: Source, statement: ast.stmt, text: str, tag: str, words: str, hint: str) -> Edit:
     edited = source.replaced(statement, text)
-    return Edit(NEAR, tag, statement.lineno, f"{words}; right is `{text}`", hint, edited)
+    return Edit(NEAR, tag, statement.lineno, f"{words}; right is `{text}`", hint, edited, statement.col_offset)

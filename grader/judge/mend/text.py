@@ -20,11 +20,16 @@ class Edit:
     words: str  # completes "line 31: ...": what is, and what would be right
     hint: str  # the same for students: where to look, and not what to write
     source: str  # the whole text after the change
-    growth: int = 0  # by how many characters the text is longer or shorter
+    column: int = 0
+    growth: int = 0  # by how many characters the text is longer
 
-    def distance(self) -> tuple[int, int]:
-        """How far it is from what is written: the kind of change first, then the length of the text."""
-        return self.cost, self.growth
+    @property
+    def position(self) -> tuple[int, int]:
+        return self.line, self.column
+
+    def distance(self) -> tuple[int, int, bool]:
+        """How far it is from what is written: the kind of change, then its length; rather less text than more."""
+        return self.cost, abs(self.growth), self.growth > 0
 
 
 class Source:

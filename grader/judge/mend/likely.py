@@ -1,0 +1,79 @@
+"""Which edits can mend what is wrong: by what the verdict says of it, and by where it shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from grader.judge.mend.flow import Flow, Position, Span
+from grader.judge.mend.text import Edit
+from grader.results.model import StepResult
+
+# The mistakes that change nothing of the form of an answer: shapes, types, whether it runs at all.
+_NO_FORM = frozenset({"sign", "path-sign", "path-factor", "bessel", "eps", "derivative"})
+_VALUES = _NO_FORM | {
+    "factor", "missing-factor", "extra-factor", "extra-term", "missing-path", "extra-path", "wrong-tensor",
+    "wrong-gradient", "brackets", "overwritten", "lost-repeats", "spread", "hard-coded", "missing-sum", "extra-sum",
+}  # fmt: skip
+_OF_SIZES = frozenset({"", "hard-coded", "factor", "path-factor", "bessel", "not-expanded", "keepdim", "extra-sum"})
+
+
+@dataclass(frozen=True)
+class Showing:
+    """One gradient that an answer gives: what was said of it, and whether it can be told from 0."""
+
+    result: StepResult
+    proves: bool
+
+
+def may_mend(edit: Edit, result: StepResult) -> bool:
+    """Whether an edit of this kind can help an answer with this verdict."""
+    match result.verdict:
+        case "shape":  # its values are right
+            return edit.tag not in _VALUES
+        case "mutates":
+            return edit.tag == "in-place"
+        case "hard-coded":
+            return edit.tag in _OF_SIZES or "lecture's sizes" not in result.message
+        case "error":
+            is_no_tensor = result.mistake is not None and result.mistake.tag == "no-tensor"
+            return edit.tag == "no-tensor" if is_no_tensor else edit.tag not in _NO_FORM
+    return True
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where the mistake can stand: behind something wrong, and rather not behind what is right."""
+
+    known: frozenset[Span]
+    wrong: frozenset[Span]
+    right: frozenset[Span]
+
+    def are_likely(self, position: Position) -> bool:
+        return self._are_suspect(position) and not _holds(self.right, position)
+
+    def are_doubtful(self, position: Position) -> bool:
+        return self._are_suspect(position) and _holds(self.right, position)
+
+    def _are_suspect(self, position: Position) -> bool:
+        return _holds(self.wrong, position) or not _holds(self.known, position)
+
+
+def places_of(flow: Flow | None, showings: Sequence[Showing]) -> Places:
+    """Where the mistake can stand; everywhere, where nobody knows how data flows."""
+    if flow is None:
+        return Places(frozenset(), frozenset(), frozenset())
+    wrong: set[Span] = set()
+    right: set[Span] = set()
+    for number, showing in enumerate(showings):
+        if showing.result.passes:
+            right |= flow.behind(number) if showing.proves else frozenset()
+        else:
+            line = showing.result.line if showing.result.verdict == "error" else None
+            raised = flow.behind_line(line) if line is not None else None
+            wrong |= flow.behind(number) if raised is None else raised
+    return Places(flow.all(), frozenset(wrong), frozenset(right))
+
+
+def _holds(spans: Iterable[Span], position: Position) -> bool:
+    return any(span.holds(position) for span in spans)

@@ -56,7 +56,8 @@ def _attempts_at(
     runs: list[list[int]] = []
     closed = True  # nothing that could be added to
     for place, line in own:
-        if line.is_training or is_trial(line.node, variable):
+        touched = variable in line.effects.binds or variable in line.effects.changes
+        if line.is_training or not touched or is_trial(line.node, variable):
             continue
         if variable in line.effects.binds:
             if is_stub(line.node, variable):
@@ -64,12 +65,11 @@ def _attempts_at(
             closed = binds_a_function(line.node, variable, program)
             if not closed:
                 runs.append([place])
-        elif variable in line.effects.changes:
-            if closed:
-                closed = False
-                runs.append([place])
-            else:
-                runs[-1].append(place)
+        elif closed:
+            closed = False
+            runs.append([place])
+        else:
+            runs[-1].append(place)
     ends = [*(run[0] for run in runs[1:]), own[-1][0] + 1][: len(runs)]
     return [_attempt(variable, tensor, run, end, compared) for run, end in zip(runs, ends, strict=True)]
 

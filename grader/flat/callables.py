@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import lru_cache
 
 from grader.lesson.model import GRADIENT_PREFIX
 from grader.scope import free_loads, stored
 from grader.submission.program import Program
 
+_REMEMBERED = 4096  # statements
 _DEEPEST = 8  # names that stand for names
 _MODULES_OF_TENSORS = frozenset({"torch", "F", "np", "math"})
 _MAKERS = frozenset({"partial", "compose", "wraps"})
@@ -33,17 +35,28 @@ def _is_nothing(value: ast.expr) -> bool:
 
 def binds_a_function(node: ast.stmt, name: str, program: Program, depth: int = 0) -> bool:
     """Whether what `node` binds to `name` is a function or another callable."""
-    for inner in ast.walk(node):
-        if isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and inner.name == name:
-            return True
+    if name in _definitions_in(node):
+        return True
     if isinstance(node, ast.Import | ast.ImportFrom):
         return True
     return any(_is_function(value, program, depth) for value in values_of(node, name))
 
 
+@lru_cache(maxsize=_REMEMBERED)
+def _definitions_in(node: ast.stmt) -> frozenset[str]:
+    """The functions and classes that a statement defines, however deep inside."""
+    kinds = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+    return frozenset(inner.name for inner in ast.walk(node) if isinstance(inner, kinds))
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _assignments_in(node: ast.stmt) -> tuple[ast.Assign | ast.AnnAssign, ...]:
+    return tuple(inner for inner in ast.walk(node) if isinstance(inner, ast.Assign | ast.AnnAssign))
+
+
 def values_of(node: ast.stmt, name: str) -> Iterator[ast.expr]:
     """What a statement assigns to `name`, also inside an `if` or the like; of tuples the part that fits."""
-    for inner in ast.walk(node):
+    for inner in _assignments_in(node):
         match inner:
             case ast.Assign(targets=targets, value=value):
                 for target in targets:
@@ -88,7 +101,10 @@ def _names_a_function(name: str, program: Program, depth: int) -> bool:
     binders = program.binders.get(name)
     if not binders:
         return not _looks_like_a_gradient(name)
-    return binds_a_function(binders[-1].node, name, program, depth + 1)
+    key = (name, depth)
+    if key not in program.functions:
+        program.functions[key] = binds_a_function(binders[-1].node, name, program, depth + 1)
+    return program.functions[key]
 
 
 def _looks_like_a_gradient(name: str) -> bool:
@@ -100,7 +116,6 @@ def _reads_tensors(value: ast.expr, program: Program, depth: int) -> bool:
     called = {id(inner.func) for inner in ast.walk(value) if isinstance(inner, ast.Call)}
     for name in free_loads(value):
         if id(name) not in called and name.id not in _MODULES_OF_TENSORS:
-            binders = program.binders.get(name.id)
-            if not binders or not binds_a_function(binders[-1].node, name.id, program, depth + 1):
+            if name.id not in program.binders or not _names_a_function(name.id, program, depth):
                 return True
     return False

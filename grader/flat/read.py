@@ -72,7 +72,7 @@ class _Reader:
 
     def chain(self, section: Section) -> list[FlatAnswer]:
         """The gradients that stand one after the other, each for the exercise it is for."""
-        slicer = Slicer(section, self.renames, cuts=True)
+        slicer = Slicer(section, self.renames, self.program.cell_start, cuts=True)
         by_step: dict[tuple[str, str], list[tuple[Attempt, Backslice]]] = {}
         for attempt in attempts_in(section, self.program, self.renames):
             part = slicer.slice([Need(attempt.variable, attempt.last + 1)])
@@ -114,7 +114,7 @@ class _Reader:
         exercise = next((e for e in self.lesson.exercises if e.function and self.named in (None, e)), None)
         if exercise is None or exercise.function is None:
             return []
-        slicer = Slicer(section, self.renames, cuts=False)
+        slicer = Slicer(section, self.renames, self.program.cell_start, cuts=False)
         attempts = attempts_in(section, self.program, self.renames)
         roots: dict[str, Need] = {}
         absent: dict[str, Absent] = {}
@@ -150,7 +150,7 @@ class _Reader:
 
     def _source(self, section: Section, name: str, part: Backslice, results: Sequence[str | None]) -> str:
         nodes: list[ast.stmt] = [section.lines[place].node for place in part.places]
-        self.renamed |= {own: meant for own, meant in part.given.items() if own != meant}
+        self.renamed |= self.renames.used(part.given)
         self.renamed |= self.renames.used([result for result in results if result])
         return function_text(self.program, name, nodes, part.given, part.unknown, results)
 

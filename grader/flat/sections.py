@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from grader.flat.flow import Effects, effects_of
@@ -46,7 +46,36 @@ def sections_of(statements: Iterable[ast.stmt], makes_gradient: Callable[[str], 
         if line.is_training
         for before, body in _bodies(line.node, makes_gradient, ())
     ]
-    return top, *loops
+    return top, *loops, *_by_functions(lines, makes_gradient)
+
+
+def _by_functions(lines: Sequence[Line], makes_gradient: Callable[[str], bool]) -> Iterator[Section]:
+    """Training loops that leave the gradients to functions: `grads = backward(Xb, Yb)`.
+
+    The section is the loop's body, and then the bodies of the functions it calls, directly or not.
+    """
+    functions = {line.node.name: line.node for line in lines if isinstance(line.node, ast.FunctionDef)}
+    for place, line in enumerate(lines):
+        loops = [] if line.is_training else [n for n in ast.walk(line.node) if isinstance(n, ast.For | ast.While)]
+        for loop in loops:
+            called = _called(loop.body, functions)
+            inner = [_line(node, makes_gradient) for body in (loop.body, *called) for node in _flattened(body)]
+            if sum(makes_gradient(name) for name in {name for own in inner for name in own.effects.binds}) >= _FEW:
+                yield Section((*lines[:place], *inner), place, True)
+                return
+
+
+def _called(body: Sequence[ast.stmt], functions: Mapping[str, ast.FunctionDef]) -> list[list[ast.stmt]]:
+    """The bodies of the functions that are called from here, in the order of the calls."""
+    found: dict[str, list[ast.stmt]] = {}
+    waiting = list(body)
+    while waiting:
+        for inner in ast.walk(waiting.pop(0)):
+            match inner:
+                case ast.Call(func=ast.Name(id=name)) if name in functions and name not in found:
+                    found[name] = functions[name].body
+                    waiting += functions[name].body
+    return list(found.values())
 
 
 def _line(node: ast.stmt, makes_gradient: Callable[[str], bool]) -> Line:

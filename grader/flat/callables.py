@@ -86,6 +86,8 @@ def _is_function(value: ast.expr, program: Program, depth: int) -> bool:
         case ast.Name(id=other):
             return _names_a_function(other, program, depth)
         case ast.Call(func=ast.Name(id=maker)) if maker not in _MAKERS:
+            if _returns_what_it_works_out(maker, program):
+                return False
             return _names_a_function(maker, program, depth) and not _reads_tensors(value, program, depth)
         case ast.Call(func=ast.Attribute(value=ast.Name(id=module), attr=method)) if module in _MODULES_OF_TENSORS:
             return method in _MAKERS
@@ -105,6 +107,21 @@ def _names_a_function(name: str, program: Program, depth: int) -> bool:
     if key not in program.functions:
         program.functions[key] = binds_a_function(binders[-1].node, name, program, depth + 1)
     return program.functions[key]
+
+
+def _returns_what_it_works_out(name: str, program: Program) -> bool:
+    """Whether it is a function of the program without functions inside that returns names which it binds itself."""
+    binders = program.binders.get(name)
+    function = binders[-1].node if binders else None
+    if not isinstance(function, ast.FunctionDef):
+        return False
+    inside = [inner for statement in function.body for inner in ast.walk(statement)]
+    if any(isinstance(inner, ast.Lambda | ast.FunctionDef | ast.ClassDef) for inner in inside):
+        return False
+    own = {name for statement in function.body for name in stored(statement)}
+    returned = [inner.value for inner in inside if isinstance(inner, ast.Return)]
+    parts = [part for value in returned for part in (value.elts if isinstance(value, ast.Tuple) else [value])]
+    return bool(parts) and all(isinstance(part, ast.Name) and part.id in own for part in parts)
 
 
 def _looks_like_a_gradient(name: str) -> bool:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from grader.flat.attempts import Attempt, attempts_in, chosen
 from grader.flat.backslice import Backslice, Need, Slicer
 from grader.flat.function import function_text
-from grader.flat.renames import Renames, renames_of, shown
+from grader.flat.renames import Renames, affixes_of, renames_of, shown
 from grader.flat.sections import Section, sections_of
 from grader.lesson import Exercise, Lesson
 from grader.lesson.model import GRADIENT_PREFIX
@@ -51,9 +51,11 @@ class FlatAnswers:
 
 def read_flat(program: Program, lesson: Lesson, named: Exercise | None = None) -> FlatAnswers:
     """Finds the gradients that are variables. In the file of one exercise all of them are for that one."""
-    known = {GRADIENT_PREFIX + tensor for tensor in lesson.graph.tensors}
-    sections = sections_of([statement.node for statement in program.statements], known.__contains__)
-    renames = renames_of([line for section in sections for line in section.lines[section.start :]], lesson)
+    nodes = [statement.node for statement in program.statements]
+    affixes = affixes_of((name for node in nodes for name in _bound(node)), lesson)
+    known = {before + tensor + after for tensor in lesson.graph.tensors for before, after in affixes}
+    sections = sections_of(nodes, known.__contains__, {*lesson.graph.tensors, *lesson.sizes})
+    renames = renames_of([line for section in sections for line in section.lines[section.start :]], lesson, affixes)
     reader = _Reader(program, lesson, renames, named)
     found: dict[tuple[str, str], FlatAnswer] = {}
     for section in sections:
@@ -176,6 +178,11 @@ class _Reader:
             if exercise.unless_reads and not refused:
                 return exercise
         return next((e for e in candidates if not e.unless_reads), candidates[0] if candidates else None)
+
+
+def _bound(node: ast.stmt) -> Iterator[str]:
+    """All names that are bound in a statement, whatever the scope."""
+    return (inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Store))
 
 
 def _stale(name: str, stale: Sequence[str]) -> str:

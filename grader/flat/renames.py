@@ -8,6 +8,7 @@ and `x.tanh()`, `1 / x` and `x ** -1`, `sum(dim=0, keepdim=True)` and `sum(0, Tr
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -22,6 +23,8 @@ _MODULES = frozenset({"torch", "F"})
 _ENOUGH = 8  # sizes below this are too common as numbers to be known by them
 _FREE_FORM = frozenset({"view", "reshape", "flatten"})  # their numbers say the same in many ways
 _DEEPEST = 40
+_AFFIXES = ((GRADIENT_PREFIX, ""), (f"{GRADIENT_PREFIX}_", ""))  # dprobs, d_probs
+_FEW = 4
 
 
 @dataclass
@@ -31,6 +34,7 @@ class Renames:
     lesson: Lesson
     names: dict[str, str] = field(default_factory=dict)  # the student's -> the lesson's tensor, input or size
     compared: dict[str, str] = field(default_factory=dict)  # a variable -> the tensor whose gradient it is compared as
+    affixes: tuple[tuple[str, str], ...] = _AFFIXES
     forward: set[int] = field(default_factory=set)  # expressions, by identity, that are the lesson's own
     backward: set[str] = field(default_factory=set)  # names that hold gradients somewhere: never tensors by another name
 
@@ -48,8 +52,10 @@ class Renames:
         """The tensor whose gradient the student's variable `name` is; None for other names."""
         if name in self.compared:
             return self.compared[name]
-        for prefix in (GRADIENT_PREFIX, f"{GRADIENT_PREFIX}_"):
-            tensor = self.lesson_name(name.removeprefix(prefix)) if name.startswith(prefix) else None
+        for before, after in self.affixes:
+            if not (name.startswith(before) and name.endswith(after)):
+                continue
+            tensor = self.lesson_name(name[len(before) : len(name) - len(after)])
             if tensor in self.lesson.graph.tensors and name not in self.lesson.graph.tensors:
                 return tensor
         return None
@@ -74,18 +80,47 @@ class Comparison:
     tensor: str
 
 
-def renames_of(lines: Sequence[Line], lesson: Lesson) -> Renames:
+def renames_of(
+    lines: Sequence[Line], lesson: Lesson, affixes: tuple[tuple[str, str], ...] = _AFFIXES
+) -> Renames:
     """Reads the student's forward pass and comparisons, in the order they stand."""
-    renames = Renames(lesson)
+    renames = Renames(lesson, affixes=affixes)
+    _read_comparisons(renames, lines, of_known=True)
     renames.backward = _backward(lines, renames)
     for line in lines:
         match line.node:
-            case ast.Assign(targets=[ast.Name(id=name)], value=value) if name not in line.effects.reads | line.effects.changes:
+            case ast.Assign(targets=[ast.Name(id=name)], value=value) if name not in line.effects.reads:
                 _read_assignment(renames, name, value)
+    _read_comparisons(renames, lines, of_known=False)
+    return renames
+
+
+def _read_comparisons(renames: Renames, lines: Sequence[Line], *, of_known: bool) -> None:
     for line in lines:
         for text, variable, tensor in _calls_that_compare(line.node):
-            _read_comparison(renames, text, variable, tensor)
-    return renames
+            if renames.lesson_name(tensor) is not None or not of_known:
+                _read_comparison(renames, text, variable, tensor)
+
+
+def affixes_of(names: Iterable[str], lesson: Lesson) -> tuple[tuple[str, str], ...]:
+    """What stands before and after a tensor's name in those of its gradient: `d`, and what else is used throughout.
+
+    `grad_probs`, `probs_grad`: as many of these as of `dprobs`, and more than chance makes.
+    """
+    tensors = {statement.tensor for statement in lesson.graph.statements} | set(lesson.graph.tensors)
+    used: Counter[tuple[str, str]] = Counter()
+    for name in set(names) - tensors:
+        for tensor in tensors - {lesson.loss}:
+            before, found, after = name.partition(tensor)
+            if found:
+                used[before, after] += 1
+    plain = used[GRADIENT_PREFIX, ""] + used[f"{GRADIENT_PREFIX}_", ""]
+    others = [
+        affix
+        for affix, count in used.most_common(_FEW)
+        if count > max(plain, len(tensors) // _FEW) and affix not in _AFFIXES
+    ]
+    return (*_AFFIXES, *others[:1])
 
 
 def comparisons_in(node: ast.stmt, renames: Renames) -> Iterator[Comparison]:
@@ -110,7 +145,7 @@ def _backward(lines: Sequence[Line], renames: Renames) -> set[str]:
         before = len(found)
         for line in lines:
             effects = line.effects
-            if not line.is_definition and not line.is_training:
+            if isinstance(line.node, ast.Assign | ast.AugAssign | ast.AnnAssign):
                 gradients = {name for name in effects.reads if name in found or renames.tensor_of(name)}
                 found |= {name for name in (*effects.binds, *effects.changes) if gradients}
             match line.node:

@@ -6,13 +6,15 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from grader.flat.flow import Effects, effects_of
+from grader.scope import stored
 
 _FEW = 2  # gradients that a loop has to make anew to be a training loop; a loop over the batch makes none
 
+_MANY = 10  # gradients that one call has to return to be the whole chain
 
 @dataclass(frozen=True)
 class Line:
@@ -36,9 +38,14 @@ class Section:
     is_loop: bool = False
 
 
-def sections_of(statements: Iterable[ast.stmt], makes_gradient: Callable[[str], bool]) -> tuple[Section, ...]:
-    """The top level first, then the body of each training loop with what comes before it."""
-    lines = [_line(node, makes_gradient) for node in _flattened(statements)]
+def sections_of(
+    statements: Iterable[ast.stmt], makes_gradient: Callable[[str], bool], known: Collection[str] = ()
+) -> tuple[Section, ...]:
+    """The top level first, then the body of each training loop with what comes before it.
+
+    known: names that a function of the whole chain may take, for they mean the same everywhere.
+    """
+    lines = [_line(node, makes_gradient) for node in _opened([*_flattened(statements)], makes_gradient, known)]
     top = Section(tuple(lines))
     loops = [
         Section((*lines[:place], *before, *(_line(inner, makes_gradient) for inner in body)), place + len(before), True)
@@ -46,10 +53,37 @@ def sections_of(statements: Iterable[ast.stmt], makes_gradient: Callable[[str], 
         if line.is_training
         for before, body in _bodies(line.node, makes_gradient, ())
     ]
-    return top, *loops, *_by_functions(lines, makes_gradient)
+    return top, *loops, *_by_functions(lines, makes_gradient, known)
 
 
-def _by_functions(lines: Sequence[Line], makes_gradient: Callable[[str], bool]) -> Iterator[Section]:
+def _opened(
+    nodes: Sequence[ast.stmt], makes_gradient: Callable[[str], bool], known: Collection[str]
+) -> Iterator[ast.stmt]:
+    """`dprobs, dcounts, ... = backward()`: in place of the call the statements of the function, the chain as it is."""
+    functions = {node.name: node for node in nodes if isinstance(node, ast.FunctionDef)}
+    for node in nodes:
+        called = _call_of_chain(node, makes_gradient)
+        function = functions.get(called)
+        parameters = [argument.arg for argument in function.args.args] if function else []
+        if function and set(parameters) <= set(known):
+            yield from (inner for inner in _flattened(function.body) if not isinstance(inner, ast.Return))
+        else:
+            yield node
+
+
+def _call_of_chain(node: ast.stmt, makes_gradient: Callable[[str], bool]) -> str:
+    """The function whose results are many gradients; '' for other statements."""
+    match node:
+        case ast.Assign(
+            targets=[(ast.Tuple(elts=targets) | ast.List(elts=targets))], value=ast.Call(func=ast.Name(id=name))
+        ) if len(targets) >= _MANY and all(isinstance(t, ast.Name) and makes_gradient(t.id) for t in targets):
+            return name
+    return ""
+
+
+def _by_functions(
+    lines: Sequence[Line], makes_gradient: Callable[[str], bool], known: Collection[str]
+) -> Iterator[Section]:
     """Training loops that leave the gradients to functions: `grads = backward(Xb, Yb)`.
 
     The section is the loop's body, and then the bodies of the functions it calls, directly or not.
@@ -59,10 +93,29 @@ def _by_functions(lines: Sequence[Line], makes_gradient: Callable[[str], bool]) 
         loops = [] if line.is_training else [n for n in ast.walk(line.node) if isinstance(n, ast.For | ast.While)]
         for loop in loops:
             called = _called(loop.body, functions)
-            inner = [_line(node, makes_gradient) for body in (loop.body, *called) for node in _flattened(body)]
+            nodes = [node for body in (loop.body, *called) for node in _flattened(body)]
+            if not called or not any(_updates(node, known) for node in nodes):
+                continue
+            inner = [_line(node, makes_gradient) for node in nodes]
             if sum(makes_gradient(name) for name in {name for own in inner for name in own.effects.binds}) >= _FEW:
                 yield Section((*lines[:place], *inner), place, True)
                 return
+
+
+def _updates(node: ast.stmt, known: Collection[str]) -> bool:
+    """Whether it changes parameters: `p.data += ...` for each p, `W1 -= rate * dW1`, `W1 = W1 - rate * dW1`."""
+    loops = {name for inner in ast.walk(node) if isinstance(inner, ast.For) for name in stored(inner.target)}
+    for inner in ast.walk(node):
+        match inner:
+            case ast.AugAssign(target=ast.Name(id=name)) | ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr="add_" | "sub_")):
+                if name in loops or name in known:
+                    return True
+            case ast.Attribute(attr="data", ctx=ast.Store()) | ast.Call(func=ast.Attribute(value=ast.Attribute(attr="data"), attr="add_" | "sub_" | "copy_")):
+                return True
+            case ast.Assign(targets=[ast.Name(id=name)], value=ast.BinOp(left=ast.Name(id=other))) if name == other:
+                if name in known:
+                    return True
+    return False
 
 
 def _called(body: Sequence[ast.stmt], functions: Mapping[str, ast.FunctionDef]) -> list[list[ast.stmt]]:

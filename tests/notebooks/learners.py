@@ -25,6 +25,7 @@ class Learner:
     others: Mapping[str, str] = field(default_factory=dict)  # "exercise.step" or an exercise's name -> verdict
     notes: tuple[str, ...] = ()  # what the notes have to say
     fails: bool = False  # cells fail where it is run as it stands
+    runs: bool = True  # from top to bottom, so that this shows its gradients
 
     @property
     def text(self) -> str:
@@ -197,16 +198,16 @@ NOTEBOOKS += (
     Learner("a line that is no Python yet", _cells(chain=CHAIN.replace("dW2 = h.T @ dlogits", "dW2 = ???")), {"ex1_chain.dW2": "error"}, fails=True),
     Learner("merged from two people", (*SET_UP, "# --- part of A ---", CHAIN[: CHAIN.index("dhpreact")], COMPARISONS[: COMPARISONS.index("cmp('hpreact'")],
         "# --- part of B, has her own set-up ---", *SET_UP[1:], CHAINS["numpy words"], COMPARISONS, _DLOGITS, _DHPREBN, _TRAINING)),
-    Learner("the answers above the set-up, run out of order", (_CHAIN, _DLOGITS, _DHPREBN, *SET_UP, COMPARISONS, _TRAINING), fails=True),
-    Learner("the last cell first", tuple(reversed(_cells())), fails=True),
+    Learner("the answers above the set-up, run out of order", (_CHAIN, _DLOGITS, _DHPREBN, *SET_UP, COMPARISONS, _TRAINING), fails=True, runs=False),
+    Learner("the last cell first", tuple(reversed(_cells())), fails=True, runs=False),
     Learner("attempts left as comments and texts", _cells(chain=("'''\ndprobs = dlogprobs * probs  # no\ndcounts = 0\n'''\n# dh = dlogits @ W2\n" + _CHAIN))),
     Learner("tries in try and except", _cells(chain=(_CHAIN, "try:\n    dW2_try = dlogits @ h\nexcept RuntimeError as error:\n    print(error)"))),
     Learner("a repeated cell with a mistake mended below its comparison", _cells(chain=(
         CHAIN.replace("dbnvar = -0.5", "dbnvar = 0.5"), "cmp('bnvar', dbnvar, bnvar)", "# sign!\n" + CHAIN[CHAIN.index("dbnvar = "):] + "\n# take ex1"),
-        ), {"ex1_chain.dbndiff": "right"}),
+        ), {"ex1_chain.dbndiff": "wrong"}),
     Learner("a mend alone, below", _cells(chain=(CHAIN.replace("dbnvar = -0.5", "dbnvar = 0.5"), "cmp('bnvar', dbnvar, bnvar)", "dbnvar = -0.5 * (bnvar + 1e-5)**-1.5 * dbnvar_inv", "cmp('bnvar', dbnvar, bnvar)"),
-        comparisons=_without(COMPARISONS, "cmp('bnvar',"))),
-    Learner("a partial answer shown in steps", _cells(chain=CHAIN.replace("dcounts += torch", "dcounts.shape\nprint(dcounts[0])\ncmp('counts', dcounts, counts) # not yet\ndcounts += torch"))),
+        comparisons=_without(COMPARISONS, "cmp('bnvar',")), {"ex1_chain.dbnvar": "right"}),
+    Learner("a partial answer shown in steps", _cells(chain=_CHAIN.replace("dcounts += torch", "dcounts.shape\nprint(dcounts[0])\ncmp('counts', dcounts, counts) # not yet\ndcounts += torch"))),
     Learner("sizes written out", _cells(chain=_CHAIN.replace("demb = dembcat.view(emb.shape)", "demb = dembcat.view(32, 3, 10)").replace("dC = torch.zeros_like(C)", "dC = torch.zeros(27, 10)")
         .replace("num_classes=logits.shape[1]", "num_classes=27")),
         {"ex1_chain.demb": "hard-coded", "ex1_chain.dC": "hard-coded", "ex1_chain.dlogits": "hard-coded"}),

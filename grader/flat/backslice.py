@@ -8,6 +8,7 @@ is there is what was meant, and the statements that made it belong to the slice.
 from __future__ import annotations
 
 import ast
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -51,12 +52,15 @@ class Slicer:
         self._cell = cell  # the first line of the cell that a line stands in
         self._renames = renames
         self._cuts = cuts
-        self._events: dict[str, list[int]] = defaultdict(list)
+        self._events: dict[str, list[int]] = defaultdict(list)  # the places that bind or change a name
+        self._starts: dict[str, list[int]] = defaultdict(list)  # for each event, which one bound the name last
         self._aliases: dict[str, list[tuple[str, int]]] = defaultdict(list)
         for place, line in enumerate(section.lines):
             if not line.is_training:
                 for name in (*line.effects.binds, *line.effects.changes):
-                    self._events[name].append(place)
+                    events, starts = self._events[name], self._starts[name]
+                    starts.append(len(events) if name in line.effects.binds or not events else starts[-1])
+                    events.append(place)
                 match line.node:
                     case ast.Assign(targets=[ast.Name(id=variable)], value=ast.Name(id=other)):
                         self._aliases[other].append((variable, place))
@@ -83,12 +87,9 @@ class Slicer:
 
     def reaching(self, name: str, before: int) -> list[int]:
         """The places that make the value `name` has there: the last that binds it anew, and changes since."""
-        found: list[int] = []
-        for place in reversed([place for place in self._events.get(name, ()) if place < before]):
-            found.append(place)
-            if name in self._section.lines[place].effects.binds:
-                break
-        return found[::-1]
+        events = self._events.get(name, [])
+        end = bisect_left(events, before)
+        return events[self._starts[name][end - 1] : end] if end else []
 
     def making(self, name: str, before: int) -> list[int]:
         """As `reaching`, and `x = x * y` binds anew: what it reads of `x` is asked for at its place."""
@@ -107,10 +108,9 @@ class Slicer:
 
     def is_finished(self, name: str, before: int) -> bool:
         """Whether nothing changes `name` between there and where it is bound anew."""
-        for place in self._events.get(name, ()):
-            if place >= before:
-                return name in self._section.lines[place].effects.binds
-        return True
+        events = self._events.get(name, [])
+        after = bisect_left(events, before)
+        return after == len(events) or name in self._section.lines[events[after]].effects.binds
 
 
 class _Work:
@@ -119,7 +119,7 @@ class _Work:
     def __init__(self, slicer: Slicer, roots: set[str], local: range, *, aliases: bool) -> None:
         self._slicer = slicer
         self._aliases = aliases
-        self._flowing: dict[str, dict[str, int]] = defaultdict(dict)  # names of the student's own -> what they hold, and where
+        self._flowing: dict[str, dict[str, int]] = defaultdict(dict)  # own names: what they hold, and where
         self._local = local
         self._lines = slicer._section.lines
         self._start = slicer._section.start
@@ -139,7 +139,7 @@ class _Work:
             self._resolve(*self._waiting.pop())
 
     def is_consistent(self) -> bool:
-        """Whether a name that is given as a gradient holds that one alone, and nothing before it needs another value."""
+        """Whether each name that is given as a gradient holds that one alone, and is not bound before."""
         return all(
             len(held) == 1
             and not any(

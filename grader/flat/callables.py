@@ -132,7 +132,7 @@ def _reads_tensors(value: ast.expr, program: Program, depth: int) -> bool:
     """Whether it takes a name from outside that is no function: what it makes of it is a value."""
     called = {id(inner.func) for inner in ast.walk(value) if isinstance(inner, ast.Call)}
     for name in free_loads(value):
-        if id(name) not in called and name.id not in _MODULES_OF_TENSORS:
-            if name.id not in program.binders or not _names_a_function(name.id, program, depth):
-                return True
+        is_free = id(name) not in called and name.id not in _MODULES_OF_TENSORS
+        if is_free and (name.id not in program.binders or not _names_a_function(name.id, program, depth)):
+            return True
     return False

@@ -60,7 +60,9 @@ def read_flat(program: Program, lesson: Lesson, named: Exercise | None = None) -
     found: dict[tuple[str, str], FlatAnswer] = {}
     for section in sections:
         for answer in reader.loop(section) if section.is_loop else reader.chain(section):
-            found[answer.exercise, answer.name] = answer
+            before = found.get((answer.exercise, answer.name))
+            if before is None or len(answer.absent) <= len(before.absent):  # of several loops the fullest, the last
+                found[answer.exercise, answer.name] = answer
     return FlatAnswers(found, shown(reader.renamed))
 
 

@@ -36,7 +36,7 @@ class Renames:
     compared: dict[str, str] = field(default_factory=dict)  # a variable -> the tensor whose gradient it is compared as
     affixes: tuple[tuple[str, str], ...] = _AFFIXES
     forward: set[int] = field(default_factory=set)  # expressions, by identity, that are the lesson's own
-    backward: set[str] = field(default_factory=set)  # names that hold gradients somewhere: never tensors by another name
+    backward: set[str] = field(default_factory=set)  # names that hold gradients: no tensors
 
     def is_forward(self, node: ast.stmt) -> bool:
         """Whether a statement computes a tensor as forward.py does."""
@@ -80,9 +80,7 @@ class Comparison:
     tensor: str
 
 
-def renames_of(
-    lines: Sequence[Line], lesson: Lesson, affixes: tuple[tuple[str, str], ...] = _AFFIXES
-) -> Renames:
+def renames_of(lines: Sequence[Line], lesson: Lesson, affixes: tuple[tuple[str, str], ...] = _AFFIXES) -> Renames:
     """Reads the student's forward pass and comparisons, in the order they stand."""
     renames = Renames(lesson, affixes=affixes)
     _read_comparisons(renames, lines, of_known=True)

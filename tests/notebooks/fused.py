@@ -101,7 +101,9 @@ cmp('logits', dlogits, logits)"""
 
 DHPREBN: dict[str, str] = {}
 
-DHPREBN["rearranged"] = """dhprebn = bngain * bnvar_inv * (dhpreact - dhpreact.mean(0) - bnraw * (dhpreact * bnraw).sum(0) / (n - 1))
+DHPREBN[
+    "rearranged"
+] = """dhprebn = bngain * bnvar_inv * (dhpreact - dhpreact.mean(0) - bnraw * (dhpreact * bnraw).sum(0) / (n - 1))
 # take ex3
 cmp('hprebn', dhprebn, hprebn)"""
 
@@ -206,7 +208,9 @@ for p in parameters:
     p.requires_grad = True
 """
 
-TRAINING["epochs over shuffled batches"] = _FRESH + """
+TRAINING["epochs over shuffled batches"] = (
+    _FRESH
+    + """
 max_steps = 200000
 epochs = 3
 lossi = []
@@ -240,8 +244,11 @@ with torch.no_grad():
                 p -= 0.1 * dp
             lossi.append(loss.item())
 """
+)
 
-TRAINING["a backward function that takes all it needs"] = _FRESH + """
+TRAINING["a backward function that takes all it needs"] = (
+    _FRESH
+    + """
 def forward_pass(Xb):
     emb = C[Xb]
     embcat = emb.view(emb.shape[0], -1)
@@ -294,8 +301,11 @@ with torch.no_grad():
             p.data += -lr * grad
         lossi.append(loss.log10().item())
 """
+)
 
-TRAINING["a backward function that returns a list"] = _FRESH + """
+TRAINING["a backward function that returns a list"] = (
+    _FRESH
+    + """
 def manual_backward():
     dlogits = F.softmax(logits, 1)
     dlogits[range(n), Yb] -= 1
@@ -338,8 +348,11 @@ for i in range(max_steps):
         for p, grad in zip(parameters, grads):
             p.data += -0.1 * grad
 """
+)
 
-TRAINING["statements in one line, a rate that decays"] = _FRESH + """
+TRAINING["statements in one line, a rate that decays"] = (
+    _FRESH
+    + """
 max_steps = 200000; batch_size = 32; n = batch_size; lossi = []; stepi = []
 with torch.no_grad():
   for i in range(max_steps):
@@ -367,8 +380,11 @@ with torch.no_grad():
     C -= lr * dC; W1 -= lr * dW1; b1 -= lr * db1; W2 -= lr * dW2; b2 -= lr * db2; bngain -= lr * dbngain; bnbias -= lr * dbnbias
     if i % 1000 == 0: print(i, loss.item()); stepi.append(i); lossi.append(loss.item())
 """
+)
 
-TRAINING["the chain in full, checked once against autograd"] = _FRESH + """
+TRAINING["the chain in full, checked once against autograd"] = (
+    _FRESH
+    + """
 max_steps = 200000
 batch_size = 32
 n = batch_size
@@ -426,8 +442,11 @@ for i in range(max_steps):
         for p, grad in zip(parameters, [dC, dW1, db1, dW2, db2, dbngain, dbnbias]):
             p.data += -(0.1 if i < 100000 else 0.01) * grad
 """
+)
 
-TRAINING["a dict of parameters and one of gradients"] = _FRESH + """
+TRAINING["a dict of parameters and one of gradients"] = (
+    _FRESH
+    + """
 params = dict(C=C, W1=W1, b1=b1, W2=W2, b2=b2, bngain=bngain, bnbias=bnbias)
 max_steps = 200000
 n = batch_size = 32
@@ -471,8 +490,11 @@ while step < max_steps:
         if step % 10000 == 0:
             print(step, loss.item())
 """
+)
 
-TRAINING["a function that trains, with arguments"] = _FRESH + """
+TRAINING["a function that trains, with arguments"] = (
+    _FRESH
+    + """
 def train(parameters, max_steps=200000, batch_size=32, lr=0.1):
     C, W1, b1, W2, b2, bngain, bnbias = parameters
     n = batch_size
@@ -519,8 +541,11 @@ max_steps = 200000
 with torch.no_grad():
     losses = train(parameters, max_steps)
 """
+)
 
-TRAINING["one step as a function, called in the loop"] = _FRESH + """
+TRAINING["one step as a function, called in the loop"] = (
+    _FRESH
+    + """
 batch_size = 32
 n = batch_size
 max_steps = 200000
@@ -566,8 +591,11 @@ for i in range(max_steps):
     ix = torch.randint(0, Xtr.shape[0], (batch_size,), generator=g)
     lossi.append(step(Xtr[ix], Ytr[ix], 0.1 if i < 100000 else 0.01))
 """
+)
 
-TRAINING["helpers of the layers in the loop"] = _FRESH + """
+TRAINING["helpers of the layers in the loop"] = (
+    _FRESH
+    + """
 def linear_back(dout, x, w):
     return dout @ w.T, x.T @ dout, dout.sum(0)
 
@@ -610,3 +638,4 @@ with torch.no_grad():
         for p, grad in zip(parameters, [dC, dW1, db1, dW2, db2, dbngain, dbnbias]):
             p += -0.1 * grad
 """
+)

@@ -6,13 +6,14 @@ What is right in them is proven by running them (plain.py).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from tests.notebooks import fused
 from tests.notebooks.chains import CHAINS
-from tests.notebooks.parts import CHAIN, COMPARISONS, DHPREBN, DLOGITS, SET_UP, TRAINING, notebook
+from tests.notebooks.parts import CHAIN, COMPARISONS, DHPREBN, DLOGITS, SET_UP, TENSORS, TRAINING, notebook
 from tests.notebooks.plain import without_marks
 
 
@@ -50,7 +51,9 @@ def _without(cell: str, *starts: str) -> str:
     return "\n".join(line for line in cell.split("\n") if not line.startswith(starts))
 
 
-def _cells(chain: Any = _CHAIN, dlogits: Any = _DLOGITS, dhprebn: Any = _DHPREBN, training: Any = _TRAINING, **more: Any) -> tuple[Any, ...]:
+def _cells(
+    chain: Any = _CHAIN, dlogits: Any = _DLOGITS, dhprebn: Any = _DHPREBN, training: Any = _TRAINING, **more: Any
+) -> tuple[Any, ...]:
     """A whole notebook; each part is one cell or several."""
     parts = (more.get("set_up", SET_UP), chain, more.get("comparisons", COMPARISONS), dlogits, dhprebn, training)
     return tuple(cell for part in parts for cell in (part if isinstance(part, tuple | list) else [part]) if cell)
@@ -116,29 +119,32 @@ LETTERS = {"Xb": "xb", "Yb": "yb", "bnmeani": "mu", "bnvar_inv": "rstd", "bnvar"
 
 
 def _renamed(cell: str, names: Mapping[str, str]) -> str:
-    import re
-
-    pattern = re.compile(r"(?<![A-Za-z0-9_.])(d?)(" + "|".join(sorted(names, key=len, reverse=True)) + r")(?![A-Za-z0-9_(])")
+    pattern = re.compile(
+        r"(?<![A-Za-z0-9_.])(d?)(" + "|".join(sorted(names, key=len, reverse=True)) + r")(?![A-Za-z0-9_(])"
+    )
     return pattern.sub(lambda m: m.group(1) + names[m.group(2)], cell)
 
 
-def _in_letters(cells: Any, names: Mapping[str, str], exercise: str) -> tuple[Any, ...]:
-    more = " ".join(f"@{own}={other}" for own, other in names.items() if own[0] in "XY" or own.startswith("bng") or own.startswith("bnb"))
-    more += "".join(f" {own}=d{other}" for own, other in names.items())
-    return tuple(_renamed(cell, names).replace("# take " + e, f"# take {e} {more}") for cell in cells for e in ["ex1"])
+def _in_letters(cells: tuple[str, ...]) -> tuple[str, ...]:
+    """A notebook with LETTERS for the lesson's names, its marks with them."""
+    inputs = "".join(f" @{own}={LETTERS[own]}" for own in ("Xb", "Yb", "bngain", "bnbias"))
+    gradients = "".join(f" {own}=d{other}" for own, other in LETTERS.items())
+    return tuple(re.sub(r"(# take \w+)", rf"\1{inputs}{gradients}", _renamed(cell, LETTERS)) for cell in cells)
 
 
 def _affixed(cell: str, before: str, after: str) -> str:
-    import re
-
-    names = sorted(__import__("tests.notebooks.parts", fromlist=["TENSORS"]).TENSORS, key=len, reverse=True)
+    names = sorted(TENSORS, key=len, reverse=True)
     return re.sub(r"\bd(" + "|".join(names) + r")\b", before + r"\1" + after, cell)
 
 
-def _take_affixed(before: str, after: str) -> str:
-    from tests.notebooks.parts import TENSORS
+def _with_affix(cells: tuple[str, ...], before: str, after: str) -> tuple[str, ...]:
+    """A notebook whose gradients are called otherwise, its marks with them."""
+    gradients = "".join(f" {tensor}={before}{tensor}{after}" for tensor in TENSORS)
+    return tuple(re.sub(r"(# take \w+)", rf"\1{gradients}", _affixed(cell, before, after)) for cell in cells)
 
-    return "# take ex1 " + " ".join(f"{t}={before}{t}{after}" for t in TENSORS)
+
+def _uncompared(cells: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(_without(cell, "cmp(") for cell in cells)
 
 
 NO_EX1 = {"ex1_chain": "missing"}
@@ -146,13 +152,17 @@ NO_EX2 = {"ex2_cross_entropy": "missing"}
 NO_EX3 = {"ex3_batchnorm": "missing"}
 NO_EX4 = {"ex4_training": "missing"}
 
-WHOLE_CHAIN_FUNCTION = "def backward_all():\n" + "\n".join("    " + line for line in CHAIN.split("\n")) + """
+WHOLE_CHAIN_FUNCTION = (
+    "def backward_all():\n"
+    + "\n".join("    " + line for line in CHAIN.split("\n"))
+    + """
     return (dlogprobs, dprobs, dcounts_sum_inv, dcounts_sum, dcounts, dnorm_logits, dlogit_maxes, dlogits, dh, dW2, db2,
             dhpreact, dbngain, dbnbias, dbnraw, dbnvar_inv, dbnvar, dbndiff2, dbndiff, dbnmeani, dhprebn, dembcat, dW1, db1, demb, dC)
 
 (dlogprobs, dprobs, dcounts_sum_inv, dcounts_sum, dcounts, dnorm_logits, dlogit_maxes, dlogits, dh, dW2, db2,
  dhpreact, dbngain, dbnbias, dbnraw, dbnvar_inv, dbnvar, dbndiff2, dbndiff, dbnmeani, dhprebn, dembcat, dW1, db1, demb, dC) = backward_all()
 # take ex1"""
+)
 
 NOTEBOOKS += (
     Learner("a toy before the chain", _cells(chain=(TOY, _CHAIN))),
@@ -173,23 +183,11 @@ NOTEBOOKS += (
     Learner("compared in a loop over names", _cells(comparisons="for name in ['logprobs', 'probs', 'counts', 'C']:\n    cmp(name, eval('d' + name), eval(name))")),
     Learner("compared in a loop over pairs", _cells(comparisons="for dt, t in zip([dlogprobs, dprobs, dcounts, dC], [logprobs, probs, counts, C]):\n    print((dt - t.grad).abs().max())")),
     Learner("compared in a dict", _cells(comparisons="pairs = {'probs': (dprobs, probs), 'C': (dC, C)}\nfor name, (dt, t) in pairs.items():\n    cmp(name, dt, t)")),
-    Learner("tensors in letters", tuple(_renamed(c, LETTERS).replace("# take ex1", "# take ex1 @Xb=xb @Yb=yb @bngain=gamma @bnbias=beta" + "".join(f" {k}=d{v}" for k, v in LETTERS.items()))
-        .replace("# take ex2", "# take ex2 @Xb=xb @Yb=yb @bngain=gamma @bnbias=beta").replace("# take ex3", "# take ex3 @Xb=xb @Yb=yb @bngain=gamma @bnbias=beta hprebn=dz1")
-        .replace("# take ex4", "# take ex4 @Xb=xb @Yb=yb @bngain=gamma @bnbias=beta bngain=dgamma bnbias=dbeta") for c in _cells()), notes=("dZinv for dcounts_sum_inv",)),
-    Learner("tensors in letters, nothing compared", tuple(_renamed(c, LETTERS).replace("# take ex1", "# take ex1 @Xb=xb @Yb=yb @bngain=gamma @bnbias=beta" + "".join(f" {k}=d{v}" for k, v in LETTERS.items()))
-        .replace("# take ex2", "# take ex2 @Xb=xb @Yb=yb @bngain=gamma @bnbias=beta").replace("# take ex3", "# take ex3 @Xb=xb @Yb=yb @bngain=gamma @bnbias=beta hprebn=dz1")
-        .replace("# take ex4", "# take ex4 @Xb=xb @Yb=yb @bngain=gamma @bnbias=beta bngain=dgamma bnbias=dbeta") for c in _cells(comparisons=()))),
-    *(Learner(f"gradients called {before}x{after}, compared", _cells(
-        chain=_affixed(CHAIN, before, after) + "\n" + _take_affixed(before, after), comparisons=_affixed(COMPARISONS, before, after),
-        dlogits=_affixed(_DLOGITS, before, after).replace("# take ex2", f"# take ex2 logits={before}logits{after}"),
-        dhprebn=_affixed(_DHPREBN, before, after).replace("# take ex3", f"# take ex3 hprebn={before}hprebn{after}"),
-        training=_affixed(_TRAINING, before, after).replace("# take ex4", "# take ex4 " + " ".join(f"{t}={before}{t}{after}" for t in "C W1 b1 W2 b2 bngain bnbias".split()))))
+    Learner("tensors in letters", _in_letters(_cells()), notes=("dZinv for dcounts_sum_inv",)),
+    Learner("tensors in letters, nothing compared", _in_letters(_cells(comparisons=()))),
+    *(Learner(f"gradients called {before}x{after}, compared", _with_affix(_cells(), before, after))
       for before, after in (("grad_", ""), ("d_", ""), ("dL_d", ""), ("", "_grad"), ("g_", ""), ("dloss_d", ""))),
-    *(Learner(f"gradients called {before}x{after}, nothing compared", _cells(
-        chain=_affixed(CHAIN, before, after) + "\n" + _take_affixed(before, after), comparisons=(),
-        dlogits=_affixed(_without(_DLOGITS, "cmp("), before, after).replace("# take ex2", f"# take ex2 logits={before}logits{after}"),
-        dhprebn=_affixed(_without(_DHPREBN, "cmp("), before, after).replace("# take ex3", f"# take ex3 hprebn={before}hprebn{after}"),
-        training=_affixed(_TRAINING, before, after).replace("# take ex4", "# take ex4 " + " ".join(f"{t}={before}{t}{after}" for t in "C W1 b1 W2 b2 bngain bnbias".split()))))
+    *(Learner(f"gradients called {before}x{after}, nothing compared", _with_affix(_uncompared(_cells(comparisons=())), before, after))
       for before, after in (("grad_", ""), ("dL_d", ""), ("", "_grad"))),
     Learner("the whole chain in one function", _cells(chain=WHOLE_CHAIN_FUNCTION)),
     Learner("the whole chain in one function, exercise 2 not done", _cells(chain=WHOLE_CHAIN_FUNCTION, dlogits=(), dhprebn=()), {**NO_EX2, **NO_EX3}),

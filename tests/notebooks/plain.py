@@ -57,7 +57,7 @@ class _Anything:
 def _modules() -> dict[str, Any]:
     plots = types.ModuleType("matplotlib")
     plots.pyplot = plots.cm = plots.ticker = _Anything()  # type: ignore[attr-defined]
-    return {"matplotlib": plots, "matplotlib.pyplot": plots.pyplot}  # type: ignore[attr-defined]
+    return {"matplotlib": plots, "matplotlib.pyplot": plots.pyplot}
 
 
 def verdicts_of(cells: Iterable[str], folder: Path) -> tuple[dict[str, str], list[str]]:
@@ -80,13 +80,13 @@ def verdicts_of(cells: Iterable[str], folder: Path) -> tuple[dict[str, str], lis
                 continue
             try:
                 got = eval(renamed.get(tensor, f"d{tensor}"), values)
-            except Exception as problem:  # noqa: BLE001
+            except Exception as problem:
                 found[f"{name}.d{tensor}"] = f"raised {type(problem).__name__}"
             else:
                 found[f"{name}.d{tensor}"] = _verdict(got, right[tensor])
 
     space["__take__"] = take
-    here = os.getcwd()
+    here = Path.cwd()
     kept = {name: sys.modules.get(name) for name in _modules()}
     try:
         os.chdir(folder)
@@ -97,7 +97,7 @@ def verdicts_of(cells: Iterable[str], folder: Path) -> tuple[dict[str, str], lis
             with contextlib.redirect_stdout(io.StringIO()):
                 try:
                     exec(compile(text, f"<cell {number}>", "exec"), space)
-                except BaseException as problem:  # noqa: BLE001
+                except BaseException as problem:
                     errors.append(f"cell {number}: {type(problem).__name__}: {problem}")
     finally:
         os.chdir(here)
@@ -116,9 +116,7 @@ _INPUTS = ("C", "W1", "b1", "W2", "b2", "bngain", "bnbias", "Xb", "Yb")
 def _reference(values: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """autograd's gradients, in float64."""
     with torch.enable_grad():
-        v = {
-            k: t.detach().double().clone().requires_grad_() if t.is_floating_point() else t for k, t in values.items()
-        }
+        v = {k: t.detach().double().clone().requires_grad_() if t.is_floating_point() else t for k, t in values.items()}
         n = len(v["Xb"])
         v["emb"] = v["C"][v["Xb"]]
         v["embcat"] = v["emb"].view(n, -1)

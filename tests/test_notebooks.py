@@ -12,6 +12,7 @@ from grader.lesson import Lesson
 from grader.results.model import PASSING, SubmissionResult
 from grader.submission.find import Submission, submission_at
 from tests.notebooks.habits import HABITS, Habit
+from tests.notebooks.learners import NOTEBOOKS, Learner
 from tests.notebooks.parts import (
     CHAIN,
     DHPREBN,
@@ -24,6 +25,7 @@ from tests.notebooks.parts import (
     notebook,
     with_lines,
 )
+from tests.notebooks.plain import verdicts_of
 from tests.support import step_of
 
 
@@ -31,13 +33,13 @@ def judged(judge: Judge, lesson: Lesson, path: Path) -> SubmissionResult:
     return judge.judge(Request(submission_at(path, lesson), mends=False))
 
 
-def expected(habit: Habit, exercise: str, step: str) -> str:
+def expected(habit: Habit | Learner, exercise: str, step: str) -> str:
     return habit.others.get(f"{exercise}.{step}", habit.others.get(exercise, "right"))
 
 
-@pytest.mark.parametrize("habit", HABITS, ids=[habit.name for habit in HABITS])
+@pytest.mark.parametrize("habit", [*HABITS, *NOTEBOOKS], ids=lambda habit: habit.name)
 def test_each_gradient_of_a_notebook_gets_its_known_verdict(
-    habit: Habit, judge: Judge, lesson: Lesson, tmp_path: Path
+    habit: Habit | Learner, judge: Judge, lesson: Lesson, tmp_path: Path
 ) -> None:
     path = tmp_path / "ann.ipynb"
     path.write_text(habit.text, encoding="utf-8")
@@ -51,6 +53,18 @@ def test_each_gradient_of_a_notebook_gets_its_known_verdict(
     assert not wrong
     for note in habit.notes:
         assert any(note in said for said in result.notes), result.notes
+
+
+RIGHT = [learner for learner in NOTEBOOKS if learner.runs and not learner.others]
+GRADIENTS = 26 + 1 + 1 + 7
+
+
+@pytest.mark.parametrize("learner", RIGHT, ids=lambda learner: learner.name)
+def test_a_notebook_that_is_called_right_is_right_when_it_is_run_as_it_stands(learner: Learner, tmp_path: Path) -> None:
+    plain, errors = verdicts_of([cell for cell in learner.cells if isinstance(cell, str)], tmp_path)
+    assert not errors
+    assert len(plain) == GRADIENTS
+    assert {name: verdict for name, verdict in plain.items() if verdict != "right"} == {}
 
 
 # Files that are not as they should be

@@ -105,6 +105,11 @@ class Program:
         return found
 
     @cached_property
+    def functions(self) -> dict[tuple[str, int], bool]:
+        """Names that were looked up already, at their depth: whether they stand for functions."""
+        return {}
+
+    @cached_property
     def futures(self) -> tuple[Statement, ...]:
         """`from __future__ import ...`: part of every slice."""
         return tuple(s for s in self.statements if isinstance(s.node, ast.ImportFrom) and s.node.module == "__future__")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import lru_cache
 
 from grader.lesson.model import GRADIENT_PREFIX
 from grader.scope import free_loads, stored
 from grader.submission.program import Program
 
+_REMEMBERED = 4096  # statements
 _DEEPEST = 8  # names that stand for names
 _MODULES_OF_TENSORS = frozenset({"torch", "F", "np", "math"})
 _MAKERS = frozenset({"partial", "compose", "wraps"})
@@ -33,17 +35,28 @@ def _is_nothing(value: ast.expr) -> bool:
 
 def binds_a_function(node: ast.stmt, name: str, program: Program, depth: int = 0) -> bool:
     """Whether what `node` binds to `name` is a function or another callable."""
-    for inner in ast.walk(node):
-        if isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and inner.name == name:
-            return True
+    if name in _definitions_in(node):
+        return True
     if isinstance(node, ast.Import | ast.ImportFrom):
         return True
     return any(_is_function(value, program, depth) for value in values_of(node, name))
 
 
+@lru_cache(maxsize=_REMEMBERED)
+def _definitions_in(node: ast.stmt) -> frozenset[str]:
+    """The functions and classes that a statement defines, however deep inside."""
+    kinds = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+    return frozenset(inner.name for inner in ast.walk(node) if isinstance(inner, kinds))
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _assignments_in(node: ast.stmt) -> tuple[ast.Assign | ast.AnnAssign, ...]:
+    return tuple(inner for inner in ast.walk(node) if isinstance(inner, ast.Assign | ast.AnnAssign))
+
+
 def values_of(node: ast.stmt, name: str) -> Iterator[ast.expr]:
     """What a statement assigns to `name`, also inside an `if` or the like; of tuples the part that fits."""
-    for inner in ast.walk(node):
+    for inner in _assignments_in(node):
         match inner:
             case ast.Assign(targets=targets, value=value):
                 for target in targets:
@@ -73,6 +86,8 @@ def _is_function(value: ast.expr, program: Program, depth: int) -> bool:
         case ast.Name(id=other):
             return _names_a_function(other, program, depth)
         case ast.Call(func=ast.Name(id=maker)) if maker not in _MAKERS:
+            if _returns_what_it_works_out(maker, program):
+                return False
             return _names_a_function(maker, program, depth) and not _reads_tensors(value, program, depth)
         case ast.Call(func=ast.Attribute(value=ast.Name(id=module), attr=method)) if module in _MODULES_OF_TENSORS:
             return method in _MAKERS
@@ -88,7 +103,25 @@ def _names_a_function(name: str, program: Program, depth: int) -> bool:
     binders = program.binders.get(name)
     if not binders:
         return not _looks_like_a_gradient(name)
-    return binds_a_function(binders[-1].node, name, program, depth + 1)
+    key = (name, depth)
+    if key not in program.functions:
+        program.functions[key] = binds_a_function(binders[-1].node, name, program, depth + 1)
+    return program.functions[key]
+
+
+def _returns_what_it_works_out(name: str, program: Program) -> bool:
+    """Whether it is a function of the program without functions inside that returns names which it binds itself."""
+    binders = program.binders.get(name)
+    function = binders[-1].node if binders else None
+    if not isinstance(function, ast.FunctionDef):
+        return False
+    inside = [inner for statement in function.body for inner in ast.walk(statement)]
+    if any(isinstance(inner, ast.Lambda | ast.FunctionDef | ast.ClassDef) for inner in inside):
+        return False
+    own = {name for statement in function.body for name in stored(statement)}
+    returned = [inner.value for inner in inside if isinstance(inner, ast.Return)]
+    parts = [part for value in returned for part in (value.elts if isinstance(value, ast.Tuple) else [value])]
+    return bool(parts) and all(isinstance(part, ast.Name) and part.id in own for part in parts)
 
 
 def _looks_like_a_gradient(name: str) -> bool:
@@ -99,8 +132,7 @@ def _reads_tensors(value: ast.expr, program: Program, depth: int) -> bool:
     """Whether it takes a name from outside that is no function: what it makes of it is a value."""
     called = {id(inner.func) for inner in ast.walk(value) if isinstance(inner, ast.Call)}
     for name in free_loads(value):
-        if id(name) not in called and name.id not in _MODULES_OF_TENSORS:
-            binders = program.binders.get(name.id)
-            if not binders or not binds_a_function(binders[-1].node, name.id, program, depth + 1):
-                return True
+        is_free = id(name) not in called and name.id not in _MODULES_OF_TENSORS
+        if is_free and (name.id not in program.binders or not _names_a_function(name.id, program, depth)):
+            return True
     return False

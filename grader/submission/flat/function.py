@@ -23,7 +23,8 @@ def function_text(
 
     given: the student's names -> the lesson's, which become the parameters.
     """
-    stars = [node for node in nodes if isinstance(node, ast.ImportFrom) and _is_outer(node)]
+    used = min((node.lineno for node in nodes if not isinstance(node, ast.Import | ast.ImportFrom)), default=0)
+    stars = [node for node in nodes if isinstance(node, ast.Import | ast.ImportFrom) and _is_outer(node, used)]
     imports = [ast.unparse(node) for node in stars] + [_DEFAULTS[word] for word in sorted(unknown) if word in _DEFAULTS]
     other = [f"{own} = {meant}" for own, meant in sorted(given.items()) if own != meant]
     kept: list[list[str]] = [[] for _ in program.lines]
@@ -40,8 +41,10 @@ def function_text(
     )
 
 
-def _is_outer(node: ast.ImportFrom) -> bool:
-    """Imports that Python does not take inside a function."""
+def _is_outer(node: ast.Import | ast.ImportFrom, used: int) -> bool:
+    """Imports that Python does not take inside a function, or that stand below what needs them."""
+    if node.lineno > used or isinstance(node, ast.Import):
+        return node.lineno > used
     return node.module == "__future__" or any(alias.name == "*" for alias in node.names)
 
 

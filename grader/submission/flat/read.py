@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from grader.lesson import Exercise, Lesson
@@ -11,7 +11,7 @@ from grader.lesson.model import GRADIENT_PREFIX
 from grader.submission.flat.attempts import Attempt, attempts_in, chosen
 from grader.submission.flat.backslice import Backslice, Need, Slicer
 from grader.submission.flat.function import function_text
-from grader.submission.flat.renames import Renames, renames_of, shown
+from grader.submission.flat.renames import Renames, affixes_of, renames_of, shown
 from grader.submission.flat.sections import Section, sections_of
 from grader.submission.program import Program
 
@@ -51,14 +51,18 @@ class FlatAnswers:
 
 def read_flat(program: Program, lesson: Lesson, named: Exercise | None = None) -> FlatAnswers:
     """Finds the gradients that are variables. In the file of one exercise all of them are for that one."""
-    known = {GRADIENT_PREFIX + tensor for tensor in lesson.graph.tensors}
-    sections = sections_of([statement.node for statement in program.statements], known.__contains__)
-    renames = renames_of([line for section in sections for line in section.lines[section.start :]], lesson)
+    nodes = [statement.node for statement in program.statements]
+    affixes = affixes_of((name for node in nodes for name in _bound(node)), lesson)
+    known = {before + tensor + after for tensor in lesson.graph.tensors for before, after in affixes}
+    sections = sections_of(nodes, known.__contains__, {*lesson.graph.tensors, *lesson.sizes})
+    renames = renames_of([line for section in sections for line in section.lines[section.start :]], lesson, affixes)
     reader = _Reader(program, lesson, renames, named)
     found: dict[tuple[str, str], FlatAnswer] = {}
     for section in sections:
         for answer in reader.loop(section) if section.is_loop else reader.chain(section):
-            found[answer.exercise, answer.name] = answer
+            before = found.get((answer.exercise, answer.name))
+            if before is None or len(answer.absent) <= len(before.absent):  # of several loops the fullest, the last
+                found[answer.exercise, answer.name] = answer
     return FlatAnswers(found, shown(reader.renamed))
 
 
@@ -72,7 +76,7 @@ class _Reader:
 
     def chain(self, section: Section) -> list[FlatAnswer]:
         """The gradients that stand one after the other, each for the exercise it is for."""
-        slicer = Slicer(section, self.renames, cuts=True)
+        slicer = Slicer(section, self.renames, self.program.cell_start, cuts=True)
         by_step: dict[tuple[str, str], list[tuple[Attempt, Backslice]]] = {}
         for attempt in attempts_in(section, self.program, self.renames):
             part = slicer.slice([Need(attempt.variable, attempt.last + 1)])
@@ -114,7 +118,7 @@ class _Reader:
         exercise = next((e for e in self.lesson.exercises if e.function and self.named in (None, e)), None)
         if exercise is None or exercise.function is None:
             return []
-        slicer = Slicer(section, self.renames, cuts=False)
+        slicer = Slicer(section, self.renames, self.program.cell_start, cuts=False)
         attempts = attempts_in(section, self.program, self.renames)
         roots: dict[str, Need] = {}
         absent: dict[str, Absent] = {}
@@ -150,7 +154,7 @@ class _Reader:
 
     def _source(self, section: Section, name: str, part: Backslice, results: Sequence[str | None]) -> str:
         nodes: list[ast.stmt] = [section.lines[place].node for place in part.places]
-        self.renamed |= {own: meant for own, meant in part.given.items() if own != meant}
+        self.renamed |= self.renames.used(part.given)
         self.renamed |= self.renames.used([result for result in results if result])
         return function_text(self.program, name, nodes, part.given, part.unknown, results)
 
@@ -176,6 +180,11 @@ class _Reader:
             if exercise.unless_reads and not refused:
                 return exercise
         return next((e for e in candidates if not e.unless_reads), candidates[0] if candidates else None)
+
+
+def _bound(node: ast.stmt) -> Iterator[str]:
+    """All names that are bound in a statement, whatever the scope."""
+    return (inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Store))
 
 
 def _stale(name: str, stale: Sequence[str]) -> str:

@@ -8,6 +8,7 @@ and `x.tanh()`, `1 / x` and `x ** -1`, `sum(dim=0, keepdim=True)` and `sum(0, Tr
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -22,6 +23,8 @@ _MODULES = frozenset({"torch", "F"})
 _ENOUGH = 8  # sizes below this are too common as numbers to be known by them
 _FREE_FORM = frozenset({"view", "reshape", "flatten"})  # their numbers say the same in many ways
 _DEEPEST = 40
+_AFFIXES = ((GRADIENT_PREFIX, ""), (f"{GRADIENT_PREFIX}_", ""))  # dprobs, d_probs
+_FEW = 4
 
 
 @dataclass
@@ -31,7 +34,9 @@ class Renames:
     lesson: Lesson
     names: dict[str, str] = field(default_factory=dict)  # the student's -> the lesson's tensor, input or size
     compared: dict[str, str] = field(default_factory=dict)  # a variable -> the tensor whose gradient it is compared as
+    affixes: tuple[tuple[str, str], ...] = _AFFIXES
     forward: set[int] = field(default_factory=set)  # expressions, by identity, that are the lesson's own
+    backward: set[str] = field(default_factory=set)  # names that hold gradients: no tensors
 
     def is_forward(self, node: ast.stmt) -> bool:
         """Whether a statement computes a tensor as forward.py does."""
@@ -47,8 +52,10 @@ class Renames:
         """The tensor whose gradient the student's variable `name` is; None for other names."""
         if name in self.compared:
             return self.compared[name]
-        for prefix in (GRADIENT_PREFIX, f"{GRADIENT_PREFIX}_"):
-            tensor = self.lesson_name(name.removeprefix(prefix)) if name.startswith(prefix) else None
+        for before, after in self.affixes:
+            if not (name.startswith(before) and name.endswith(after)):
+                continue
+            tensor = self.lesson_name(name[len(before) : len(name) - len(after)])
             if tensor in self.lesson.graph.tensors and name not in self.lesson.graph.tensors:
                 return tensor
         return None
@@ -73,17 +80,45 @@ class Comparison:
     tensor: str
 
 
-def renames_of(lines: Sequence[Line], lesson: Lesson) -> Renames:
+def renames_of(lines: Sequence[Line], lesson: Lesson, affixes: tuple[tuple[str, str], ...] = _AFFIXES) -> Renames:
     """Reads the student's forward pass and comparisons, in the order they stand."""
-    renames = Renames(lesson)
+    renames = Renames(lesson, affixes=affixes)
+    _read_comparisons(renames, lines, of_known=True)
+    renames.backward = _backward(lines, renames)
     for line in lines:
         match line.node:
-            case ast.Assign(targets=[ast.Name(id=name)], value=value):
+            case ast.Assign(targets=[ast.Name(id=name)], value=value) if name not in line.effects.reads:
                 _read_assignment(renames, name, value)
+    _read_comparisons(renames, lines, of_known=False)
+    return renames
+
+
+def _read_comparisons(renames: Renames, lines: Sequence[Line], *, of_known: bool) -> None:
     for line in lines:
         for text, variable, tensor in _calls_that_compare(line.node):
-            _read_comparison(renames, text, variable, tensor)
-    return renames
+            if renames.lesson_name(tensor) is not None or not of_known:
+                _read_comparison(renames, text, variable, tensor)
+
+
+def affixes_of(names: Iterable[str], lesson: Lesson) -> tuple[tuple[str, str], ...]:
+    """What stands before and after a tensor's name in those of its gradient: `d`, and what else is used throughout.
+
+    `grad_probs`, `probs_grad`: as many of these as of `dprobs`, and more than chance makes.
+    """
+    tensors = {statement.tensor for statement in lesson.graph.statements} | set(lesson.graph.tensors)
+    used: Counter[tuple[str, str]] = Counter()
+    for name in set(names) - tensors:
+        for tensor in tensors - {lesson.loss}:
+            before, found, after = name.partition(tensor)
+            if found:
+                used[before, after] += 1
+    plain = used[GRADIENT_PREFIX, ""] + used[f"{GRADIENT_PREFIX}_", ""]
+    others = [
+        affix
+        for affix, count in used.most_common(_FEW)
+        if count > max(plain, len(tensors) // _FEW) and affix not in _AFFIXES
+    ]
+    return (*_AFFIXES, *others[:1])
 
 
 def comparisons_in(node: ast.stmt, renames: Renames) -> Iterator[Comparison]:
@@ -99,6 +134,24 @@ def comparisons_in(node: ast.stmt, renames: Renames) -> Iterator[Comparison]:
                 tensor = renames.tensor_of(variable)
                 if tensor is not None and tensor == renames.lesson_name(other):
                     yield Comparison(variable, tensor)
+
+
+def _backward(lines: Sequence[Line], renames: Renames) -> set[str]:
+    """The student's own names that hold a gradient: made from one (`g = dprobs * counts`), or given its name."""
+    found: set[str] = set()
+    for _ in range(_DEEPEST):
+        before = len(found)
+        for line in lines:
+            effects = line.effects
+            if isinstance(line.node, ast.Assign | ast.AugAssign | ast.AnnAssign):
+                gradients = {name for name in effects.reads if name in found or renames.tensor_of(name)}
+                found |= {name for name in (*effects.binds, *effects.changes) if gradients}
+            match line.node:
+                case ast.Assign(targets=[ast.Name(id=target)], value=ast.Name(id=name)) if renames.tensor_of(target):
+                    found.add(name)
+        if len(found) == before:
+            break
+    return {name for name in found if renames.lesson_name(name) is None}
 
 
 def _calls_that_compare(node: ast.stmt) -> Iterator[tuple[str, str, str]]:
@@ -134,7 +187,7 @@ def _read_assignment(renames: Renames, name: str, value: ast.expr) -> None:
             return
         case ast.Constant() | ast.Name():
             return
-    if renames.tensor_of(name) is not None:
+    if renames.tensor_of(name) is not None or name in renames.backward:
         return
     own = renames.lesson_name(name)
     shape = _normal(value)
@@ -142,7 +195,8 @@ def _read_assignment(renames: Renames, name: str, value: ast.expr) -> None:
         if own is not None and own != statement.tensor:
             continue
         found: dict[str, str] = {}
-        if _fits(shape, _normal(ast.parse(statement.expression, mode="eval").body), renames, found, 0):
+        theirs = _normal(ast.parse(statement.expression, mode="eval").body)
+        if _fits(shape, theirs, renames, found, 0) and (own is not None or _is_anchored(shape, renames, found)):
             renames.names.update(found)
             renames.forward.add(id(value))
             if own is None:
@@ -256,6 +310,15 @@ def _fits(own: Any, theirs: Any, renames: Renames, found: dict[str, str], depth:
     return _all_fit(own[1:], theirs[1:], renames, found, depth)
 
 
+def _is_anchored(own: Any, renames: Renames, found: Mapping[str, str]) -> bool:
+    """Whether one of its tensors was known before: an expression of new names alone may be about anything."""
+    if not isinstance(own, tuple):
+        return False
+    if len(own) == 2 and own[0] == "name":
+        return own[1] not in found and renames.lesson_name(own[1]) in renames.lesson.graph.tensors
+    return any(_is_anchored(part, renames, found) for part in own)
+
+
 def _all_fit(own: Sequence[Any], theirs: Sequence[Any], renames: Renames, found: dict[str, str], depth: int) -> bool:
     return len(own) == len(theirs) and all(
         _fits(one, other, renames, found, depth + 1) for one, other in zip(own, theirs, strict=True)
@@ -277,6 +340,8 @@ def _name_fits(own: Any, name: str, renames: Renames, found: dict[str, str]) -> 
         return known == name
     if name not in lesson.graph.tensors and name not in lesson.sizes:
         return bool(own[1] == name)  # range, torch
+    if renames.tensor_of(own[1]) is not None or own[1] in renames.backward:
+        return False
     found[own[1]] = name
     return True
 

@@ -59,6 +59,7 @@ RIGHT = [learner for learner in NOTEBOOKS if learner.runs and not learner.others
 GRADIENTS = 26 + 1 + 1 + 7
 
 
+@pytest.mark.filterwarnings("ignore")  # notebooks leave files open
 @pytest.mark.parametrize("learner", RIGHT, ids=lambda learner: learner.name)
 def test_a_notebook_that_is_called_right_is_right_when_it_is_run_as_it_stands(learner: Learner, tmp_path: Path) -> None:
     plain, errors = verdicts_of([cell for cell in learner.cells if isinstance(cell, str)], tmp_path)

@@ -225,3 +225,86 @@ NOTEBOOKS += (
         dlogits="g2 = logits.grad\ndlogits_fast = g2 * 1\ncmp('logits', dlogits_fast, logits)"), {"ex1_chain.dhpreact": "forbidden", "ex2_cross_entropy.dlogits": "forbidden"}),
     Learner("autograd.grad in the chain", _cells(chain=_CHAIN.replace("dh = dlogits @ W2.T", "dh, = torch.autograd.grad(loss, h, retain_graph=True)")), {"ex1_chain.dh": "forbidden"}, fails=True),
 )  # fmt: skip
+
+LAYERS = """class Linear:
+    def __init__(self, x, w):
+        self.x, self.w = x, w
+    def backward(self, dout):
+        return dout @ self.w.T, self.x.T @ dout, dout.sum(0)
+
+class Tanh:
+    def __init__(self, out):
+        self.out = out
+    def backward(self, dout):
+        return dout * (1 - self.out**2)
+
+second, activation, first = Linear(h, W2), Tanh(h), Linear(embcat, W1)"""
+_LETTERS_WRONG = CHAINS["one letter helpers"].replace("d * (1 - h * h)", "d * (1 - h)")
+assert CHAINS["one letter helpers"] != _LETTERS_WRONG
+_BY_LAYERS = (
+    _CHAIN.replace("dh = dlogits @ W2.T\ndW2 = h.T @ dlogits\ndb2 = dlogits.sum(0)", "dh, dW2, db2 = second.backward(dlogits)")
+    .replace("dhpreact = (1.0 - h**2) * dh", "dhpreact = activation.backward(dh)")
+    .replace("dembcat = dhprebn @ W1.T\ndW1 = embcat.T @ dhprebn\ndb1 = dhprebn.sum(0)", "dembcat, dW1, db1 = first.backward(dhprebn)")
+)  # fmt: skip
+_TIMED = (
+    WHOLE_CHAIN_FUNCTION
+    + "\nimport time\nstart = time.time()\nfor _ in range(3):\n    backward_all()\nprint(time.time() - start)"
+)
+_SEARCH = """# how large may the rate be?
+for e in range(-3, 0):
+    dW2 = h.T @ dlogits
+    db2 = dlogits.sum(0)
+    W2.data -= 10**e * dW2
+    b2.data -= 10**e * db2"""
+
+NOTEBOOKS += (
+    Learner("one letter helpers, a mistake on the way", _cells(chain=_LETTERS_WRONG), {"ex1_chain.dhpreact": "wrong"}),
+    Learner("layers as classes with a backward", _cells(chain=(LAYERS, _BY_LAYERS))),
+    Learner("the chain as a function, timed in a loop, is no training", _cells(chain=_TIMED, training=()), NO_EX4),
+    Learner("a search for the rate behind the training", _cells(training=(_TRAINING, _SEARCH))),
+    Learner("a search for the rate before the training", _cells(training=(_SEARCH, _TRAINING))),
+    Learner("a softmax of one's own over the wrong axis", _cells(dlogits=fused.DLOGITS["own softmax, the tensors' names taken again"].replace("counts.sum(1", "counts.sum(0")),
+        {"ex2_cross_entropy.dlogits": "wrong"}),
+    Learner("a backward function with a mistake", _cells(training=fused.TRAINING["a backward function that returns a list"].replace("(1 - h**2)", "(1 - h)")),
+        {f"ex4_training.d{t}": "wrong" for t in ("C", "W1", "bngain", "bnbias")} | {"ex4_training.db1": "right"}),
+    Learner("exercise 2 copies exercise 1 by a name of its own", _cells(chain=_CHAIN + "\nkept = dlogits.clone()", dlogits="dlogits_fast = kept\ncmp('logits', dlogits_fast, logits)"), NO_EX2),
+    Learner("exercise 3 copies exercise 1", _cells(dhprebn="dhprebn_fast = dhprebn + 0\ncmp('hprebn', dhprebn_fast, hprebn)"), NO_EX3),
+    Learner("a step that takes its own gradient by another name", _cells(chain=_CHAIN.replace("dprobs = dlogprobs / probs", "dprobs_again = dlogprobs * probs\ncmp('probs', dprobs_again, probs)\ndprobs = dprobs_again")),
+        {"ex1_chain.dprobs": "wrong"}),
+)  # fmt: skip
+
+_STEP_FUNCTIONS = """def grad_log(dout, x): return dout / x
+def grad_mul(dout, a, b): return dout * b, dout * a
+def grad_probs(): return grad_log(dlogprobs, probs)
+def softmax_part(counts, dcounts):
+    out = counts * dcounts
+    return out
+def maximum_path(g):
+    m = -g.sum(1, keepdim=True)
+    return m, F.one_hot(logits.argmax(1), logits.shape[1]) * m"""
+_BY_STEPS = (
+    _CHAIN.replace("dprobs = dlogprobs / probs", "dprobs = grad_probs()")
+    .replace("dnorm_logits = counts * dcounts", "dnorm_logits = softmax_part(counts, dcounts)")
+    .replace("dlogit_maxes = -dnorm_logits.sum(1, keepdim=True)", "dlogit_maxes, dpath = maximum_path(dnorm_logits)")
+    .replace("dlogits += F.one_hot(logits.max(1).indices, num_classes=logits.shape[1]) * dlogit_maxes", "dlogits += dpath")
+)  # fmt: skip
+_ARGUMENTS = WHOLE_CHAIN_FUNCTION.replace(
+    "def backward_all():", "def backward_all(logprobs, probs, counts, n):"
+).replace("backward_all()\n#", "backward_all(logprobs, probs, counts, n)\n#")
+
+NOTEBOOKS += (
+    Learner("a function for each step, called", _cells(chain=(_STEP_FUNCTIONS, _BY_STEPS))),
+    Learner("the whole chain in one function that takes tensors", _cells(chain=_ARGUMENTS)),
+    Learner("exercises 2 and 3 in functions without arguments", _cells(
+        dlogits="def ex2():\n    g = F.softmax(logits, 1)\n    g[range(n), Yb] -= 1\n    return g / n\ndlogits = ex2()\n# take ex2\ncmp('logits', dlogits, logits)",
+        dhprebn="def ex3():\n    s = dhpreact.sum(0)\n    out = bngain*bnvar_inv/n * (n*dhpreact - s - n/(n-1)*bnraw*(dhpreact*bnraw).sum(0))\n    return out\ndhprebn = ex3()\n# take ex3\ncmp('hprebn', dhprebn, hprebn)")),
+    Learner("autograd turned off by hand, inference mode", _cells(
+        chain="torch.set_grad_enabled(False)\n" + _CHAIN + "\ntorch.set_grad_enabled(True)",
+        dlogits="with torch.inference_mode():\n" + "\n".join("    " + line for line in DLOGITS.split("\n")) + "\n# take ex2")),
+    Learner("forward values computed again, detached", _cells(
+        chain="h = h.detach()\nprobs = probs.detach()\ncounts = counts.data\nlogits = logits.detach().clone()\n" + _CHAIN, comparisons=(),
+        dlogits=_without(_DLOGITS, "cmp("))),
+    Learner("everything at once in letters and functions", _in_letters(_cells(
+        dlogits="def ce_back(scores, y):\n    p = F.softmax(scores, 1)\n    p[range(len(y)), y] -= 1\n    return p / len(y)\ndlogits = ce_back(logits, Yb)\n# take ex2\ncmp('logits', dlogits, logits)",
+        dhprebn=fused.DHPREBN["rearranged"]))),
+)  # fmt: skip

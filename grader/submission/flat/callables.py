@@ -86,7 +86,7 @@ def _is_function(value: ast.expr, program: Program, depth: int) -> bool:
         case ast.Name(id=other):
             return _names_a_function(other, program, depth)
         case ast.Call(func=ast.Name(id=maker)) if maker not in _MAKERS:
-            if _returns_what_it_works_out(maker, program):
+            if _returns_what_it_works_out(maker, program, depth):
                 return False
             return _names_a_function(maker, program, depth) and not _reads_tensors(value, program, depth)
         case ast.Call(func=ast.Attribute(value=ast.Name(id=module), attr=method)) if module in _MODULES_OF_TENSORS:
@@ -109,19 +109,33 @@ def _names_a_function(name: str, program: Program, depth: int) -> bool:
     return program.functions[key]
 
 
-def _returns_what_it_works_out(name: str, program: Program) -> bool:
-    """Whether it is a function of the program without functions inside that returns names which it binds itself."""
+def _returns_what_it_works_out(name: str, program: Program, depth: int) -> bool:
+    """Whether it is a function of the program that returns what it computes, and no function."""
     binders = program.binders.get(name)
     function = binders[-1].node if binders else None
     if not isinstance(function, ast.FunctionDef):
         return False
+    own, returned = _results_of(function)
+    return bool(returned) and all(
+        part.id in own if isinstance(part, ast.Name) else not _is_function(part, program, depth + 1)
+        for part in returned
+    )
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _results_of(function: ast.FunctionDef) -> tuple[frozenset[str], tuple[ast.expr, ...]]:
+    """The names that a function binds, and the parts of what it returns; nothing where functions are made inside."""
     inside = [inner for statement in function.body for inner in ast.walk(statement)]
-    if any(isinstance(inner, ast.Lambda | ast.FunctionDef | ast.ClassDef) for inner in inside):
-        return False
-    own = {name for statement in function.body for name in stored(statement)}
+    makes = any(
+        isinstance(inner, ast.Lambda | ast.FunctionDef | ast.ClassDef)
+        or (isinstance(inner, ast.Name) and inner.id in _MAKERS)
+        for inner in inside
+    )
     returned = [inner.value for inner in inside if isinstance(inner, ast.Return)]
-    parts = [part for value in returned for part in (value.elts if isinstance(value, ast.Tuple) else [value])]
-    return bool(parts) and all(isinstance(part, ast.Name) and part.id in own for part in parts)
+    if makes or None in returned:
+        return frozenset(), ()
+    parts = [part for value in returned for part in (value.elts if isinstance(value, ast.Tuple) else [value]) if part]
+    return frozenset(name for statement in function.body for name in stored(statement)), tuple(parts)
 
 
 def _looks_like_a_gradient(name: str) -> bool:

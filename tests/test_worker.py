@@ -485,7 +485,11 @@ RAISED = {
         "ValueError: a negative number to a broken power is a complex number, which this exercise does without",
         False,
     ),
-    "a shape": ("return x @ x", "RuntimeError: mat1 and mat2 shapes cannot be multiplied (2x3 and 2x3)", False),
+    "a shape": (
+        "return x @ x",
+        "RuntimeError: mat1 and mat2 shapes cannot be multiplied (2x3 and 2x3); x is (2, 3)",
+        False,
+    ),
 }
 
 

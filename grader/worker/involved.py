@@ -21,6 +21,8 @@ _size = Tensor.size  # bound before a student's code can rebind it
 
 def shapes(error: BaseException, file: str, source: str) -> str:
     """The tensors of the innermost expression in the student's file that raised; '' where there are none."""
+    if isinstance(error, RecursionError):  # no tensor is to blame
+        return ""
     try:
         frames = [
             (frame, summary)

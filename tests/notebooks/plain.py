@@ -13,6 +13,7 @@ import random
 import re
 import sys
 import types
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -94,7 +95,8 @@ def verdicts_of(cells: Iterable[str], folder: Path) -> tuple[dict[str, str], lis
         for number, cell in enumerate(cells):
             text = _TAKE.sub(r"\1__take__('\2', '''\3''', locals())", cell)
             text = re.sub(r"\b(max_steps|epochs) = \d+", r"\1 = 1", python_of(text))
-            with contextlib.redirect_stdout(io.StringIO()):
+            with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # a learner's open file is no matter here
                 try:
                     exec(compile(text, f"<cell {number}>", "exec"), space)
                 except BaseException as problem:

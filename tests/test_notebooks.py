@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from grader.judge.job import Request
 from grader.judge.submission import Judge
 from grader.lesson import Lesson
 from grader.results.model import PASSING, SubmissionResult
+from grader.submission.answers import read_answers
 from grader.submission.find import Submission, submission_at
 from tests.notebooks.habits import HABITS, Habit
 from tests.notebooks.learners import NOTEBOOKS, Learner
@@ -56,6 +58,7 @@ def test_each_gradient_of_a_notebook_gets_its_known_verdict(
 
 
 RIGHT = [learner for learner in NOTEBOOKS if learner.runs and not learner.others]
+SECONDS = 15.0
 GRADIENTS = 26 + 1 + 1 + 7
 
 
@@ -66,6 +69,28 @@ def test_a_notebook_that_is_called_right_is_right_when_it_is_run_as_it_stands(le
     assert not errors
     assert len(plain) == GRADIENTS
     assert {name: verdict for name, verdict in plain.items() if verdict != "right"} == {}
+
+
+# Code that goes on and on: each took minutes where every attempt was cut out, or every loop looked at
+LONG = {
+    "sums that grow between attempts": "dcounts = counts_sum_inv * dprobs\n"
+    + "dcounts += dcounts_sum\nq = dcounts * 2\ndprobs = q\n" * 1300,
+    "loops in a loop": "while True:\n" + "  for i in range(9):\n    dW1 = h.T @ h\n    dW2 = h.T @ h\n" * 500,
+    "loops that call": "def f():\n" + " x = 1\n" * 1000 + "for i in range(3):\n    f()\n" * 1000,
+    "names for names": "\n".join(
+        f"f{i}_{j} = make({', '.join(f'f{i - 1}_{k}' for k in range(12))})" for i in range(1, 12) for j in range(12)
+    )
+    + "\ndprobs = f11_0",
+}
+
+
+@pytest.mark.parametrize("kind", LONG)
+def test_a_notebook_is_read_in_seconds_however_much_stands_in_it(kind: str, lesson: Lesson, tmp_path: Path) -> None:
+    path = tmp_path / "ann.ipynb"
+    path.write_text(notebook([LONG[kind]]), encoding="utf-8")
+    start = time.process_time()
+    read_answers(submission_at(path, lesson), lesson)
+    assert time.process_time() - start < SECONDS
 
 
 # Files that are not as they should be

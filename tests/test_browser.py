@@ -13,8 +13,11 @@ import pytest
 
 from grader.lesson import Lesson, load_lesson
 from grader.report.class_page import class_page
+from grader.report.pages import feedback_page
+from grader.results.model import ExerciseResult, StepResult, SubmissionResult
 from grader.results.names import safe_name
 from grader.results.summary import StepSummary, Summary
+from tests.notebooks.parts import markdown, notebook
 from tests.support import ROOT
 
 if TYPE_CHECKING:
@@ -194,3 +197,48 @@ def test_a_thousand_students_are_searched_and_sorted_like_twenty(browser: Browse
     assert scores == sorted(scores)
     assert seen.complaints == []
     seen.page.context.close()
+
+
+# The page of one student, whose notebook is not the student's friend
+
+
+def hostile_notebook() -> str:
+    """Prose and code that would run in a browser, change the page, or ask somebody for something."""
+    prose = [
+        "# mine <script>document.title = 'taken'</script>",
+        "<img src=x onerror=\"document.title='taken'\"> <svg onload=\"document.title='taken'\"></svg>",
+        "[here](javascript:document.title='taken') ![far](http://127.0.0.1:9/seen.png)",
+        "<iframe srcdoc='<script>parent.document.title=1</script>'></iframe><style>main { display: none }</style>",
+        "<form action='http://127.0.0.1:9'><input autofocus onfocus=\"document.title='taken'\"></form>",
+        "</div></main><meta http-equiv='refresh' content='0; url=http://127.0.0.1:9'>",
+    ]
+    code = [
+        "# </code></div><script>document.title = 'taken'</script>",
+        "dprobs = dlogprobs / probs  # <img src=x onerror=\"document.title='taken'\">",
+    ]
+    return notebook([*(markdown(text) for text in prose), *code])
+
+
+def test_a_hostile_notebook_does_nothing_in_the_readers_browser(browser: Browser, tmp_path: Path) -> None:
+    step = LESSON.exercises[0].steps[1]
+    result = StepResult(step.name, "wrong", 0.0, 1.0, message="<b>no</b>", file="evil.ipynb", line=1, cell=8)
+    found = SubmissionResult(
+        "0.1.0", "mlp", "evil", 7, ("process",), (ExerciseResult(step.exercise, (result,)),), None, ()
+    )
+    path = tmp_path / "feedback.html"
+    path.write_text(feedback_page(found, LESSON, {"evil.ipynb": hostile_notebook()}), encoding="utf-8")
+    page = browser.new_page()
+    asked: list[str] = []
+    complaints: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("console", lambda message: complaints.append(message.text))
+    page.goto(path.as_uri())
+    page.wait_for_timeout(300)
+    assert page.title() == f"evil · {LESSON.title}"
+    assert asked == [path.as_uri()]
+    assert complaints == []
+    assert page.locator("main").is_visible()
+    assert page.locator(".prose h1").inner_text().startswith("mine")
+    assert page.locator("script, iframe, img, form, meta[http-equiv=refresh], .prose a").count() == 0
+    assert "img src=x" in page.locator(".code").last.inner_text()
+    page.close()

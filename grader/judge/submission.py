@@ -41,7 +41,7 @@ class Judge:
 
     def judge(self, request: Request) -> SubmissionResult:
         """Never raises for what a student wrote; raises WorkerFault when the kit itself cannot go on."""
-        answers = read_answers(request.submission, self._lesson)
+        answers = read_answers(request.submission, self._lesson, self._callables_for(request))
         exercises: list[ExerciseResult] = []
         reaches: str | None = None
         with Student(self._forker, self._lesson.limits) as student:
@@ -73,6 +73,17 @@ class Judge:
             notes,
             kit_hash=self._kit_hash,
         )
+
+    def _callables_for(self, request: Request) -> set[tuple[str, str]] | None:
+        """Which answers have to be read for what is asked: reading takes longer than judging one step."""
+        if not request.steps:
+            return None
+        return {
+            (exercise.name, callable_of(exercise, step))
+            for exercise in self._lesson.exercises
+            for step in exercise.steps
+            if step.path in request.steps
+        }
 
     def _exercise(
         self, student: Student, exercise: Exercise, wanted: Collection[Step], answers: Answers, request: Request

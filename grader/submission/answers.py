@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -57,14 +57,19 @@ class _Reading:
 
     lesson: Lesson
     vocabulary: Vocabulary
+    wanted: Collection[tuple[str, str]] | None = None
     found: dict[tuple[str, str], Answer] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     twice: dict[tuple[str, str], list[str]] = field(default_factory=dict)  # by the two files: what both answer
 
 
-def read_answers(submission: Submission, lesson: Lesson) -> Answers:
-    """Reads every file of the submission. Never raises for what a student wrote."""
-    reading = _Reading(lesson, kit_vocabulary().extended(lesson.vocabulary), notes=list(submission.notes))
+def read_answers(submission: Submission, lesson: Lesson, wanted: Collection[tuple[str, str]] | None = None) -> Answers:
+    """Reads every file of the submission. Never raises for what a student wrote.
+
+    wanted: (exercise, callable) of the answers that are looked for; all others are `missing`. None for all.
+    """
+    vocabulary = kit_vocabulary().extended(lesson.vocabulary)
+    reading = _Reading(lesson, vocabulary, wanted, notes=list(submission.notes))
     for exercise in lesson.exercises:
         if exercise.name in submission.files:
             _read_file(reading, submission.files[exercise.name], exercise, (exercise,))
@@ -110,6 +115,8 @@ def _read_file(reading: _Reading, path: Path, named: Exercise | None, exercises:
     flat = _Flat(program, reading.lesson, named)
     for exercise in exercises:
         for name in callables(exercise):
+            if reading.wanted is not None and (exercise.name, name) not in reading.wanted:
+                continue
             definitions = [
                 d
                 for d in _definitions(program, name)

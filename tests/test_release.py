@@ -88,7 +88,7 @@ def test_no_solutions_no_class_and_no_corpus_are_in_it() -> None:
 def test_the_makefile_in_it_has_the_students_targets_alone() -> None:
     text = files()["Makefile"].decode()
     targets = {line.split(":")[0] for line in text.splitlines() if line[:1].isalpha() and ": $(VENV)" in line}
-    assert targets == {"setup", "check", "watch", "hint", "explain", "train", "doctor", "test"}
+    assert targets == {"setup", "check", "watch", "hint", "explain", "train", "map", "doctor", "test"}
     assert "INSTRUCTOR" not in text
     assert "make grade" not in text
 

@@ -462,6 +462,10 @@ def test_grade_with_less_goes_on_and_says_so_and_keeps_results_apart(
     result = json.loads((tmp_path / "submissions" / "s01" / "results.json").read_text())
     assert [layer for layer in result["isolation"] if layer != USER] == ["process", "rlimits", "seccomp"]
     assert grade(tmp_path) == 0
+    assert "unchanged" not in capsys.readouterr().out
+    again = json.loads((tmp_path / "submissions" / "s01" / "results.json").read_text())
+    assert set(FULL) <= set(again["isolation"])
+    assert grade(tmp_path) == 0
     assert "1 of them unchanged" in capsys.readouterr().out
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -64,7 +64,13 @@ def suffix_of(name: str) -> str:
 
 def is_junk(name: str) -> bool:
     """Whether nobody hands this in: hidden, compiled, or left behind by a tool."""
-    return name.startswith(".") or name in JUNK or name.lower().endswith(JUNK_SUFFIXES)
+    is_hidden = name.startswith(".") and not name.startswith("..")  # three dots begin a name that a person gave
+    return is_hidden or name in JUNK or name.lower().endswith(JUNK_SUFFIXES)
+
+
+def is_environment(names: Collection[str]) -> bool:
+    """Whether a folder of these files is a virtual environment, and no student's folder that holds such a file, too."""
+    return "pyvenv.cfg" in names and not any(suffix_of(name) in SOURCES for name in names)
 
 
 def is_read(name: str) -> bool:
@@ -105,7 +111,7 @@ def read_tree(path: Path, unpack: Unpack | None = None, depth: int = 0, archives
             entries = sorted(path.iterdir())
         except OSError as error:
             return Node(name, path, "unreadable", why=f"the folder cannot be read: {error.strerror}")
-        if any(entry.name == "pyvenv.cfg" for entry in entries):
+        if is_environment([entry.name for entry in entries]):
             return junk(name, path)
         return Node(name, path, "folder", path, tuple(_children(entries, unpack, depth)))
     if unpack and suffix_of(name) in ARCHIVES:

@@ -15,7 +15,19 @@ from pathlib import Path
 
 from grader.intake.entries import ArchiveError, Entries, Entry
 from grader.intake.tarball import tar_entries
-from grader.intake.tree import ARCHIVES, DEEPEST, Node, is_junk, is_read, junk, leaf, refused, suffix_of, why_not_read
+from grader.intake.tree import (
+    ARCHIVES,
+    DEEPEST,
+    Node,
+    is_environment,
+    is_junk,
+    is_read,
+    junk,
+    leaf,
+    refused,
+    suffix_of,
+    why_not_read,
+)
 from grader.intake.workspace import Workspace, no_room
 from grader.intake.zipped import zip_entries
 
@@ -260,6 +272,6 @@ def _remove(nodes: Iterable[Node]) -> None:
 
 
 def _folder_node(name: str, inner: _Folder, shown: Path) -> Node:
-    if "pyvenv.cfg" in inner.leaves:
+    if is_environment(inner.leaves):
         return junk(name, shown)
     return Node(name, shown, "folder", None, tuple(_nodes(inner, shown)))

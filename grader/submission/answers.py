@@ -11,6 +11,7 @@ from typing import Literal
 from grader.lesson import Exercise, Lesson, Step
 from grader.lesson.model import GRADIENT_PREFIX
 from grader.names import near
+from grader.scope import stored
 from grader.submission.flat.callables import binds_a_function
 from grader.submission.flat.function import SHIFT
 from grader.submission.flat.read import Absent, FlatAnswer, FlatAnswers, read_flat
@@ -199,14 +200,17 @@ def _of_flat(program: Program, found: FlatAnswer, vocabulary: Vocabulary) -> Ans
 
 def _definitions(program: Program, name: str) -> list[Statement]:
     """The top-level statements that bind `name`, in order: a def, an assignment, an `if` around one."""
+    binders = program.binders.get(name, ())
+    functions = {id(statement) for statement in binders if binds_a_function(statement.node, name, program)}
     return [
         statement
-        for statement in program.binders.get(name, ())
+        for statement in binders
         if _defines(statement.node, name)
         and (
-            is_stub(statement.node)
+            id(statement) in functions
+            or is_stub(statement.node)
             or isinstance(statement.node, ast.Delete)
-            or binds_a_function(statement.node, name, program)
+            or (functions and name not in stored(statement.node))  # dprobs.calls = 0
         )
     ]
 

@@ -35,6 +35,7 @@ from grader.submission.find import find_submissions, submission_at
 from grader.submission.suspicion import suspect_of_differences
 from grader.wire import frames
 from grader.wire.frames import MAX_BLOCK, MAX_TENSORS, MAX_TEXT, WireClosed, WireError
+from grader.wire.line import Line
 from grader.wire.messages import Answer, Call, Failed, Load, Loaded, Refused, Sealed
 from grader.worker.powers import guarded
 from tests.hostile.suite import entries
@@ -188,8 +189,9 @@ def test_any_frame_is_a_message_or_a_wire_error_and_takes_little_memory() -> Non
 
 
 def _read_to_the_end(channel: socket.socket, deadline: float) -> None:
+    line = Line(channel)
     while True:
-        frames.number_of(frames.receive(channel, deadline))
+        frames.number_of(line.get(deadline))
 
 
 def test_any_stream_ends_in_a_frame_or_a_wire_error() -> None:

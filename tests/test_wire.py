@@ -20,6 +20,7 @@ from torch import Tensor
 
 from grader.wire import frames
 from grader.wire.frames import MAX_BLOCK, MAX_TENSORS, MAX_TEXT, WireClosed, WireError, WireTimeout
+from grader.wire.line import Line
 from grader.wire.messages import (
     Answer,
     Call,
@@ -415,13 +416,14 @@ def _soon(seconds: float = 5.0) -> float:
 @pytest.mark.parametrize("frame", SAMPLES, ids=["load", "call", "loaded", "answer", "failed", "sealed", "unsealed"])
 def test_a_frame_that_is_sent_is_received(frame: bytes, ends: Ends) -> None:
     frames.send(ends[0], frame, _soon())
-    assert frames.receive(ends[1], _soon()) == frame
+    assert Line(ends[1]).get(_soon()) == frame
 
 
 def test_of_two_messages_each_is_received_by_itself(ends: Ends) -> None:
     ends[0].sendall(SAMPLES[2] + SAMPLES[3])
-    assert frames.receive(ends[1], _soon()) == SAMPLES[2]
-    assert frames.receive(ends[1], _soon()) == SAMPLES[3]
+    line = Line(ends[1])
+    assert line.get(_soon()) == SAMPLES[2]
+    assert line.get(_soon()) == SAMPLES[3]
 
 
 @pytest.mark.parametrize(
@@ -432,7 +434,7 @@ def test_a_claim_over_the_caps_is_refused_before_anything_is_allocated(claim: tu
     tracemalloc.start()
     try:
         with pytest.raises(WireError, match="over the caps"):
-            frames.receive(ends[1], _soon())
+            Line(ends[1]).get(_soon())
         assert tracemalloc.get_traced_memory()[1] < MIB
     finally:
         tracemalloc.stop()
@@ -444,7 +446,7 @@ def test_memory_grows_with_what_came_and_not_with_what_was_claimed(ends: Ends) -
     tracemalloc.start()
     try:
         with pytest.raises(WireClosed):
-            frames.receive(ends[1], _soon())
+            Line(ends[1]).get(_soon())
         assert tracemalloc.get_traced_memory()[1] < 2 * MIB
     finally:
         tracemalloc.stop()
@@ -455,7 +457,7 @@ def test_a_pipe_closed_before_the_end_of_a_message_is_wire_closed(sent: bytes, e
     ends[0].sendall(sent)
     ends[0].close()
     with pytest.raises(WireClosed):
-        frames.receive(ends[1], _soon())
+        Line(ends[1]).get(_soon())
 
 
 def test_sending_into_a_closed_pipe_is_wire_closed(ends: Ends) -> None:
@@ -470,7 +472,7 @@ def test_a_message_that_is_not_whole_at_the_deadline_is_wire_timeout(seconds: fl
     ends[0].sendall(sent)
     start = time.monotonic()
     with pytest.raises(WireTimeout):
-        frames.receive(ends[1], start + seconds)
+        Line(ends[1]).get(start + seconds)
     assert time.monotonic() - start < seconds + 2
 
 
@@ -487,7 +489,7 @@ def test_the_deadline_is_for_the_whole_message_however_often_a_byte_comes(ends: 
     dripping.start()
     try:
         with pytest.raises(WireTimeout):
-            frames.receive(ends[1], _soon(0.2))
+            Line(ends[1]).get(_soon(0.2))
     finally:
         over.set()
         dripping.join()

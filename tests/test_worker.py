@@ -33,6 +33,7 @@ from grader.submission.answers import Answers, read_answers
 from grader.submission.find import Submission, submission_at
 from grader.warm.client import Forked, Forker, Warm
 from grader.wire import frames
+from grader.wire.line import Line
 from grader.wire.messages import Answer, Call, Failed, Load, Loaded, Refused, Sealed
 from grader.worker.answer import OUTPUT_CAP
 from tests.support import PRELUDE, ROOT, JudgeText, step_of
@@ -101,7 +102,7 @@ def warm_pid(warm: Warm) -> int:
 def forked(warm: Warm) -> Forked:
     """A student process that has said that it is sealed."""
     process = warm.fork("student", {"memory_mib": 1024, "cpu_seconds": 5})
-    greeting = frames.read_greeting(frames.receive(process.channel, time.monotonic() + 20))
+    greeting = frames.read_greeting(Line(process.channel).get(time.monotonic() + 20))
     assert greeting == Sealed(warm.isolation.layers)
     return process
 
@@ -535,7 +536,7 @@ def test_a_file_that_makes_no_callable_says_why(what: str, student: Student) -> 
 def test_a_call_before_its_load_is_told_so(warm: Warm) -> None:
     process = forked(warm)
     frames.send(process.channel, call_of(written("return x")), time.monotonic() + 5)
-    reply = frames.read_reply(frames.receive(process.channel, time.monotonic() + 5))
+    reply = frames.read_reply(Line(process.channel).get(time.monotonic() + 5))
     warm.bury(process)
     assert reply == Failed(False, "nothing is loaded", None, "")
 
@@ -922,5 +923,5 @@ def test_a_load_message_is_what_is_run(warm: Warm) -> None:
     process = forked(warm)
     load = Load("key", "def f(x, n=1): return x\n", "f", FILE)
     frames.send(process.channel, frames.write(load), time.monotonic() + 5)
-    assert frames.read_reply(frames.receive(process.channel, time.monotonic() + 5)) == Loaded(("x", "n"), ("n",))
+    assert frames.read_reply(Line(process.channel).get(time.monotonic() + 5)) == Loaded(("x", "n"), ("n",))
     warm.bury(process)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 from traceback import extract_tb
 
 from grader import __version__
@@ -158,4 +159,4 @@ def _no_course(plan: TrainingPlan) -> Course:
 
 def _place(fault: Exception) -> str:
     frame = extract_tb(fault.__traceback__)[-1]
-    return f"{type(fault).__name__}: {fault} ({frame.filename}:{frame.lineno})"
+    return f"{type(fault).__name__}: {fault} ({Path(frame.filename).name}:{frame.lineno})"

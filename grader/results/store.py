@@ -110,7 +110,7 @@ class RunFolder:
         for path in submission.all_files():
             digest.update(f"{path.name!r}\0".encode() + path.read_bytes() + b"\0")
         return Basis(
-            digest.hexdigest(), self._lesson, _kit(), version("torch"), str(seed), ",".join(layers), self._mends
+            digest.hexdigest(), self._lesson, kit_hash(), version("torch"), str(seed), ",".join(layers), self._mends
         )
 
     def folder_of(self, name: str) -> Path:
@@ -136,9 +136,5 @@ class RunFolder:
 
 
 @cache
-def _kit() -> str:
-    return kit_hash()
-
-
 def _hash(*parts: str) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()

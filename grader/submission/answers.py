@@ -12,7 +12,7 @@ from grader.lesson import Exercise, Lesson, Step
 from grader.lesson.model import GRADIENT_PREFIX
 from grader.names import near
 from grader.scope import stored
-from grader.submission.flat.callables import binds_a_function
+from grader.submission.flat.callables import binds_a_function, is_trial
 from grader.submission.flat.function import SHIFT
 from grader.submission.flat.read import Absent, FlatAnswer, FlatAnswers, read_flat
 from grader.submission.model import Submission
@@ -220,10 +220,7 @@ def _defines(node: ast.stmt, name: str) -> bool:
     match node:
         case ast.AugAssign() | ast.AnnAssign(value=None) | ast.Expr():
             return False
-        case ast.Assign(value=value):
-            calls = [inner.func for inner in walk(value) if isinstance(inner, ast.Call)]
-            return not any(isinstance(called, ast.Name) and called.id == name for called in calls)
-    return True
+    return not is_trial(node, name)
 
 
 def _answer(reading: _Reading, program: Program, exercise: Exercise, name: str, definitions: list[Statement]) -> Answer:

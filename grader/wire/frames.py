@@ -211,34 +211,6 @@ def send(channel: socket.socket, frame: bytes, deadline: float) -> None:
         raise WireClosed(str(error)) from None
 
 
-def receive(channel: socket.socket, deadline: float) -> bytearray:
-    """Reads one frame. Raises WireError for oversized claims, WireClosed, WireTimeout."""
-    lengths = _read_exactly(channel, _LENGTHS.size, deadline)
-    length = whole_length(lengths)
-    assert length is not None
-    return lengths + _read_exactly(channel, length - _LENGTHS.size, deadline)
-
-
-def _read_exactly(channel: socket.socket, count: int, deadline: float) -> bytearray:
-    """`count` bytes; memory grows with what has arrived, not with what was claimed."""
-    data = bytearray()
-    while len(data) < count:
-        left = deadline - time.monotonic()
-        if left <= 0:
-            raise WireTimeout("the deadline passed")
-        channel.settimeout(left)
-        try:
-            part = channel.recv(min(count - len(data), 1 << 18))
-        except TimeoutError:
-            raise WireTimeout("the deadline passed") from None
-        except OSError as error:
-            raise WireClosed(str(error)) from None
-        if not part:
-            raise WireClosed("the other side closed the pipe")
-        data += part
-    return data
-
-
 def _split(frame: bytes | bytearray) -> tuple[dict[str, Any], dict[str, Tensor]]:
     if len(frame) < _LENGTHS.size:
         raise WireError("a frame shorter than its lengths")

@@ -124,7 +124,6 @@ class _Work:
         self._lines = slicer._section.lines
         self._start = slicer._section.start
         self._renames = slicer._renames
-        self._roots = roots
         self._targets = {self._renames.tensor_of(root) for root in roots}
         self._places: set[int] = set()
         self._given: dict[str, str] = {}

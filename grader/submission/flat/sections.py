@@ -27,10 +27,6 @@ class Line:
     effects: Effects
     is_training: bool = False  # a loop that trains: never part of an answer
 
-    @property
-    def is_definition(self) -> bool:
-        return isinstance(self.node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
-
 
 @dataclass(frozen=True)
 class Section:

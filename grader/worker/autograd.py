@@ -3,7 +3,7 @@
 The vocabulary stands before this. What slips past it is seen here twice: by the functions of
 torch.autograd, torch.func, torch.jit and so on, which raise; and below them by the dispatcher,
 where the operators that differentiate (`tanh_backward` and the like) have kernels of ours under a
-key that is switched on in student processes alone. An operator that is not watched pays nothing.
+dispatch key that is switched on in student processes alone.
 """
 
 from __future__ import annotations
@@ -16,10 +16,12 @@ import torch
 
 _MOST = 16  # different things noted for one answer
 _REFUSAL = "autograd is switched off here: this exercise asks for the gradient by hand"
-_KEY = "PreDispatch"  # a fallthrough for every operator: only what is registered under it costs anything
+# Tensors on a CPU pass through this key at no cost: nothing is cast but what lies on such a device. It is included
+# in every dispatch once its autocast counts as enabled; PreDispatch would do as well, at half a microsecond a call.
+_KEY, _DEVICE = "AutocastMPS", "mps"
 _FUNCTORCH = "grad grad_and_value vjp jvp jacrev jacfwd hessian linearize vmap"
 _ENTRIES = {
-    "torch": "compile vmap",
+    "torch": "compile vmap set_autocast_enabled",
     "torch.Tensor": "backward",
     "torch.autograd": "grad backward _engine_run_backward",
     "torch.autograd.graph": "_engine_run_backward",
@@ -79,6 +81,7 @@ def switch_off() -> None:
     """In a student process, for good: the watch is on, and the ways into autograd refuse."""
     guard: Any = torch._C._IncludeDispatchKeyGuard(getattr(torch.DispatchKey, _KEY))
     guard.__enter__()
+    torch.set_autocast_enabled(_DEVICE, True)
     _alive.append(guard)
     for place, name, stand_in in _replaced:
         setattr(place, name, stand_in)

@@ -2,38 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
 from torch import Tensor
 
 from grader.judge.compare import compare
 from grader.judge.inject import Injection, call_frame, resolve
-from grader.judge.situation import Situation, answer_key
+from grader.judge.situation import Situation, answer_key, keep_small
 from grader.judge.steps import Desk
-from grader.judge.student import Student
-from grader.lesson import Exercise
+from grader.judge.student import Lost, Student
+from grader.lesson import Exercise, Step
+from grader.lesson.model import GRADIENT_PREFIX
 from grader.submission.answers import Answer as Written
-from grader.wire.messages import Answer, Loaded
+from grader.wire.messages import Answer, Failed, Loaded
+
+Reply = Answer | Failed | Lost
 
 
-def chain_reaches(desk: Desk, student: Student, exercise: Exercise, answers: dict[str, Written]) -> str | None:
+def chain_reaches(
+    desk: Desk, student: Student, exercise: Exercise, answers: dict[str, Written], right: Collection[str]
+) -> str | None:
     """The last step, in the exercise's order, up to which all of the student's own gradients are right.
 
     Each step is given the student's own answers to the steps before it. None if the first one fails.
+    The steps in `right` are right by themselves.
     """
-    situation = desk.situations.public(exercise.name, "the chain")
+    chain = _Chain(desk, student, exercise, answers)
     own: dict[str, Tensor] = {}
     reaches: str | None = None
+    ahead = chain.together(_up_to_the_first_not_in(right, exercise.gradient_steps))
     for step in exercise.gradient_steps:
-        written = answers[step.name]
-        if written.status != "ready" or student.out_of_time:
-            break
-        deadline = student.deadline(desk.lesson.limits.step_seconds)
-        loaded = student.load(written, deadline)
-        if not isinstance(loaded, Loaded):
-            break
-        injection = resolve(desk.lesson, [step.tensor], loaded, written)
-        if not isinstance(injection, Injection):
-            break
-        reply = student.call(written, _frame(situation, injection, own, answer_key(exercise.name, step.name)), deadline)
+        reply = ahead.get(step.name) or chain.call(step, own)
         if (
             not isinstance(reply, Answer)
             or reply.watched
@@ -42,14 +42,88 @@ def chain_reaches(desk: Desk, student: Student, exercise: Exercise, answers: dic
         ):
             break
         own[step.tensor] = reply.returned[0]
-        if compare(reply.returned[0], situation, step.tensor, frozenset()).outcome == "wrong":
+        if compare(reply.returned[0], chain.situation, step.tensor, frozenset()).outcome == "wrong":
             break
         reaches = step.name
     return reaches
 
 
-def _frame(situation: Situation, injection: Injection, own: dict[str, Tensor], key: str) -> bytes:
-    def gradient(tensor: str) -> Tensor:
-        return own[tensor] if tensor in own else situation.reference(tensor, frozenset()).gradient
+def _up_to_the_first_not_in(right: Collection[str], steps: Sequence[Step]) -> list[Step]:
+    wrong = (place for place, step in enumerate(steps) if step.name not in right)
+    return list(steps[: next(wrong, len(steps))])
 
-    return call_frame(key, "float64", injection, situation.case.sizes, situation.tape.values, gradient)
+
+@dataclass(frozen=True)
+class _Chain:
+    """The answers of one exercise, and how they are called one after the other."""
+
+    desk: Desk
+    student: Student
+    exercise: Exercise
+    answers: dict[str, Written]
+
+    @property
+    def situation(self) -> Situation:
+        return self.desk.situations.public(self.exercise.name, "the chain")
+
+    def together(self, steps: Sequence[Step]) -> dict[str, Reply]:
+        """What these steps return when each is given what those before it returned, in one burst; or nothing.
+
+        Their own process passes the gradients on. Nothing comes where the process did not come that far.
+        """
+        seconds = self.desk.lesson.limits.step_seconds
+        deadline = self.student.deadline(seconds * len(steps))
+        returned: dict[str, str] = {}
+        calls: list[bytes] = []
+        for step in steps:
+            injection = self._injection(step, deadline)
+            if injection is None:
+                return {}
+            calls.append(self._frame(step, injection, returned))
+            returned[GRADIENT_PREFIX + step.tensor] = answer_key(self.exercise.name, step.name)
+        replies = self.student.calls_of_several(calls, deadline)
+        return {step.name: reply for step, reply in zip(steps, replies, strict=False)}
+
+    def call(self, step: Step, own: dict[str, Tensor]) -> Reply | None:
+        """What a step returns when it is given these gradients of the student's own; None if it cannot be called."""
+        if self.student.out_of_time:
+            return None
+        deadline = self.student.deadline(self.desk.lesson.limits.step_seconds)
+        injection = self._injection(step, deadline)
+        if injection is None:
+            return None
+        situation = self.situation
+
+        def gradient(tensor: str) -> Tensor:
+            return own[tensor] if tensor in own else situation.reference(tensor, frozenset()).gradient
+
+        key = answer_key(self.exercise.name, step.name)
+        frame = call_frame(key, "float64", injection, situation.case.sizes, situation.tape.values, gradient)
+        return self.student.call(self.answers[step.name], frame, deadline)
+
+    def _injection(self, step: Step, deadline: float) -> Injection | None:
+        written = self.answers[step.name]
+        loaded = self.student.load(written, deadline) if written.status == "ready" else None
+        if not isinstance(loaded, Loaded):
+            return None
+        injection = resolve(self.desk.lesson, [step.tensor], loaded, written)
+        return injection if isinstance(injection, Injection) else None
+
+    def _frame(self, step: Step, injection: Injection, returned: dict[str, str]) -> bytes:
+        """The call with the real values, and with what was returned before; the same for every submission."""
+        place = (step.name, injection)
+        kept = self.desk.chain_frames
+        if place not in kept:
+            keep_small(kept)
+            situation = self.situation
+            key = answer_key(self.exercise.name, step.name)
+            kept[place] = call_frame(
+                key,
+                "float64",
+                injection,
+                situation.case.sizes,
+                situation.tape.values,
+                lambda tensor: situation.reference(tensor, frozenset()).gradient,
+                returned,
+            )
+        return kept[place]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from grader.lesson import Lesson
@@ -46,15 +47,20 @@ def call_frame(
     sizes: Mapping[str, int],
     values: Mapping[str, Tensor],
     gradient: Callable[[str], Tensor],
+    returned: Mapping[str, str] = MappingProxyType({}),
 ) -> bytes:
-    """The message that calls an answer with all it asks for; `gradient` gives that of a tensor."""
+    """The message that calls an answer with all it asks for; `gradient` gives that of a tensor.
+
+    `returned` says of some gradients, by name, which answer's last result they are.
+    """
     given = {name: sizes[name] for name in injection.names if name in sizes}
+    own = {name: returned[name] for name in injection.names if name in returned}
     tensors = {
         name: values[name] if name in values else gradient(name.removeprefix(GRADIENT_PREFIX))
         for name in injection.names
-        if name not in given
+        if name not in given and name not in own
     }
-    return frames.write(Call(key, dtype, given, tensors))
+    return frames.write(Call(key, dtype, given, tensors, own))
 
 
 def resolve(lesson: Lesson, targets: Sequence[str], loaded: Loaded, written: Answer) -> Injection | Impossible:

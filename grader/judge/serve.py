@@ -42,5 +42,11 @@ def main(channel: socket.socket, control: socket.socket, arguments: dict[str, An
             results.flush()
             if not settled:
                 settled = True
-                gc.collect()
-                gc.freeze()  # the references stay: no collection has to look through them again
+                _keep()
+
+
+def _keep() -> None:
+    """The references stay: no collection has to look through them again. And little else is made in circles."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)

@@ -121,6 +121,15 @@ class Situations:
         self.network = Network(lesson.graph)
         self._seed = seed
         self._made: dict[tuple[str, str, str], Situation] = {}
+        self._every: dict[tuple[str, str, tuple[str, ...]], tuple[Situation, ...]] = {}
+
+    def every_hidden(self, exercise: str, name: str, tensors: tuple[str, ...]) -> tuple[Situation, ...]:
+        """The cases drawn from the seed; one with ties where a tie can be in one of the tensors."""
+        place = (exercise, name, tensors)
+        if place not in self._every:
+            every = [self.hidden(exercise, name, case) for case in self.lesson.cases]
+            self._every[place] = tuple(s for s in every if not s.case.ties or any(map(s.ties, tensors)))
+        return self._every[place]
 
     def hidden(self, exercise: str, name: str, case: Case) -> Situation:
         """A case drawn from the seed."""

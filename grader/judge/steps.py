@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from torch import Tensor
@@ -34,6 +34,7 @@ class Desk:
     lesson: Lesson
     situations: Situations
     real_chain: RealChain
+    chain_frames: dict[tuple[str, Injection], bytes] = field(default_factory=dict)  # calls of a chain that is right
 
 
 def judge_callable(
@@ -227,12 +228,9 @@ class _Work:
                 break
         return cases
 
-    def _hidden(self) -> Iterator[Situation]:
-        """The cases; one with ties where a tie can be."""
-        for case in self.desk.lesson.cases:
-            situation = self.desk.situations.hidden(self.exercise.name, self.written.name, case)
-            if not case.ties or any(situation.ties(step.tensor) for step in self.steps):
-                yield situation
+    def _hidden(self) -> tuple[Situation, ...]:
+        tensors = tuple(step.tensor for step in self.steps)
+        return self.desk.situations.every_hidden(self.exercise.name, self.written.name, tensors)
 
     def _second_look(
         self, cases: Sequence[Sequence[CaseOutcome]], views: Sequence[View]

@@ -35,6 +35,11 @@ class Lost:
     is_step_limit: bool = False  # a timeout by the limit that the asker gave, and can name
 
 
+def _vanished(reply: Reply | Lost) -> bool:
+    """Whether the process was gone before this reply, by another cause than the clock."""
+    return isinstance(reply, Lost) and reply.verdict != "timeout"
+
+
 class Student:
     """One submission's process. It is replaced when it dies; each replacement starts afresh."""
 
@@ -83,6 +88,16 @@ class Student:
 
         The replies to the calls come in order, up to one that is lost; none where it was not made ready.
         """
+        ready, replies = self._together(written, calls, deadline)
+        if len(calls) > 1 and any(_vanished(reply) for reply in (ready, *replies)):
+            ready = self.load(written, deadline)  # replies to a burst come together: one by one shows which is lost
+            replies = self._one_by_one(written, calls, deadline) if isinstance(ready, Loaded) else []
+        return ready, replies
+
+    def _together(
+        self, written: Written, calls: Sequence[bytes], deadline: float
+    ) -> tuple[Loaded | Failed | Lost, list[Answer | Failed | Lost]]:
+        """The load, where it is needed, and all calls in one burst."""
         key = answer_key(written.exercise, written.name)
         if key in self._loaded:
             return self._loaded[key], self._called(self._ask_all(calls, deadline))
@@ -98,6 +113,22 @@ class Student:
         if self._process:
             self._loaded[key] = ready
         return ready, self._called(replies[1:])
+
+    def _one_by_one(
+        self, written: Written, calls: Sequence[bytes], deadline: float
+    ) -> list[Answer | Failed | Lost]:
+        replies: list[Answer | Failed | Lost] = []
+        for call in calls:
+            replies.append(self.call(written, call, deadline))
+            if isinstance(replies[-1], Lost):
+                break
+        return replies
+
+    def calls_of_several(self, calls: Sequence[bytes], deadline: float) -> list[Answer | Failed]:
+        """One call each of answers that are ready, in one burst; nothing where any reply of it is lost."""
+        replies = self._called(self._ask_all(calls, deadline))
+        found = [reply for reply in replies if not isinstance(reply, Lost)]
+        return found if len(found) == len(calls) else []
 
     def call(self, written: Written, frame: bytes, deadline: float) -> Answer | Failed | Lost:
         """Calls an answer, loading it first where the process is new."""
@@ -133,7 +164,10 @@ class Student:
             return [self._lost_between(line)]
         first = self._asked + 1
         self._asked += len(questions)
-        line.put(*(frames.numbered(frame, number) for number, frame in enumerate(questions, start=first)))
+        last = self._asked
+        line.put(
+            *(part for n, frame in enumerate(questions, start=first) for part in frames.numbered(frame, n, n < last))
+        )
         replies: list[Reply | Lost] = []
         for number in range(first, self._asked + 1):
             replies.append(self._reply(line, number, deadline))

@@ -53,7 +53,8 @@ class Judge:
                     exercises.append(ExerciseResult(exercise.name, tuple(results)))
                 if exercise.is_chain and len(wanted) == len(exercise.steps):
                     own = {step.name: answers.by_name[exercise.name, step.name] for step in exercise.gradient_steps}
-                    reaches = chain_reaches(self._desk, student, exercise, own)
+                    right = {result.step for result in results if result.passes}
+                    reaches = chain_reaches(self._desk, student, exercise, own, right)
         notes = answers.notes
         if request.mends:
             try:

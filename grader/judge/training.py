@@ -124,6 +124,7 @@ def _run(
     if not isinstance(injection, Injection):
         return "error", injection.message
     key = answer_key(exercise.name, written.name)
+    name_of_dtype = str(dtype).removeprefix("torch.")
     parameters = {name: value.clone() for name, value in course.start.items()}
     needs_autograd = [target for target in targets if target not in usable] + sorted(injection.cuts)
     follows = FOLLOWS if dtype is torch.float64 else FOLLOWS_FLOAT32
@@ -138,8 +139,7 @@ def _run(
                 f"{loss:.6f} where autograd has {expected:.6f}"
             )
         real = _by_autograd(desk, inputs, course.plan.sizes, needs_autograd)[1] if needs_autograd else {}
-        given = {name: value.to(dtype) if value.is_floating_point() else value for name, value in values.items()}
-        name_of_dtype = str(dtype).removeprefix("torch.")
+        given = {name: _in(dtype, values[name]) for name in injection.names if name in values}
         frame = call_frame(key, name_of_dtype, injection, course.plan.sizes, given, _from(real))
         reply = student.call(written, frame, deadline)
         if isinstance(reply, Answer | Failed) and reply.watched:
@@ -159,6 +159,10 @@ def _run(
         if len(reply.returned) != len(targets):
             return "wrong", f"at step {number} it returned {len(reply.returned)} values, not {len(targets)}"
     return None
+
+
+def _in(dtype: torch.dtype, value: Tensor) -> Tensor:
+    return value.to(dtype) if value.is_floating_point() and value.dtype is not dtype else value
 
 
 def _from(gradients: Mapping[str, Tensor]) -> Callable[[str], Tensor]:

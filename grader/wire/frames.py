@@ -1,13 +1,15 @@
 """Messages as bytes, and bytes as messages.
 
-A frame is two lengths and a number (unsigned 32 bit, little endian), a JSON text and a block of plain numbers:
+A frame is four numbers (unsigned 32 bit, little endian), a JSON text and a block of plain numbers:
 
-    [length of text][length of block][number][text][block]      text: {"kind": ..., "tensors": [[name, dtype, shape]]}
+    [length of text][length of block][number][more][text][block]
 
-The block holds the tensors in the order of the list, each from a multiple of 8 bytes on, and nothing else.
+The text says of every tensor its dtype and shape, ["F64", [32, 27]]; the block holds them in the same order,
+each from a multiple of 8 bytes on, and nothing else.
 
 The number is the question's, and its answer repeats it, so that a second answer to one question
-cannot be taken for the answer to the next.
+cannot be taken for the answer to the next. `more` is 1 where another question of the same burst follows:
+the replies to a burst come together.
 
 Whatever a reader is given, it returns a message or raises WireError; lengths are
 checked before anything is allocated.
@@ -15,17 +17,18 @@ checked before anything is allocated.
 
 from __future__ import annotations
 
-import json
-import math
 import socket
 import struct
 import time
-from typing import Any
+from typing import Annotated, Any, Literal
 
+import msgspec
 import torch
+from msgspec import Meta, Struct
 from torch import Tensor
 
 from grader.wire.messages import (
+    MOST,
     Answer,
     Call,
     Failed,
@@ -37,19 +40,20 @@ from grader.wire.messages import (
     Request,
     Sealed,
     Unsealed,
+    Word,
+    Words,
 )
 
 MAX_TEXT = 1 << 20
 MAX_BLOCK = 64 << 20
-MAX_TENSORS = 256
-_MAX_AXES, _MAX_LENGTH = 64, 1 << 40
 _ALIGNED = 8
-_LENGTHS = struct.Struct("<III")
+_HEAD = struct.Struct("<IIII")
 
 # A student's code may rebind torch's own functions: these are bound before it runs.
 _frombuffer, _empty = torch.frombuffer, torch.empty
-_detach, _contiguous, _reshape = Tensor.detach, Tensor.contiguous, Tensor.reshape
+_detach, _contiguous = Tensor.detach, Tensor.contiguous
 _view, _numpy, _numel, _element_size = Tensor.view, Tensor.numpy, Tensor.numel, Tensor.element_size
+_pack, _unpack = _HEAD.pack, _HEAD.unpack_from
 
 _DTYPES: dict[str, torch.dtype] = {
     "F64": torch.float64,
@@ -64,7 +68,39 @@ _DTYPES: dict[str, torch.dtype] = {
     "BOOL": torch.bool,
 }
 _DTYPE_NAMES = {dtype: name for name, dtype in _DTYPES.items()}
-_SIZES = {dtype: dtype.itemsize for dtype in _DTYPES.values()}
+_SIZES = {name: dtype.itemsize for name, dtype in _DTYPES.items()}
+
+_Dtype = Literal["F64", "F32", "F16", "BF16", "I64", "I32", "I16", "I8", "U8", "BOOL"]
+_Shape = Annotated[tuple[Annotated[int, Meta(ge=0, le=1 << 40)], ...], Meta(max_length=64)]
+_Listed = tuple[_Dtype, _Shape]
+_NoTensor = Literal[""]
+_Returned = tuple[_Dtype | _NoTensor, _Shape, Word]  # what is no tensor has no dtype, and is told in words
+
+
+class _CallText(Struct, tag="call", tag_field="kind"):
+    """A Call without its numbers."""
+
+    key: str
+    dtype: str
+    sizes: dict[str, int]
+    returned: dict[str, str]
+    tensors: Annotated[dict[str, _Listed], Meta(max_length=MOST)]
+
+
+class _AnswerText(Struct, tag="answer", tag_field="kind"):
+    """An Answer without its numbers."""
+
+    returned: Annotated[list[_Returned], Meta(max_length=MOST)]
+    is_sequence: bool
+    changed: Words
+    output: str
+    watched: Words
+
+
+_encode = msgspec.json.Encoder().encode
+_REQUESTS = msgspec.json.Decoder(Load | _CallText)
+_REPLIES = msgspec.json.Decoder(Loaded | _AnswerText | Failed)
+_GREETINGS = msgspec.json.Decoder(Sealed | Unsealed)
 
 
 class WireError(Exception):
@@ -84,120 +120,94 @@ def crosses(tensor: Tensor) -> bool:
     return tensor.dtype in _DTYPE_NAMES and _numel(tensor) * _element_size(tensor) <= MAX_BLOCK // 4
 
 
-def numbered(frame: bytes, number: int) -> bytes:
-    """The same frame with another number."""
-    text, block, _ = _LENGTHS.unpack_from(frame)
-    return _LENGTHS.pack(text, block, number) + frame[_LENGTHS.size :]
+def numbered(frame: bytes, number: int, more: bool = False) -> tuple[bytes, memoryview]:
+    """The same frame with another number, and whether more of its burst follow; in two parts, without a copy."""
+    text, block, _, _ = _unpack(frame)
+    return _pack(text, block, number, more), memoryview(frame)[_HEAD.size :]
 
 
 def number_of(frame: bytes | bytearray) -> int:
     """The number of a whole frame."""
-    number: int = _LENGTHS.unpack_from(frame)[2]
+    number: int = _unpack(frame)[2]
     return number
 
 
+def more_follow(frame: bytes | bytearray) -> bool:
+    """Whether a whole frame is not the last of its burst."""
+    return bool(_unpack(frame)[3])
+
+
 def write(message: Request | Reply | Greeting, number: int = 0) -> bytes:
-    """The frame of a message."""
-    tensors: dict[str, Tensor] = {}
+    """The frame of a message. Raises WireError over the caps."""
+    block: list[bytes] = []
+    text: Struct
     match message:
-        case Sealed(layers):
-            fields: dict[str, Any] = {"kind": "sealed", "layers": layers}
-        case Unsealed(why):
-            fields = {"kind": "unsealed", "why": why}
-        case Load(key, source, name, file):
-            fields = {"kind": "load", "key": key, "source": source, "name": name, "file": file}
-        case Call(key, dtype, sizes, given):
-            fields = {"kind": "call", "key": key, "dtype": dtype, "sizes": dict(sizes)}
-            tensors = dict(given)
-        case Loaded(parameters, optional, takes_any):
-            fields = {"kind": "loaded", "parameters": parameters, "optional": optional, "any": takes_any}
+        case Call(key, dtype, sizes, given, returned):
+            listed = {name: _put(tensor, block) for name, tensor in given.items()}
+            text = _CallText(key, dtype, dict(sizes), dict(returned), listed)
         case Answer(returned, is_sequence, changed, output, watched):
-            refused = {str(place): item.what for place, item in enumerate(returned) if isinstance(item, Refused)}
-            tensors = {str(place): item for place, item in enumerate(returned) if isinstance(item, Tensor)}
-            fields = {
-                "kind": "answer",
-                "count": len(returned),
-                "refused": refused,
-                "sequence": is_sequence,
-                "changed": changed,
-                "output": output,
-                "watched": watched,
-            }
-        case Failed(is_memory, error, line, output, watched):
-            fields = {
-                "kind": "failed",
-                "memory": is_memory,
-                "error": error,
-                "line": line,
-                "output": output,
-                "watched": watched,
-            }
-    listed, block = _block(tensors)
-    text = json.dumps({**fields, "tensors": listed} if listed else fields).encode()
-    text += b" " * (-(_LENGTHS.size + len(text)) % _ALIGNED)
-    if len(text) > MAX_TEXT or len(block) > MAX_BLOCK:
-        raise WireError(f"a message of {len(text)} + {len(block)} bytes is over the caps")
-    return _LENGTHS.pack(len(text), len(block), number) + text + block
+            text = _AnswerText(
+                [
+                    ("", (), item.what[:200]) if isinstance(item, Refused) else (*_put(item, block), "")
+                    for item in returned
+                ],
+                is_sequence,
+                changed,
+                output,
+                watched,
+            )
+        case _:
+            text = message
+    try:
+        said = _encode(text)
+    except UnicodeEncodeError:  # half a surrogate pair, printed by a student
+        said = _encode(_sayable(msgspec.to_builtins(text)))
+    said += b" " * (-(_HEAD.size + len(said)) % _ALIGNED)
+    length = sum(map(len, block))
+    if len(said) > MAX_TEXT or length > MAX_BLOCK:
+        raise WireError(f"a message of {len(said)} + {length} bytes is over the caps")
+    return b"".join((_pack(len(said), length, number, 0), said, *block))
 
 
 def read_request(frame: bytes | bytearray) -> Request:
     """The judge's message in `frame`."""
-    fields, tensors = _split(frame)
-    match fields:
-        case {"kind": "load", "key": str(key), "source": str(source), "name": str(name), "file": str(file)}:
-            return Load(key, source, name, file)
-        case {"kind": "call", "key": str(key), "dtype": str(dtype), "sizes": dict(sizes)}:
-            return Call(key, dtype, sizes, tensors)
-    raise WireError("not a request")
+    text, block = _read(frame, _REQUESTS)
+    if isinstance(text, _CallText):
+        tensors = {name: block.take(listed) for name, listed in text.tensors.items()}
+        block.ends()
+        return Call(text.key, text.dtype, text.sizes, tensors, text.returned)
+    block.ends()
+    return text  # type: ignore[no-any-return]
 
 
 def read_reply(frame: bytes | bytearray) -> Reply:
     """The worker's message in `frame`: nothing in it is believed beyond its form."""
-    fields, tensors = _split(frame)
-    match fields:
-        case {"kind": "loaded", "parameters": list(parameters), "optional": list(optional), "any": bool(takes_any)}:
-            return Loaded(_words(parameters), _words(optional), takes_any)
-        case {
-            "kind": "answer",
-            "count": int(count),
-            "refused": dict(refused),
-            "sequence": bool(sequence),
-            "changed": list(changed),
-            "output": str(output),
-            "watched": list(watched),
-        }:
-            return Answer(_returned(count, refused, tensors), sequence, _words(changed), output, _words(watched))
-        case {
-            "kind": "failed",
-            "memory": bool(memory),
-            "error": str(error),
-            "line": int() | None as line,
-            "output": str(output),
-            "watched": list(watched),
-        }:
-            return Failed(memory, error, line, output, _words(watched))
-    raise WireError("not a reply")
+    text, block = _read(frame, _REPLIES)
+    if isinstance(text, _AnswerText):
+        returned = tuple(
+            [block.take((kind, shape)) if kind else Refused(words) for kind, shape, words in text.returned]
+        )
+        block.ends()
+        return Answer(returned, text.is_sequence, text.changed, text.output, text.watched)
+    block.ends()
+    return text  # type: ignore[no-any-return]
 
 
 def read_greeting(frame: bytes | bytearray) -> Greeting:
     """The worker's first message: whether it is closed off."""
-    fields, _ = _split(frame)
-    match fields:
-        case {"kind": "sealed", "layers": list(layers)}:
-            return Sealed(_words(layers))
-        case {"kind": "unsealed", "why": str(why)}:
-            return Unsealed(why)
-    raise WireError("not a greeting")
+    text, block = _read(frame, _GREETINGS)
+    block.ends()
+    return text  # type: ignore[no-any-return]
 
 
 def whole_length(came: bytes | bytearray) -> int | None:
     """How long the frame is that these bytes begin; None if they do not say yet. Raises WireError over the caps."""
-    if len(came) < _LENGTHS.size:
+    if len(came) < _HEAD.size:
         return None
-    text, block, _ = _LENGTHS.unpack_from(came)
+    text, block, _, _ = _unpack(came)
     if text > MAX_TEXT or block > MAX_BLOCK:
         raise WireError(f"a frame that claims {text} + {block} bytes is over the caps")
-    return int(_LENGTHS.size + text + block)
+    return int(_HEAD.size + text + block)
 
 
 def send(channel: socket.socket, frame: bytes, deadline: float) -> None:
@@ -211,86 +221,73 @@ def send(channel: socket.socket, frame: bytes, deadline: float) -> None:
         raise WireClosed(str(error)) from None
 
 
-def _split(frame: bytes | bytearray) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    if len(frame) < _LENGTHS.size:
-        raise WireError("a frame shorter than its lengths")
-    text, block, _ = _LENGTHS.unpack_from(frame)
-    if len(frame) != _LENGTHS.size + text + block or text > MAX_TEXT or block > MAX_BLOCK:
+class _Block:
+    """The numbers of a frame, taken from its memory tensor by tensor."""
+
+    def __init__(self, frame: bytearray, start: int) -> None:
+        self._frame, self._next = frame, start
+
+    def take(self, listed: _Listed) -> Tensor:
+        """The next tensor. Raises WireError for one of more numbers than there are."""
+        kind, shape = listed
+        count = 1
+        for length in shape:
+            count *= length
+        start, size = self._next, count * _SIZES[kind]
+        self._next = start + size + -size % _ALIGNED
+        if self._next > len(self._frame) or start % _ALIGNED:
+            raise WireError("a tensor of more numbers than there are")
+        if kind == "BOOL" and self._frame[start : start + size].strip(b"\x00\x01"):
+            raise WireError("a bool tensor that holds other bytes than 0 and 1")
+        try:
+            if not size:
+                return _empty(shape, dtype=_DTYPES[kind])
+            flat = _frombuffer(self._frame, dtype=_DTYPES[kind], count=count, offset=start)
+            return flat if len(shape) == 1 else _view(flat, shape)
+        except (RuntimeError, ValueError, OverflowError, TypeError) as error:
+            raise WireError(f"not a tensor: {type(error).__name__}") from None
+
+    def ends(self) -> None:
+        """Raises WireError where numbers are left."""
+        if self._next != len(self._frame):
+            raise WireError("numbers that belong to no tensor")
+
+
+def _read(frame: bytes | bytearray, texts: msgspec.json.Decoder[Any]) -> tuple[Any, _Block]:
+    """What the text says, and the block that it speaks of."""
+    if len(frame) < _HEAD.size:
+        raise WireError("a frame shorter than its head")
+    text, block, _, _ = _unpack(frame)
+    if len(frame) != _HEAD.size + text + block or text > MAX_TEXT or block > MAX_BLOCK:
         raise WireError("a frame of another length than it says")
-    start = _LENGTHS.size + text
+    start = _HEAD.size + text
     try:
-        fields = json.loads(frame[_LENGTHS.size : start])
+        said = texts.decode(frame[_HEAD.size : start])
     except (ValueError, RecursionError) as error:
         raise WireError(f"not a message: {type(error).__name__}") from None
-    if not isinstance(fields, dict):
-        raise WireError("not a message")
-    listed = fields.pop("tensors", [])
-    return fields, _tensors(listed, frame if isinstance(frame, bytearray) else bytearray(frame), start)
+    return said, _Block(frame if isinstance(frame, bytearray) else bytearray(frame), start)
 
 
-def _block(tensors: dict[str, Tensor]) -> tuple[list[tuple[str, str, tuple[int, ...]]], bytes]:
-    """The list of the tensors, and their numbers."""
-    listed, parts = [], []
-    for name, tensor in tensors.items():
-        dense = _contiguous(_detach(tensor))
-        length = _numel(dense) * _SIZES[dense.dtype]
-        listed.append((name, _DTYPE_NAMES[dense.dtype], tuple(dense.shape)))
-        parts += [_numpy(_view(_reshape(dense, (-1,)), torch.uint8)).tobytes(), bytes(-length % _ALIGNED)]
-    return listed, b"".join(parts)
+def _put(tensor: Tensor, block: list[bytes]) -> Any:
+    """Appends the numbers of a tensor to the block; what the text says of it."""
+    dense = _contiguous(_detach(tensor))
+    if dense.dtype is torch.bfloat16:  # NumPy has no such numbers
+        numbers = _numpy(_view(dense, torch.int16)).tobytes()
+    else:
+        numbers = _numpy(dense).tobytes()
+    block.append(numbers)
+    if len(numbers) % _ALIGNED:
+        block.append(bytes(-len(numbers) % _ALIGNED))
+    return _DTYPE_NAMES[dense.dtype], tuple(dense.shape)
 
 
-def _tensors(listed: Any, frame: bytearray, start: int) -> dict[str, Tensor]:
-    """The tensors that lie in the frame's memory from `start` on."""
-    if not isinstance(listed, list) or len(listed) > MAX_TENSORS or (listed and start % _ALIGNED):
-        raise WireError("not a list of tensors")
-    found: dict[str, Tensor] = {}
-    for entry in listed:
-        match entry:
-            case [str(name), str(kind), list(shape)] if name not in found and kind in _DTYPES and _is_shape(shape):
-                dtype = _DTYPES[kind]
-            case _:
-                raise WireError("not a tensor")
-        length = math.prod(shape) * _SIZES[dtype]
-        if length > len(frame) - start:
-            raise WireError("a tensor of more numbers than there are")
-        found[name] = _tensor(frame, start, length, dtype, shape)
-        start += length + -length % _ALIGNED
-    if start != len(frame):
-        raise WireError("numbers that belong to no tensor")
-    return found
-
-
-def _is_shape(shape: list[Any]) -> bool:
-    return len(shape) <= _MAX_AXES and all(type(length) is int and 0 <= length <= _MAX_LENGTH for length in shape)
-
-
-def _tensor(frame: bytearray, start: int, length: int, dtype: torch.dtype, shape: list[int]) -> Tensor:
-    if dtype is torch.bool and frame[start : start + length].strip(b"\x00\x01"):
-        raise WireError("a bool tensor that holds other bytes than 0 and 1")
-    try:
-        if not length:
-            return _empty(shape, dtype=dtype)
-        flat = _frombuffer(frame, dtype=dtype, count=length // _SIZES[dtype], offset=start)
-        return flat if len(shape) == 1 else _reshape(flat, shape)
-    except (RuntimeError, ValueError, OverflowError, TypeError) as error:
-        raise WireError(f"not a tensor: {type(error).__name__}") from None
-
-
-def _returned(count: int, refused: dict[str, Any], tensors: dict[str, Tensor]) -> tuple[Tensor | Refused, ...]:
-    if not 0 <= count <= MAX_TENSORS or len(refused) + len(tensors) != count:
-        raise WireError("an answer of another count than it says")
-    returned: list[Tensor | Refused] = []
-    for place in map(str, range(count)):
-        if place in tensors:
-            returned.append(tensors[place])
-        elif isinstance(refused.get(place), str):
-            returned.append(Refused(refused[place][:200]))
-        else:
-            raise WireError("an answer with a gap")
-    return tuple(returned)
-
-
-def _words(items: list[Any]) -> tuple[str, ...]:
-    if len(items) > MAX_TENSORS or not all(isinstance(item, str) and len(item) <= 200 for item in items):
-        raise WireError("not a list of names")
-    return tuple(items)
+def _sayable(value: Any) -> Any:
+    """The same with a question mark for each half of a surrogate pair, which no JSON text can hold."""
+    match value:
+        case str():
+            return value.encode(errors="replace").decode()
+        case dict():
+            return {_sayable(name): _sayable(item) for name, item in value.items()}
+        case list() | tuple():
+            return [_sayable(item) for item in value]
+    return value

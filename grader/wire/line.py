@@ -10,10 +10,14 @@ import select
 import socket
 import time
 from collections import deque
+from typing import TYPE_CHECKING
 
 from grader.wire.frames import WireClosed, WireTimeout, whole_length
 
-_PART = 1 << 18
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+_PART = 1 << 16  # bytes; for more, memory comes from the system and goes back to it every time
 
 
 class Line:
@@ -25,10 +29,10 @@ class Line:
         self._to_send: deque[memoryview] = deque()
         self._came = bytearray()
 
-    def put(self, *frames: bytes) -> None:
-        """Queues frames; they go out while an answer is waited for."""
-        if frames:
-            self._to_send.append(memoryview(b"".join(frames)))
+    def put(self, *parts: Buffer) -> None:
+        """Queues frames, whole or in parts; they go out while an answer is waited for."""
+        if parts:
+            self._to_send.append(memoryview(b"".join(parts)))
 
     def get(self, deadline: float) -> bytearray:
         """The next whole frame that comes. Raises WireError for oversized claims, WireClosed, WireTimeout.

@@ -6,29 +6,32 @@ Before the first request, and before any student code, the worker says once whet
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated
+
+from msgspec import Meta, Struct
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+MOST = 256  # tensors, or words, in one message
+Word = Annotated[str, Meta(max_length=200)]
+Words = Annotated[tuple[Word, ...], Meta(max_length=MOST)]
 
-@dataclass(frozen=True)
-class Sealed:
+
+class Sealed(Struct, frozen=True, tag="sealed", tag_field="kind"):
     """The process is closed off, and each of these layers was tried."""
 
-    layers: tuple[str, ...]
+    layers: Words
 
 
-@dataclass(frozen=True)
-class Unsealed:
+class Unsealed(Struct, frozen=True, tag="unsealed", tag_field="kind"):
     """A layer could not be closed: no student code may run here."""
 
     why: str
 
 
-@dataclass(frozen=True)
-class Load:
+class Load(Struct, frozen=True, tag="load", tag_field="kind"):
     """Make this answer ready: run its source, find the callable."""
 
     key: str  # calls refer to it by this
@@ -45,14 +48,15 @@ class Call:
     dtype: str  # default dtype during the call: "float64" or "float32"
     sizes: Mapping[str, int]
     tensors: Mapping[str, Tensor]
+    # Parameters that are given what another answer returned when it was last called, by that one's key.
+    returned: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Loaded:
+class Loaded(Struct, frozen=True, tag="loaded", tag_field="kind"):
     """The answer is a callable, and asks for these by name."""
 
-    parameters: tuple[str, ...]
-    optional: tuple[str, ...]  # those that have a default of their own
+    parameters: Words
+    optional: Words  # those that have a default of their own
     takes_any: bool = False  # `*args` or `**kwargs`: it may hide what it asks for
 
 
@@ -76,15 +80,14 @@ class Answer:
     ] = ()  # what it tried of autograd, which stops it: "torch.autograd.grad", "aten::tanh_backward"
 
 
-@dataclass(frozen=True)
-class Failed:
+class Failed(Struct, frozen=True, tag="failed", tag_field="kind"):
     """Loading or calling raised."""
 
     is_memory: bool  # MemoryError or the allocator's error
     error: str  # "RuntimeError: The size of tensor a (13) must match ..."
     line: int | None  # in the student's file
     output: str
-    watched: tuple[str, ...] = ()  # as in Answer
+    watched: Words = ()  # as in Answer
 
 
 Greeting = Sealed | Unsealed

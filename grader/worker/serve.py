@@ -6,16 +6,20 @@ import importlib
 import math
 import socket
 import time
+from dataclasses import replace
 from typing import Any
+
+from torch import Tensor
 
 from grader.seal.close import seal
 from grader.seal.layers import Limits, SealError, isolation_from_json
 from grader.wire import frames
-from grader.wire.messages import Call, Failed, Load, Reply, Sealed, Unsealed
+from grader.wire.messages import Answer, Call, Failed, Load, Reply, Sealed, Unsealed
 from grader.worker import answer, autograd
 
 _FOREVER = 365 * 24 * 3600.0
-_PART = 1 << 18  # bytes taken from the pipe at once
+_PART = 1 << 16  # bytes taken from the pipe at once
+_HELD = 1 << 18  # bytes kept back for the end of a burst
 # What the vocabulary lets a submission import, what Python imports for a name such as δ, and torch for Tensor.resize:
 # a sealed process can read no file.
 _IMPORTED_LATER = """__future__ collections.abc dataclasses functools itertools math typing
@@ -48,10 +52,10 @@ def _sealed(layers: tuple[str, ...], limits: Limits) -> Sealed | Unsealed:
 
 
 def _serve(channel: socket.socket) -> None:
-    """One reply a request, in the order of the requests; several of them may have come already."""
-    loaded: dict[str, answer.LoadedAnswer] = {}
+    """One reply a request, in the order of the requests; those to a burst go out together."""
+    desk = _Desk()
     channel.setblocking(True)
-    came = bytearray()
+    came, replies = bytearray(), bytearray()
     while True:
         length = frames.whole_length(came)
         if length is None or len(came) < length:
@@ -62,17 +66,48 @@ def _serve(channel: socket.socket) -> None:
             continue
         frame = came[:length]
         del came[:length]
+        replies += desk.reply_to(frame)
+        if not frames.more_follow(frame) or len(replies) > _HELD:
+            channel.sendall(replies)
+            replies.clear()
+
+
+class _Desk:
+    """What this process was given to run, and what it replied last to each."""
+
+    def __init__(self) -> None:
+        self._loaded: dict[str, answer.LoadedAnswer] = {}
+        self._replied: dict[str, bytes] = {}
+
+    def reply_to(self, frame: bytearray) -> bytes:
+        """The frame of the reply to a request."""
         request = frames.read_request(frame)
-        reply: Reply
-        match request:
-            case Load():
-                made, reply = answer.load(request)
-                if made:
-                    loaded[request.key] = made
-            case Call():
-                made = loaded.get(request.key)
-                reply = answer.call(made, request) if made else Failed(False, "nothing is loaded", None, "")
-        channel.sendall(_frame(reply, frames.number_of(frame)))
+        if isinstance(request, Load):
+            made, reply = answer.load(request)
+            if made:
+                self._loaded[request.key] = made
+        else:
+            reply = self._call(request)
+        replied = _frame(reply, frames.number_of(frame))
+        self._replied[request.key] = replied
+        return replied
+
+    def _call(self, request: Call) -> Reply:
+        made = self._loaded.get(request.key)
+        if made is None:
+            return Failed(False, "nothing is loaded", None, "")
+        returned = {name: self._returned(key) for name, key in request.returned.items()}
+        tensors = {name: item for name, item in returned.items() if item is not None}
+        if len(tensors) < len(returned):
+            return Failed(False, "what it is to be given was not returned", None, "")
+        return answer.call(made, replace(request, tensors={**request.tensors, **tensors}) if tensors else request)
+
+    def _returned(self, key: str) -> Tensor | None:
+        """The tensor that was last returned under this key, as the judge saw it; None where it was none."""
+        replied = self._replied.get(key)
+        said = frames.read_reply(replied) if replied else None
+        item = said.returned[0] if isinstance(said, Answer) and said.returned else None
+        return item if isinstance(item, Tensor) else None
 
 
 def _frame(reply: Reply, number: int) -> bytes:

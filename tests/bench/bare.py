@@ -70,6 +70,7 @@ def fork_time(start: Callable[[], None]) -> float:
 
 def _replay(asked: list[Load | Call]) -> None:
     loaded: dict[str, Any] = {}
+    returned: dict[str, Any] = {}
     with torch.inference_mode():
         for question in asked:
             if isinstance(question, Load):
@@ -79,4 +80,5 @@ def _replay(asked: list[Load | Call]) -> None:
             else:
                 torch.set_default_dtype(_DTYPES[question.dtype])
                 given = {name: tensor.clone() for name, tensor in question.tensors.items()}
-                loaded[question.key](**given, **question.sizes)
+                given |= {name: returned[key].clone() for name, key in question.returned.items()}
+                returned[question.key] = loaded[question.key](**given, **question.sizes)

@@ -79,7 +79,7 @@ def test_what_came_before_the_end_is_still_read(ends: Ends) -> None:
 
 def test_a_claim_over_the_caps_is_refused_as_soon_as_it_is_made(ends: Ends) -> None:
     line, other = ends
-    other.sendall(b"\xff" * 12)
+    other.sendall(b"\xff" * 16)
     with pytest.raises(WireError, match="over the caps"):
         line.get(_soon())
 

@@ -9,7 +9,6 @@ import threading
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
-from dataclasses import fields
 from typing import Any
 
 import pytest
@@ -19,9 +18,10 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from grader.wire import frames
-from grader.wire.frames import MAX_BLOCK, MAX_TENSORS, MAX_TEXT, WireClosed, WireError, WireTimeout
+from grader.wire.frames import MAX_BLOCK, MAX_TEXT, WireClosed, WireError, WireTimeout
 from grader.wire.line import Line
 from grader.wire.messages import (
+    MOST,
     Answer,
     Call,
     Failed,
@@ -94,6 +94,7 @@ messages: dict[str, st.SearchStrategy[Any]] = {
         st.sampled_from(["float64", "float32"]),
         st.dictionaries(names, st.integers(0, 1 << 40), max_size=3),
         st.dictionaries(names, tensors(), max_size=3),
+        st.dictionaries(names, anything, max_size=3),
     ),
     "loaded": st.builds(Loaded, name_lists, name_lists, st.booleans()),
     "answer": st.builds(
@@ -128,8 +129,8 @@ def test_every_message_comes_out_as_it_went_in(kind: str, data: st.DataObject) -
     message = data.draw(messages[kind])
     read = _read(kind, frames.write(message))
     assert type(read) is type(message)
-    for field in fields(message):
-        assert _alike(getattr(read, field.name), getattr(message, field.name)), field.name
+    for field in type(message).__match_args__:
+        assert _alike(getattr(read, field), getattr(message, field)), field
 
 
 VIEWS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -166,8 +167,17 @@ def test_a_frame_carries_the_number_of_its_question(number: int) -> None:
     reply = Failed(False, "no", 3, "")
     frame = frames.write(reply, number)
     assert frames.number_of(frame) == number
-    assert frames.numbered(frames.write(reply), number) == frame
+    assert b"".join(frames.numbered(frames.write(reply), number)) == frame
     assert frames.read_reply(frame) == reply
+    assert not frames.more_follow(frame)
+    assert frames.more_follow(b"".join(frames.numbered(frame, number, more=True)))
+
+
+@pytest.mark.parametrize("broken", ["\ud800", "printed \udfff and more"])
+def test_half_a_surrogate_pair_crosses_as_a_question_mark(broken: str) -> None:
+    sent = Answer((Refused(broken),), False, (broken,), broken)
+    whole = broken.encode(errors="replace").decode()
+    assert frames.read_reply(frames.write(sent)) == Answer((Refused(whole),), False, (whole,), whole)
 
 
 @pytest.mark.parametrize(
@@ -230,21 +240,21 @@ def damaged(draw: st.DrawFn) -> bytes:
 def with_other_lengths(draw: st.DrawFn) -> bytes:
     """The bytes of a frame behind two lengths that have little to do with them."""
     frame = draw(st.sampled_from(SAMPLES))
-    text, block, _ = struct.unpack_from("<III", frame)
+    text, block, *_ = struct.unpack_from("<IIII", frame)
     lengths = st.integers(0, (1 << 32) - 1) | st.integers(-9, 9).map(lambda by: max(text + by, 0))
     return (
-        struct.pack("<III", draw(lengths), draw(st.sampled_from([block, 0, len(frame) - 12 - text, 1 << 31])), 0)
-        + (frame[12:])
+        struct.pack("<IIII", draw(lengths), draw(st.sampled_from([block, 0, len(frame) - 16 - text, 1 << 31])), 0, 0)
+        + (frame[16:])
     )
 
 
 def _frame(text: bytes, block: bytes = b"") -> bytes:
     """A frame whose block begins where blocks do."""
-    text += b" " * (-(len(text) + 12) % 8)
-    return struct.pack("<III", len(text), len(block), 0) + text + block
+    text += b" " * (-(len(text) + 16) % 8)
+    return struct.pack("<IIII", len(text), len(block), 0, 0) + text + block
 
 
-F64: list[Any] = ["0", "F64", [1]]  # name, dtype, shape
+F64: list[Any] = ["F64", [1], ""]  # dtype, shape, what it is if it is no tensor
 EIGHT = bytes(8)
 ODD_NUMBERS = [None, True, -1, 0, 3, 1 << 31, 1 << 63, (1 << 64) - 1, 1 << 70, 0.5, float("nan")]
 ODD_TEXTS = ["", "x", "\ud800", "C64", "F4", "BOOL", "U8"]
@@ -252,10 +262,10 @@ ODD_LISTS = [[], [[]], [0], [-1], ["x"], [0, 0], [8, 0], [0, 16], [0, 1 << 40], 
 odd = st.sampled_from([*ODD_NUMBERS, *ODD_TEXTS, *ODD_LISTS])
 WHOLE: list[dict[str, Any]] = [
     {"kind": "load", "key": "k", "source": "", "name": "n", "file": "f"},
-    {"kind": "call", "key": "k", "dtype": "float64", "sizes": {"n": 3}},
-    {"kind": "loaded", "parameters": ["x"], "optional": [], "any": False},
-    {"kind": "answer", "count": 1, "refused": {}, "sequence": False, "changed": [], "output": "", "watched": []},
-    {"kind": "failed", "memory": False, "error": "", "line": 3, "output": "", "watched": []},
+    {"kind": "call", "key": "k", "dtype": "float64", "sizes": {"n": 3}, "returned": {}, "tensors": {"x": ["F64", [1]]}},
+    {"kind": "loaded", "parameters": ["x"], "optional": [], "takes_any": False},
+    {"kind": "answer", "returned": [F64], "is_sequence": False, "changed": [], "output": "", "watched": []},
+    {"kind": "failed", "is_memory": False, "error": "", "line": 3, "output": "", "watched": []},
     {"kind": "sealed", "layers": ["process"]},
     {"kind": "unsealed", "why": ""},
 ]
@@ -273,14 +283,15 @@ def well_formed_nonsense(draw: st.DrawFn) -> bytes:
     told = draw(bent(draw(st.sampled_from(WHOLE))))
     claimed = [draw(odd | st.just(right)) for right in F64]
     tensors = draw(odd | st.just([claimed]) | st.just([claimed, claimed]))
-    return _frame(json.dumps({**told, "tensors": tensors}).encode(), draw(st.sampled_from([EIGHT, b"", bytes(16)])))
+    where = {"answer": "returned", "call": "tensors"}.get(str(told["kind"]), "returned")
+    return _frame(json.dumps({**told, where: tensors}).encode(), draw(st.sampled_from([EIGHT, b"", bytes(16)])))
 
 
 @pytest.mark.parametrize(
     "bytes_of",
     [
         st.binary(max_size=200),
-        st.binary(max_size=60).map(lambda raw: struct.pack("<III", len(raw), 0, 0) + raw),
+        st.binary(max_size=60).map(lambda raw: struct.pack("<IIII", len(raw), 0, 0, 0) + raw),
         st.binary(max_size=60).map(lambda raw: _frame(b'{"kind": "answer"}', raw)),
         damaged(),
         with_other_lengths(),
@@ -298,7 +309,7 @@ ANSWER = WHOLE[3]
 
 
 def _answer(told: dict[str, Any], tensors: Any = None, data: bytes = EIGHT) -> bytes:
-    return _frame(json.dumps(ANSWER | told | {"tensors": [F64] if tensors is None else tensors}).encode(), data)
+    return _frame(json.dumps(ANSWER | told | {"returned": [F64] if tensors is None else tensors}).encode(), data)
 
 
 def test_the_frames_below_are_refused_for_their_one_flaw() -> None:
@@ -307,12 +318,12 @@ def test_the_frames_below_are_refused_for_their_one_flaw() -> None:
     assert _alike(read.returned[0], torch.zeros(1, dtype=torch.float64))
 
 
-def _tensor(name: Any = "0", dtype: Any = "F64", shape: Any = (1,)) -> bytes:
-    return _answer({}, [[name, dtype, shape]])
+def _tensor(dtype: Any = "F64", shape: Any = (1,)) -> bytes:
+    return _answer({}, [[dtype, shape, ""]])
 
 
-ODD_PLACE = json.dumps(ANSWER | {"tensors": [F64]}).encode()
-ODD_PLACE += b" " * ((-len(ODD_PLACE) - 12) % 8 + 1)
+ODD_PLACE = json.dumps(ANSWER).encode()
+ODD_PLACE += b" " * ((-len(ODD_PLACE) - 16) % 8 + 1)
 
 FORGED = {
     "nothing": b"",
@@ -322,12 +333,11 @@ FORGED = {
     "a message and a byte": SAMPLES[3] + b"\x00",
     "JSON nested deep": _frame(b"[" * 100_000),
     "JSON objects nested deep": _frame(b'{"kind":' * 100_000),
-    "tensors nested deep": _frame(b'{"tensors": ' + b"[" * 90_000, EIGHT),
+    "tensors nested deep": _frame(b'{"kind": "answer", "returned": ' + b"[" * 90_000, EIGHT),
     "tensors that are no list": _answer({}, "F64"),
     "a tensor that is no list": _answer({}, ["F64"]),
-    "a tensor of a name alone": _answer({}, [["0"]]),
-    "a tensor without a name": _tensor(name=None),
-    "a name taken twice": _answer({"count": 2}, [F64, F64], bytes(16)),
+    "a tensor of a dtype alone": _answer({}, [["F64"]]),
+    "a tensor without a dtype": _tensor(dtype=None),
     "a number of 5000 digits": _frame(b'{"kind": "failed", "line": ' + b"1" * 5000 + b"}"),
     "JSON that is no object": _frame(b'["answer"]'),
     "text that is no UTF-8": _frame(b'{"kind": "\xff\xfe\xfa"}'),
@@ -344,29 +354,24 @@ FORGED = {
     "a shape of text": _tensor(shape=["1"]),
     "more axes than sense": _tensor(shape=[1] * 100),
     "a shape of truths": _tensor(shape=[True]),
-    "empty, of more numbers than there are": _answer({}, [["0", "F64", [0, 1 << 63]]], b""),
+    "empty, of more numbers than there are": _answer({}, [["F64", [0, 1 << 63], ""]], b""),
     "data outside the frame": _answer({}, [F64], b""),
     "less data than that": _answer({}, [F64], bytes(4)),
     "data of nobody": _answer({}, [F64], bytes(16)),
-    "data of nobody, and no tensor": _answer({"count": 0}, [], EIGHT),
-    "data twice": _answer({"count": 2}, [F64, ["1", "F64", [1]]]),
-    "data that begins anywhere": struct.pack("<III", len(ODD_PLACE), 8, 0) + ODD_PLACE + EIGHT,
-    "a truth of 2": _answer({}, [["0", "BOOL", [8]]], b"\x02" * 8),
-    "more tensors than counted": _answer({"count": 0}),
-    "fewer tensors than counted": _answer({"count": 2}),
-    "a count under zero": _answer({"count": -1}, [], b""),
-    "a count over the cap": _answer({"count": MAX_TENSORS + 1, "refused": dict.fromkeys("ab", "")}, [], b""),
-    "a count in words": _answer({"count": "1"}),
-    "a place that is not there": _tensor(name="7"),
-    "a place taken twice": _answer({"count": 2, "refused": {"0": "None"}}),
-    "a refusal that is no text": _answer({"refused": {"0": 3}}, [], b""),
-    "a sequence of 3": _answer({"sequence": 3}),
+    "data of nobody, and no tensor": _answer({}, [], EIGHT),
+    "data of what is no tensor": _answer({}, [["", [1], "None"]], EIGHT),
+    "data twice": _answer({}, [F64, F64]),
+    "data that begins anywhere": struct.pack("<IIII", len(ODD_PLACE), 8, 0, 0) + ODD_PLACE + EIGHT,
+    "a truth of 2": _answer({}, [["BOOL", [8], ""]], b"\x02" * 8),
+    "a refusal that is no text": _answer({}, [["", [], 3]], b""),
+    "a refusal of 201 letters": _answer({}, [["", [], "x" * 201]], b""),
+    "a sequence of 3": _answer({"is_sequence": 3}),
     "a name of 201 letters": _answer({"changed": ["x" * 201]}),
     "a name that is no text": _answer({"changed": [1]}),
-    "too many names": _answer({"changed": ["x"] * (MAX_TENSORS + 1)}),
+    "too many names": _answer({"changed": ["x"] * (MOST + 1)}),
     "a watch that is no list": _answer({"watched": "aten::tanh_backward"}),
     "no word of the watch": _frame(
-        json.dumps({key: value for key, value in ANSWER.items() if key != "watched"} | {"tensors": [F64]}).encode(),
+        json.dumps({key: value for key, value in ANSWER.items() if key != "watched"}).encode(),
         EIGHT,
     ),
     "a greeting": SAMPLES[5],
@@ -382,10 +387,10 @@ def test_a_forged_reply_is_refused(flaw: str) -> None:
 
 
 def test_more_tensors_than_the_cap_are_refused() -> None:
-    many = [[str(place), "U8", [1]] for place in range(MAX_TENSORS + 1)]
-    data = bytes(8 * (MAX_TENSORS + 1))
+    data = bytes(8 * (MOST + 1))
     with pytest.raises(WireError):
-        frames.read_reply(_answer({"count": MAX_TENSORS + 1}, many, data))
+        frames.read_reply(_answer({}, [["U8", [1], ""]] * (MOST + 1), data))
+    many = {str(place): ["U8", [1]] for place in range(MOST + 1)}
     with pytest.raises(WireError):
         frames.read_request(_frame(json.dumps(WHOLE[1] | {"tensors": many}).encode(), data))
 
@@ -393,7 +398,7 @@ def test_more_tensors_than_the_cap_are_refused() -> None:
 @pytest.mark.parametrize("claim", [(MAX_TEXT + 1, 0), (0, MAX_BLOCK + 1)], ids=["text", "tensors"])
 def test_a_reader_refuses_lengths_over_the_caps_even_where_the_bytes_are_there(claim: tuple[int, int]) -> None:
     with pytest.raises(WireError):
-        frames.read_reply(struct.pack("<III", *claim, 0) + bytes(sum(claim)))
+        frames.read_reply(struct.pack("<IIII", *claim, 0, 0) + bytes(sum(claim)))
 
 
 # Sockets
@@ -430,7 +435,7 @@ def test_of_two_messages_each_is_received_by_itself(ends: Ends) -> None:
     "claim", [(5 << 29, (1 << 32) - 1), (MAX_TEXT + 1, 0), (0, MAX_BLOCK + 1)], ids=["7 GB", "text", "tensors"]
 )
 def test_a_claim_over_the_caps_is_refused_before_anything_is_allocated(claim: tuple[int, int], ends: Ends) -> None:
-    ends[0].sendall(struct.pack("<III", *claim, 0))
+    ends[0].sendall(struct.pack("<IIII", *claim, 0, 0))
     tracemalloc.start()
     try:
         with pytest.raises(WireError, match="over the caps"):
@@ -441,7 +446,7 @@ def test_a_claim_over_the_caps_is_refused_before_anything_is_allocated(claim: tu
 
 
 def test_memory_grows_with_what_came_and_not_with_what_was_claimed(ends: Ends) -> None:
-    ends[0].sendall(struct.pack("<III", MAX_TEXT, MAX_BLOCK, 0) + bytes(1000))
+    ends[0].sendall(struct.pack("<IIII", MAX_TEXT, MAX_BLOCK, 0, 0) + bytes(1000))
     ends[0].close()
     tracemalloc.start()
     try:

@@ -56,7 +56,7 @@ def _channel():
 def _number():
     return frames.number_of(_serving()["frame"])
 def _say(text, number=0):
-    os.write(_channel(), struct.pack("<III", len(text), 0, number or _number()) + text)
+    os.write(_channel(), struct.pack("<IIII", len(text), 0, number or _number(), 0) + text)
 def _answer(message):
     os.write(_channel(), frames.write(message, _number()))
 """
@@ -75,6 +75,8 @@ def call_of(answer: Written, *, dtype: str = "float64", **tensors: Tensor) -> by
 
 
 def ask(student: Student, answer: Written, seconds: float = 20.0) -> Answer | Failed | Lost:
+    """One question by itself, of an answer that is ready."""
+    student.load(answer, time.monotonic() + 20)
     return student.call(answer, call_of(answer), time.monotonic() + seconds)
 
 
@@ -254,11 +256,11 @@ LOST = {
     "it claims 4 GB": (
         "crashed",
         "over the caps",
-        "os.write(_channel(), struct.pack('<III', 9, 2**32 - 1, 0)); time.sleep(60)",
+        "os.write(_channel(), struct.pack('<IIII', 9, 2**32 - 1, 0, 0)); time.sleep(60)",
     ),
     "it says it passed": (
         "crashed",
-        "not a reply",
+        "not a message",
         """_say(b'{"kind": "right", "credit": 1.0}'); time.sleep(60)""",
     ),
     "it answers another question": (
@@ -302,12 +304,12 @@ def test_the_same_while_the_file_is_read_costs_the_answer_too(what: str, student
     assert torch.equal(tensor_of(ask(student, written("return x + 2", "after"))), X + 2)
 
 
-NONE_FIRST = "_answer(messages.Answer((messages.Refused('None'),), False, (), ''))"
+ANSWER_NONE = "_answer(messages.Answer((messages.Refused('None'),), False, (), ''))"
 
 
 @pytest.mark.parametrize("pause", ["", "time.sleep(0.3)"], ids=["at once", "late"])
 def test_a_second_answer_to_one_question_is_never_the_answer_to_the_next(pause: str, student: Student) -> None:
-    first = ask(student, written(f"{NONE_FIRST}\n{pause}\nreturn x"))
+    first = ask(student, written(f"{ANSWER_NONE}\n{pause}\nreturn x"))
     assert isinstance(first, Answer)
     assert first.returned == (Refused("None"),)
     assert torch.equal(tensor_of(ask(student, written("return x + 2", "after"))), X + 2)
@@ -327,6 +329,55 @@ def test_a_step_that_answers_twice_is_not_passed_and_costs_itself_alone(
     result = judge_solution(lesson, warm, "ex1_chain.dprobs", "ex1_chain.dcounts", limits=LIMITS)
     assert step_of(result, "ex1_chain.dprobs").credit == 0
     assert step_of(result, "ex1_chain.dcounts").passes
+
+
+def test_a_burst_is_answered_as_its_calls_would_be_one_by_one(student: Student) -> None:
+    answer = written("return x + 1")
+    calls = [call_of(answer, x=X * factor) for factor in range(5)]
+    ready, replies = student.load_and_call(answer, calls, time.monotonic() + 20)
+    assert isinstance(ready, Loaded)
+    assert [tensor_of(reply).tolist() for reply in replies] == [(X * factor + 1).tolist() for factor in range(5)]
+
+
+AT_THE_THIRD = {
+    "it dies": ("if x[0, 0] == 2: os._exit(3)\nreturn x", "ended itself with exit code 3"),
+    "it plants an answer": (f"if x[0, 0] == 2: {ANSWER_NONE}\nreturn x", "more than one answer"),
+}
+
+
+@pytest.mark.parametrize("what", AT_THE_THIRD)
+def test_of_a_burst_that_is_lost_the_calls_before_it_are_told_all_the_same(what: str, student: Student) -> None:
+    body, words = AT_THE_THIRD[what]
+    answer = written(body)
+    calls = [call_of(answer, x=torch.full((1, 1), float(number))) for number in range(5)]
+    _, replies = student.load_and_call(answer, calls, time.monotonic() + 20)
+    assert [tensor_of(reply).item() for reply in replies[:2]] == [0, 1]
+    lost = replies[-1]
+    assert isinstance(lost, Lost)
+    assert (lost.verdict, words in lost.message) == ("crashed", True)
+    assert len(replies) <= 4
+    assert torch.equal(tensor_of(ask(student, written("return x + 2", "after"))), X + 2)
+
+
+def test_a_call_is_given_what_another_answer_returned_last(student: Student) -> None:
+    first, second = written("return x.T * 2", "first"), written("return y + 1", "second", "y")
+    for answer in (first, second):
+        assert isinstance(student.load(answer, time.monotonic() + 20), Loaded)
+    passed_on = {"y": f"{first.exercise}.first"}
+    taking = frames.write(Call(f"{second.exercise}.second", "float64", {}, {}, passed_on))
+    replies = student.calls_of_several([call_of(first), taking], time.monotonic() + 20)
+    assert torch.equal(tensor_of(replies[1]), X.T * 2 + 1)
+
+
+@pytest.mark.parametrize("body", ["return None", "raise ValueError"])
+def test_what_was_not_returned_is_given_to_nobody(body: str, student: Student) -> None:
+    first, second = written(body, "first"), written("return y", "second", "y")
+    for answer in (first, second):
+        assert isinstance(student.load(answer, time.monotonic() + 20), Loaded)
+    taking = frames.write(Call(f"{second.exercise}.second", "float64", {}, {}, {"y": f"{first.exercise}.first"}))
+    _, reply = student.calls_of_several([call_of(first), taking], time.monotonic() + 20)
+    assert isinstance(reply, Failed)
+    assert "was not returned" in reply.error
 
 
 ANSWER_AND_DIE = "_answer(messages.Answer((x,), False, (), '')); os._exit(3)"

@@ -114,9 +114,7 @@ class Student:
             self._loaded[key] = ready
         return ready, self._called(replies[1:])
 
-    def _one_by_one(
-        self, written: Written, calls: Sequence[bytes], deadline: float
-    ) -> list[Answer | Failed | Lost]:
+    def _one_by_one(self, written: Written, calls: Sequence[bytes], deadline: float) -> list[Answer | Failed | Lost]:
         replies: list[Answer | Failed | Lost] = []
         for call in calls:
             replies.append(self.call(written, call, deadline))

@@ -28,7 +28,7 @@ class Layer:
 
 
 LAYERS = {
-    PROCESS: Layer(process.close, process.why_open),
+    PROCESS: Layer(process.close, process.why_open, process.load),
     RLIMITS: Layer(rlimits.close, rlimits.why_open),
     USER: Layer(user.close, user.why_open),
     LANDLOCK: Layer(landlock.close, landlock.why_open, landlock.load),

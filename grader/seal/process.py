@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import tempfile
+from functools import cache
 from pathlib import Path
 
 from grader.seal.layers import Limits
@@ -15,6 +16,21 @@ _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_CHILD_SUBREAPER, _PR_SET_NO_NEW_PRI
 _STANDARD = (0, 1, 2)
 _TASKS = Path("/proc/self/task")
 _libc = ctypes.CDLL(None)
+
+
+@cache
+def nowhere() -> int:
+    """A descriptor of a folder that is gone already: it is empty, stays empty, and leaves nothing behind."""
+    folder = tempfile.mkdtemp(prefix="grader-")
+    try:
+        return os.open(folder, os.O_RDONLY)
+    finally:
+        Path(folder).rmdir()
+
+
+def load() -> None:
+    """Makes what every process that is forked from here can use."""
+    nowhere()
 
 
 def close(_limits: Limits) -> None:
@@ -58,10 +74,8 @@ def _close_standard_streams() -> None:
 
 
 def _go_nowhere() -> None:
-    """Into a folder of its own that is gone already: it is empty, stays empty, and leaves nothing behind."""
-    folder = tempfile.mkdtemp(prefix="grader-")
-    os.chdir(folder)
-    Path(folder).rmdir()
+    os.fchdir(nowhere())
+    os.close(nowhere())
 
 
 def _prctl(option: int, value: int) -> None:

@@ -38,7 +38,7 @@ from typing import Any, NoReturn
 
 from grader.seal import bubblewrap, probe
 from grader.seal.layers import BUBBLEWRAP, Isolation, SealError
-from grader.seal.process import adopt_orphans, die_with
+from grader.seal.process import adopt_orphans, die_with, nowhere
 
 _ROLES = {"judge": "grader.judge.serve", "student": "grader.worker.serve"}
 
@@ -170,7 +170,7 @@ def _fork(
     parent = os.getpid()
     pid = os.fork()
     if pid == 0:
-        keep = {channel_fd} | ({theirs.fileno()} if theirs else set())
+        keep = {channel_fd, theirs.fileno() if theirs else nowhere()}
         _become(request["role"], arguments, channel_fd, theirs, keep, parent)
     os.close(channel_fd)
     control.children.add(pid)

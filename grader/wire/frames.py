@@ -271,10 +271,8 @@ def _read(frame: bytes | bytearray, texts: msgspec.json.Decoder[Any]) -> tuple[A
 def _put(tensor: Tensor, block: list[bytes]) -> Any:
     """Appends the numbers of a tensor to the block; what the text says of it."""
     dense = _contiguous(_detach(tensor))
-    if dense.dtype is torch.bfloat16:  # NumPy has no such numbers
-        numbers = _numpy(_view(dense, torch.int16)).tobytes()
-    else:
-        numbers = _numpy(dense).tobytes()
+    shown = _view(dense, torch.int16) if dense.dtype is torch.bfloat16 else dense  # NumPy has no such numbers
+    numbers = _numpy(shown).tobytes()
     block.append(numbers)
     if len(numbers) % _ALIGNED:
         block.append(bytes(-len(numbers) % _ALIGNED))

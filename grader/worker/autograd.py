@@ -37,7 +37,7 @@ _ENTRIES = {
 }
 _FORWARD_MODE = frozenset({"aten::_make_dual", "aten::_make_dual_copy"})
 _inference_mode = torch._C._InferenceMode
-_replaced: list[tuple[Any, str, Any]] = []  # where, what, by what
+_is_off = False  # in this process
 _alive: list[Any] = []  # the watch works as long as torch's objects for it live
 
 
@@ -63,35 +63,47 @@ ATTEMPTS = Attempts()
 
 
 def prepare() -> None:
-    """Once, in the warm process: the watch is registered, under a key that is off; and every refusal is made."""
+    """Once, in the warm process: the watch is registered, under a key that is off, and every way in gets its guard.
+
+    A guard lets all calls pass until autograd is switched off: judges, which are forked from the same
+    process, need it. To put the guards in place costs too much to be done in every student process.
+    """
+    if _alive:
+        return
     library = torch.library.Library("aten", "IMPL")  # type: ignore[no-untyped-call]
     for operator in torch._C._dispatch_get_all_op_names():
         if operator.startswith("aten::") and ("backward" in operator or operator in _FORWARD_MODE):
-            name = operator.removeprefix("aten::")
-            library.impl(name, _refusal_of(operator), _KEY)  # type: ignore[no-untyped-call]
+            library.impl(operator.removeprefix("aten::"), _refusal_of(operator), _KEY)  # type: ignore[no-untyped-call]
     _alive.append(library)
     for module, names in _ENTRIES.items():
         place = reduce(getattr, module.split(".")[1:], torch)
-        _replaced.extend((place, name, _refusal_of(f"{module}.{name}")) for name in names.split())
-    _replaced.append((torch.autograd.Variable, "_execution_engine", _NoEngine()))
-    _replaced.append((torch._C, "_InferenceMode", _only_on))
+        for name in names.split():
+            setattr(place, name, _guard_of(f"{module}.{name}", getattr(place, name)))
+    engine: Any = torch.autograd.Variable
+    engine._execution_engine = _GuardedEngine(engine._execution_engine)
+    torch._C._InferenceMode = _only_on  # type: ignore[misc, assignment]
 
 
 def switch_off() -> None:
     """In a student process, for good: the watch is on, and the ways into autograd refuse."""
+    global _is_off
     guard: Any = torch._C._IncludeDispatchKeyGuard(getattr(torch.DispatchKey, _KEY))
     guard.__enter__()
     torch.set_autocast_enabled(_DEVICE, True)
     _alive.append(guard)
-    for place, name, stand_in in _replaced:
-        setattr(place, name, stand_in)
+    _is_off = True
 
 
-class _NoEngine:
+class _GuardedEngine:
     """Stands where torch keeps its engine."""
 
-    def __getattr__(self, name: str) -> NoReturn:
-        ATTEMPTS.refuse(f"the autograd engine's {name}")
+    def __init__(self, engine: Any) -> None:
+        self._engine = engine
+
+    def __getattr__(self, name: str) -> Any:
+        if _is_off:
+            ATTEMPTS.refuse(f"the autograd engine's {name}")
+        return getattr(self._engine, name)
 
 
 def _refusal_of(name: str) -> Callable[..., Any]:
@@ -101,6 +113,17 @@ def _refusal_of(name: str) -> Callable[..., Any]:
     return refuse
 
 
+def _guard_of(name: str, way_in: Callable[..., Any]) -> Callable[..., Any]:
+    def guard(*arguments: Any, **options: Any) -> Any:
+        if _is_off:
+            ATTEMPTS.refuse(name)
+        return way_in(*arguments, **options)
+
+    return guard
+
+
 def _only_on(mode: bool) -> Any:
     """Inference mode can be entered, never left: outside it, tensors could carry a graph."""
-    return _inference_mode(True) if mode else ATTEMPTS.refuse("torch.inference_mode(False)")
+    if _is_off and not mode:
+        ATTEMPTS.refuse("torch.inference_mode(False)")
+    return _inference_mode(mode)

@@ -82,6 +82,7 @@ class _Desk:
     def reply_to(self, frame: bytearray) -> bytes:
         """The frame of the reply to a request."""
         request = frames.read_request(frame)
+        reply: Reply
         if isinstance(request, Load):
             made, reply = answer.load(request)
             if made:

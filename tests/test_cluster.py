@@ -20,7 +20,8 @@ from grader.judge.job import Request
 from grader.lesson import Lesson
 from grader.results.model import SubmissionResult
 from grader.run.judges import judges
-from grader.run.pool import Fault, Pool
+from grader.run.pool import Pool
+from grader.run.standing import Fault
 from grader.run.travel import MOST_BYTES, TooLarge, pack, packed_lesson, unpack, unpack_lesson
 from grader.submission.find import Submission, find_submissions, submission_at
 from tests.support import ROOT, run_grader

@@ -26,7 +26,8 @@ from grader.lesson import Lesson
 from grader.lesson.network import Network
 from grader.results.model import SubmissionResult
 from grader.run.backward import LearnersBackward
-from grader.run.pool import Fault, Pool
+from grader.run.pool import Pool
+from grader.run.standing import Fault
 from grader.submission.answers import read_answers
 from grader.submission.find import submission_at
 from grader.warm.client import Warm

@@ -27,7 +27,8 @@ from grader.results.model import ExerciseResult, StepResult, SubmissionResult
 from grader.results.store import RunFolder
 from grader.results.summary import Summary, summary_from_json, summary_of
 from grader.run.classrun import ClassRun
-from grader.run.pool import Fault, Pool
+from grader.run.pool import Pool
+from grader.run.standing import Fault
 from grader.run.stopping import Stopping
 from grader.submission.find import find_submissions
 from tests.support import ROOT, run_grader

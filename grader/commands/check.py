@@ -16,7 +16,8 @@ from grader.report.terminal import make_console, near_path, show_check
 from grader.results.model import SubmissionResult
 from grader.results.progress import progress_of, summary
 from grader.results.store import as_text
-from grader.run.pool import Fault, Pool
+from grader.run.pool import Pool
+from grader.run.standing import Fault
 from grader.submission.answers import read_answers
 from grader.submission.find import Submission, exists, submission_at
 

@@ -22,7 +22,8 @@ from grader.report.terminal import make_console, near_path
 from grader.results.kit import released_hash
 from grader.results.progress import FILE, Progress, summary
 from grader.results.store import kit_hash
-from grader.run.pool import Fault, Pool
+from grader.run.pool import Pool
+from grader.run.standing import Fault
 from grader.seal.layers import MENDS, USER, described
 from grader.submission.answers import read_answers
 from grader.submission.find import submission_at

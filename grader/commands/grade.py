@@ -22,8 +22,8 @@ from grader.results.store import RunFolder, write_atomically
 from grader.results.summary import Summary
 from grader.run.classrun import ClassRun, Outcome, Plan
 from grader.run.judges import judges
-from grader.run.pool import Fault
 from grader.run.progress import shown
+from grader.run.standing import Fault
 from grader.submission.find import Found, find_submissions
 
 

@@ -16,7 +16,8 @@ from grader.lesson.notebook import code_cells
 from grader.report.terminal import make_console
 from grader.results.model import SubmissionResult
 from grader.results.store import write_atomically
-from grader.run.pool import Fault, Pool
+from grader.run.pool import Pool
+from grader.run.standing import Fault
 from grader.submission.answers import callables, is_stub, read_answers
 from grader.submission.find import GIVEN, submission_at
 from grader.submission.syntax import parsed

@@ -18,8 +18,7 @@ from grader.jupyter.answer import Handed, exercise_of, handed, name_of
 from grader.lesson import Lesson, Step, find_lesson, load_lesson
 from grader.report.graph import graph_svg
 from grader.results.model import StepResult, SubmissionResult
-from grader.run.pool import Fault
-from grader.run.standing import StandingJudge
+from grader.run.standing import Fault, StandingJudge
 from grader.submission.answers import callable_of
 from grader.submission.find import Submission
 from grader.warm.client import Warm

@@ -16,7 +16,7 @@ from grader.results.model import SubmissionResult
 from grader.results.store import RunFolder, as_text, write_atomically
 from grader.results.summary import Summary, summary_of
 from grader.run.judges import Judges
-from grader.run.pool import Fault
+from grader.run.standing import Fault
 from grader.run.stopping import Stopping
 from grader.submission.find import Submission
 from grader.submission.notebook import MAX_NOTEBOOK_BYTES

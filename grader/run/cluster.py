@@ -24,8 +24,9 @@ from grader.errors import KIT_FAULT, KitError
 from grader.judge.job import Request
 from grader.lesson import Lesson
 from grader.results.model import SubmissionResult, result_from_json
-from grader.run.pool import Fault, Pool
+from grader.run.pool import Pool
 from grader.run.remote import JudgingPlugin, Versions, judge_handful, versions
+from grader.run.standing import Fault
 from grader.run.travel import Parcel, Setup, TooLarge, pack, packed_lesson
 from grader.seal.layers import Isolation
 

@@ -10,7 +10,8 @@ from grader.errors import KitError
 from grader.judge.job import Request
 from grader.lesson import Lesson
 from grader.results.model import SubmissionResult
-from grader.run.pool import Fault, Pool
+from grader.run.pool import Pool
+from grader.run.standing import Fault
 from grader.seal.layers import Isolation
 
 

@@ -17,7 +17,8 @@ from distributed import Reschedule, WorkerPlugin, get_worker
 
 from grader.lesson import load_lesson
 from grader.results.store import kit_hash
-from grader.run.pool import Fault, Pool
+from grader.run.pool import Pool
+from grader.run.standing import Fault
 from grader.run.travel import Parcel, Setup, unpack, unpack_lesson
 from grader.seal.layers import Isolation
 

@@ -1,20 +1,28 @@
 """One judge that stays, for question after question: its references are worked out once.
 
-For commands that go on (watch). A question that takes too long can be dropped, and a new judge takes its place.
+A question that takes too long can be dropped, and a new judge takes its place.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+from dataclasses import dataclass
 from types import TracebackType
 
 from grader.errors import KIT_FAULT, WorkerFault
 from grader.judge.job import Request, job
 from grader.lesson import Lesson
 from grader.results.model import SubmissionResult, result_from_json
-from grader.run.pool import Fault
 from grader.warm.client import Forked, Warm
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A submission that could not be graded, through no fault of the student."""
+
+    reason: str
+    exit_code: int = KIT_FAULT
 
 
 class StandingJudge:
@@ -41,6 +49,12 @@ class StandingJudge:
             self._send(self._setup)
         self._send(job(request))
 
+    @property
+    def pid(self) -> int:
+        """Its number, for measuring."""
+        assert self._process is not None
+        return self._process.pid
+
     def fileno(self) -> int:
         """For select: readable when there may be an answer."""
         assert self._process is not None
@@ -66,7 +80,7 @@ class StandingJudge:
             return result_from_json(reply["result"])
         if reply["exit_code"] == KIT_FAULT:
             self.drop()
-        return Fault(reply["fault"])
+        return Fault(reply["fault"], reply["exit_code"])
 
     def drop(self) -> None:
         """Ends the judge, and the student's process with it; the next question gets a new one."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from grader.judge.job import Request
 from grader.results.model import SubmissionResult
-from grader.run.pool import Fault
+from grader.run.standing import Fault
 from grader.seal.layers import Isolation
 
 

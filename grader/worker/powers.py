@@ -42,7 +42,7 @@ def guarded(source: str) -> ast.Module | str:
         for field, value in ast.iter_fields(node):
             if isinstance(value, list):
                 value[:] = [_guarded(item) for item in value]
-            else:
+            elif isinstance(value, ast.BinOp):
                 setattr(node, field, _guarded(value))
         waiting.extend(ast.iter_child_nodes(node))
     return tree
@@ -50,6 +50,8 @@ def guarded(source: str) -> ast.Module | str:
 
 def _guarded(node: Any) -> Any:
     """`a ** b` -> power(a, b), and `a **= b` -> `a = power_in_place(a, b)`; anything else as it is."""
+    if not isinstance(node, ast.BinOp | ast.AugAssign):
+        return node
     match node:
         case ast.BinOp(op=ast.Pow(), left=base, right=exponent):
             return _call(node, _POWER, base, exponent)

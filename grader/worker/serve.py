@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import math
 import socket
@@ -41,6 +42,7 @@ def main(channel: socket.socket, arguments: dict[str, Any]) -> None:
     greeting = _sealed(isolation_from_json(arguments["isolation"]).layers, limits)
     frames.send(channel, frames.write(greeting), time.monotonic() + _FOREVER)
     if isinstance(greeting, Sealed):
+        gc.set_threshold(50_000)  # a collection writes to pages that are shared with every other process
         _serve(channel)
 
 

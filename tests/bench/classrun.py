@@ -31,7 +31,7 @@ OVER_BARE = 2.5
 OVER_PEER = 40.0
 CACHED_SECONDS = 2.0
 GROWTH_MIB = 16.0
-_TURNS, _PEERS = 20, 6
+_TURNS, _PEERS = 40, 6
 _TICK = os.sysconf("SC_CLK_TCK")
 
 
@@ -52,21 +52,22 @@ def class_rows(lesson: Lesson) -> list[Row]:
 
 
 def over_bare(lesson: Lesson, folder: Path) -> Row:
-    """Processor time of a submission in a warm judge, over that of a fork, the seal and the same calls."""
-    requests = [Request(submission) for submission in find_submissions([folder], lesson).submissions[:_TURNS]]
+    """Processor time of a submission in the processes that judge it, over that of a fork, the seal and the same calls.
+
+    Those of the judge, of the warm process, and of all student processes that it buried.
+    """
+    found = find_submissions([folder], lesson).submissions[: _TURNS + 1]
+    requests = [Request(submission) for submission in found]
     with Warm() as warm:
-        judge = Judge(lesson, 1, warm)
-        judge.judge(requests[0])
-        bare = bare_run(recorded(judge, requests[0]))
-        least, own = 0.0, 0.0
-        students = _cpu_of(warm.pid)
-        for request in requests:  # turn by turn: the machine is the same for both
-            least += bare()
-            start = time.process_time()
-            judge.judge(request)
-            own += time.process_time() - start
-        own += _cpu_of(warm.pid) - students
-    turns = len(requests)
+        bare = bare_run(recorded(Judge(lesson, 1, warm), requests[0]))
+    with Pool(lesson, 1) as pool:
+        results = pool.judge(requests)
+        next(results)  # the first one works the references out
+        processes = pool.warm_pid, pool.pids[0]
+        start = sum(map(_cpu_of, processes))
+        least = sum(bare() for _ in results)  # side by side: the machine is the same for both
+        own = sum(map(_cpu_of, processes)) - start
+    turns = len(requests) - 1
     measured = f"{own / least:.2f} ({own / turns * 1000:.0f} ms / {least / turns * 1000:.0f} ms)"
     return Row(
         "a submission / fork, seal and calls alone", measured, f"at most {OVER_BARE:g}", own / least <= OVER_BARE

@@ -15,7 +15,8 @@ from pathlib import Path
 from grader.judge.job import Request
 from grader.lesson import Lesson, load_lesson
 from grader.run.cluster import Cluster
-from grader.run.pool import Fault, Pool
+from grader.run.pool import Pool
+from grader.run.standing import Fault
 from grader.submission.find import submission_at
 from tests.support import ROOT
 from tests.test_cluster import Machines

@@ -14,6 +14,7 @@ import json
 import os
 import secrets
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache, cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -22,7 +23,7 @@ from typing import Any
 from grader.errors import KitError
 from grader.lesson import Lesson
 from grader.results.archive import Archive, Published
-from grader.results.basis import Basis
+from grader.results.basis import NOTHING, Basis
 from grader.results.model import SubmissionResult
 from grader.results.names import safe_name
 from grader.results.summary import summary_of
@@ -80,8 +81,9 @@ class RunFolder:
         self.folder = folder
         self._own = folder / ".grader"
         lesson_files = hash_of_tree(lesson.folder, (".toml",)) + hashlib.sha256(lesson.graph.text.encode()).hexdigest()
-        self._lesson = _hash(lesson_files, str(lesson.limits))
-        self._mends = str(mends)
+        limited = _hash(lesson_files, str(lesson.limits))
+        # the same for every submission of a run, and slow to find out
+        self._around = replace(NOTHING, lesson=limited, kit=kit_hash(), torch=version("torch"), mends=str(mends))
 
     @cached_property
     def archive(self) -> Archive:
@@ -109,8 +111,8 @@ class RunFolder:
         digest = hashlib.sha256(f"{submission.notes!r}\0{sorted(submission.files)!r}\0".encode(errors="replace"))
         for path in submission.all_files():
             digest.update(f"{path.name!r}\0".encode() + path.read_bytes() + b"\0")
-        return Basis(
-            digest.hexdigest(), self._lesson, kit_hash(), version("torch"), str(seed), ",".join(layers), self._mends
+        return replace(
+            self._around, submission=digest.hexdigest(), seed=str(seed), isolation=",".join(layers)
         )
 
     def folder_of(self, name: str) -> Path:

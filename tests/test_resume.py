@@ -24,7 +24,7 @@ from grader.results.archive import Archive, Published
 from grader.results.basis import Basis
 from grader.results.changes import changes_of, changes_table
 from grader.results.model import ExerciseResult, StepResult, SubmissionResult
-from grader.results.store import RunFolder
+from grader.results.store import RunFolder, as_text
 from grader.results.summary import Summary, summary_from_json, summary_of
 from grader.run.classrun import ClassRun
 from grader.run.pool import Fault, Pool
@@ -117,6 +117,10 @@ def result(name: str = "ann", verdict: str = "right") -> SubmissionResult:
     )
 
 
+def text_of(found: SubmissionResult) -> str:
+    return as_text(found.as_json())
+
+
 @pytest.fixture
 def archive(tmp_path: Path) -> Iterator[Archive]:
     opened = Archive(tmp_path / "own" / "results.sqlite")
@@ -125,7 +129,7 @@ def archive(tmp_path: Path) -> Iterator[Archive]:
 
 
 def test_what_is_kept_comes_back_in_the_next_run(tmp_path: Path, archive: Archive) -> None:
-    archive.keep("k", result())
+    archive.keep("k", text_of(result()))
     archive.publish("ann\udcff", Published(basis(), summary_of(result()), (1, 2)))
     archive.close()
     again = Archive(tmp_path / "own" / "results.sqlite")
@@ -146,36 +150,36 @@ def test_a_store_that_is_none_is_made_anew(content: bytes, tmp_path: Path) -> No
     file = tmp_path / "results.sqlite"
     file.write_bytes(content)
     opened = Archive(file)
-    opened.keep("k", result())
+    opened.keep("k", text_of(result()))
     assert opened.result("k") == result()
     opened.close()
 
 
 def test_a_second_run_in_the_same_folder_is_told_to_wait(tmp_path: Path, archive: Archive) -> None:
-    archive.keep("k", result())
+    archive.keep("k", text_of(result()))
     with pytest.raises(KitError, match="another run is at work here"):
         Archive(tmp_path / "own" / "results.sqlite")
 
 
 def test_a_full_disk_is_an_error_that_says_so_and_what_was_there_stays(archive: Archive) -> None:
-    archive.keep("k", result())
+    archive.keep("k", text_of(result()))
     archive._database.execute("PRAGMA max_page_count = 1")  # as full as a disk can be
     noise = random.randbytes(1 << 16).hex()  # that no compression makes small
     with pytest.raises(KitError, match=r"cannot be written: .*full"):
-        archive.keep("other", result(noise))
+        archive.keep("other", text_of(result(noise)))
     assert archive.result("k") == result()
 
 
 def test_what_moved_is_told_once_with_its_reason_and_old_results_go(archive: Archive) -> None:
     one, other = basis(), basis(lesson="1", seed="2")
     for name in ("ann", "bob"):
-        archive.keep(one.key, result(name))
+        archive.keep(one.key, text_of(result(name)))
         archive.publish(name, Published(one, summary_of(result(name)), ()))
     assert changes_of(archive.settle()) == []
     archive.publish(
         "ann", Published(basis(lesson="1"), summary_of(result("ann", "shape")), ())
     )  # a run that was killed
-    archive.keep(other.key, result("ann", "wrong"))
+    archive.keep(other.key, text_of(result("ann", "wrong")))
     archive.publish("ann", Published(other, summary_of(result("ann", "wrong")), ()))
     archive.publish("bob", Published(one, summary_of(result("bob", "exact")), ()))  # right and exact are one
     (change,) = changes_of(archive.settle()[:1])

@@ -238,7 +238,7 @@ def _plain(value: Any) -> Any:
         return [_plain(inner) for inner in value]
     if isinstance(value, Mapping):
         return {key: _plain(inner) for key, inner in value.items()}
-    return {name: _plain(getattr(value, name)) for name in _names_of(type(value))}
+    return {name: _plain(getattr(value, name)) for name in _names_of(value.__class__)}
 
 
 @cache

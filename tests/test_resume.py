@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import random
@@ -10,6 +11,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -194,6 +196,12 @@ def test_what_moved_is_told_once_with_its_reason_and_old_results_go(archive: Arc
     assert archive.result(other.key) is not None
 
 
+def test_summaries_of_a_class_share_what_is_the_same() -> None:
+    one, other = summary_of(result("ann")), summary_from_json(summary_of(result("bob")).as_json())
+    assert one.steps[0] is other.steps[0]
+    assert summary_of(result("eve", "wrong")).steps[0].verdict == "wrong"
+
+
 # Disturbances
 
 
@@ -222,6 +230,25 @@ def outcomes(run: ClassRun) -> dict[str, Summary | Fault]:
     run.folder.close()
     assert came.items() <= plan.settled.items()
     return {run.submissions[place].name: outcome for place, outcome in plan.settled.items()}
+
+
+def test_the_kit_is_read_once_a_run_and_each_file_of_a_submission_no_more_than_three_times(
+    students: Path, tmp_path: Path, lesson: Lesson, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: Counter[object] = Counter()
+    really: Any = io.open
+
+    def counted(file: object, *arguments: Any, **options: Any) -> Any:
+        opened[file] += 1  # a number for what is open already
+        return really(file, *arguments, **options)
+
+    monkeypatch.setattr(io, "open", counted)  # what pathlib opens with
+    outcomes(class_run(students, tmp_path / "out", lesson, _NoPool()))
+    monkeypatch.undo()
+    kit = [opened[file] for file in (ROOT / "grader").rglob("*.py")]
+    theirs = [opened[file] for file in students.iterdir()]
+    assert kit == [1] * len(kit)
+    assert theirs == [3] * STUDENTS  # before it is judged, after it, and for the page
 
 
 @pytest.mark.parametrize("when", ["before", "while"])

@@ -477,16 +477,16 @@ def test_a_name_with_line_ends_is_one_row_of_the_class_table(lesson: Lesson) -> 
 
 
 @pytest.mark.parametrize(
-    ("show", "more"), [(show_faults, "5 more that could not be graded"), (show_notes, "5 more notes")]
+    ("show", "more"), [(show_faults, "5 more that could not be graded"), (show_notes, "5 more of these notes")]
 )
 def test_what_is_said_of_many_submissions_is_cut_short_and_names_the_page_that_has_it_all(
     show: Callable[[Console, list[tuple[str, str]], str], None], more: str
 ) -> None:
-    for count, cut in ((20, False), (25, True)):
+    for count, cut in ((10, False), (15, True)):
         text = io.StringIO()
         show(Console(file=text, width=80), [(f"s{number}", "a \x1b[31mword") for number in range(count)], "index.html")
         lines = text.getvalue().splitlines()
-        assert sum("a \N{REPLACEMENT CHARACTER}[31mword" in line for line in lines) == 20
+        assert sum("a \N{REPLACEMENT CHARACTER}[31mword" in line for line in lines) == 10
         assert ("\x1b" in text.getvalue(), more in text.getvalue(), "index.html" in text.getvalue()) == (
             False,
             cut,

@@ -104,11 +104,10 @@ def class_page(
     )
 
 
-def _firsts(lesson: Lesson) -> set[int]:
-    """The places in lesson.steps where an exercise begins."""
-    return {
-        place for place, step in enumerate(lesson.steps) if place and step.exercise != lesson.steps[place - 1].exercise
-    }
+def _firsts(lesson: Lesson) -> list[bool]:
+    """By step: whether an exercise begins there, and another one ends."""
+    before = [None, *(step.exercise for step in lesson.steps)]
+    return [other is not None and step.exercise != other for other, step in zip(before, lesson.steps, strict=False)]
 
 
 def _distinct(values: Iterable[str]) -> list[str]:
@@ -118,7 +117,7 @@ def _distinct(values: Iterable[str]) -> list[str]:
 def _rows(summaries: Sequence[Summary], lesson: Lesson) -> list[Row]:
     columns = [(step.exercise, step.name) for step in lesson.steps]
     exercises = [exercise.name for exercise in lesson.exercises]
-    firsts = [place in _firsts(lesson) for place in range(len(columns))]
+    firsts = _firsts(lesson)
     rows = []
     for summary in summaries:
         found = {(step.exercise, step.step): step.verdict for step in summary.steps}

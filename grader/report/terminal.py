@@ -29,8 +29,7 @@ from grader.results.summary import Summary
 
 _MOST_ROWS = 40
 _MOST_CHANGES = 10
-_MOST_FAULTS = 20
-_MOST_NOTES = 20
+_MOST_SAID = 10  # lines about single submissions; the page of the class has all
 _OUTPUT_LINES = 12
 
 
@@ -89,19 +88,20 @@ def show_class(console: Console, results: Sequence[Summary], lesson: Lesson) -> 
 
 def show_faults(console: Console, faults: Sequence[tuple[str, str]], page: str) -> None:
     """Names, and why they have no verdict: the first of them, and where all stand."""
-    for name, reason in faults[:_MOST_FAULTS]:
+    for name, reason in faults[:_MOST_SAID]:
         console.print(f"could not be graded: {one_line(name)}: {plain(reason)}", style="red")
-    if len(faults) > _MOST_FAULTS:
-        console.print(f"and {len(faults) - _MOST_FAULTS} more that could not be graded, on top of {page}", style="red")
+    if len(faults) > _MOST_SAID:
+        console.print(f"and {len(faults) - _MOST_SAID} more that could not be graded, on top of {page}", style="red")
 
 
 def show_notes(console: Console, notes: Sequence[tuple[str, str]], page: str) -> None:
     """What is said about files, by submission: the first of it, and where all of it stands."""
-    for name, note in notes[:_MOST_NOTES]:
+    for name, note in notes[:_MOST_SAID]:
         console.print(f"{one_line(name)}: {plain(note)}", style="yellow")
-    if len(notes) > _MOST_NOTES:
+    if len(notes) > _MOST_SAID:
         console.print(
-            f"and {len(notes) - _MOST_NOTES} more notes, all of them in {page} (Remarks on files)", style="yellow"
+            f"and {len(notes) - _MOST_SAID} more of these notes, all of them in {page} (Remarks on files)",
+            style="yellow",
         )
 
 

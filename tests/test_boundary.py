@@ -15,7 +15,7 @@ import pytest
 from grader.judge.job import Request
 from grader.judge.submission import Judge
 from grader.lesson import Lesson, load_lesson
-from grader.results.store import RunFolder
+from grader.results.store import RunFolder, as_text
 from grader.submission.find import submission_at
 from grader.warm.client import Warm
 from tests.support import ROOT
@@ -239,7 +239,7 @@ def test_a_class_that_is_unchanged_is_reported_without_torch(
     folder = RunFolder(tmp_path / "grades", own)
     submission = submission_at(SAMPLE, own)
     basis = folder.basis(submission, folder.seed(0), warm.isolation.layers)
-    folder.archive.keep(basis.key, judge.judge(Request(submission)))
+    folder.archive.keep(basis.key, as_text(judge.judge(Request(submission)).as_json()))
     folder.close()
     assert _loaded_by("grade", SAMPLE, "--out", tmp_path / "grades", "--seed", "0") == []
     assert (tmp_path / "grades" / "submissions" / "s01" / "results.json").is_file()

@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NoReturn
@@ -23,7 +23,7 @@ from rich.console import Console
 from grader import __version__
 from grader.cli import main
 from grader.lesson import Lesson
-from grader.report.terminal import show_class
+from grader.report.terminal import show_class, show_faults, show_notes
 from grader.results.model import VERDICTS, SubmissionResult
 from grader.results.store import RunFolder
 from grader.results.summary import summary_of
@@ -474,6 +474,24 @@ def test_a_name_with_line_ends_is_one_row_of_the_class_table(lesson: Lesson) -> 
     text = io.StringIO()
     show_class(Console(file=text, width=80), [summary_of(result)], lesson)
     assert not re.search(r"^bob", text.getvalue(), re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("show", "more"), [(show_faults, "5 more that could not be graded"), (show_notes, "5 more of these notes")]
+)
+def test_what_is_said_of_many_submissions_is_cut_short_and_names_the_page_that_has_it_all(
+    show: Callable[[Console, list[tuple[str, str]], str], None], more: str
+) -> None:
+    for count, cut in ((10, False), (15, True)):
+        text = io.StringIO()
+        show(Console(file=text, width=80), [(f"s{number}", "a \x1b[31mword") for number in range(count)], "index.html")
+        lines = text.getvalue().splitlines()
+        assert sum("a \N{REPLACEMENT CHARACTER}[31mword" in line for line in lines) == 10
+        assert ("\x1b" in text.getvalue(), more in text.getvalue(), "index.html" in text.getvalue()) == (
+            False,
+            cut,
+            cut,
+        )
 
 
 # --- grade ------------------------------------------------------------------------------------------------

@@ -253,14 +253,14 @@ def test_a_flat_download_is_grouped_by_its_prefix(files: tuple[str, ...], tmp_pa
 def locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder that cannot be listed, whoever looks (root ignores modes)."""
     folder = plant(tmp_path / "root", f"locked/{EX1}", f"ann/{EX1}") / "locked"
-    iterdir = Path.iterdir
+    scandir = os.scandir
 
-    def refusing(self: Path) -> Iterator[Path]:
-        if self.name == "locked":
-            raise PermissionError(13, "Permission denied", str(self))
-        return iterdir(self)
+    def refusing(path: Path) -> Iterator[os.DirEntry[str]]:
+        if path.name == "locked":
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
 
-    monkeypatch.setattr(Path, "iterdir", refusing)
+    monkeypatch.setattr(os, "scandir", refusing)
     return folder
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import random
@@ -10,6 +11,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,7 +26,7 @@ from grader.results.archive import Archive, Published
 from grader.results.basis import Basis
 from grader.results.changes import changes_of, changes_table
 from grader.results.model import ExerciseResult, StepResult, SubmissionResult
-from grader.results.store import RunFolder
+from grader.results.store import RunFolder, as_text
 from grader.results.summary import Summary, summary_from_json, summary_of
 from grader.run.classrun import ClassRun
 from grader.run.pool import Pool
@@ -118,6 +120,10 @@ def result(name: str = "ann", verdict: str = "right") -> SubmissionResult:
     )
 
 
+def text_of(found: SubmissionResult) -> str:
+    return as_text(found.as_json())
+
+
 @pytest.fixture
 def archive(tmp_path: Path) -> Iterator[Archive]:
     opened = Archive(tmp_path / "own" / "results.sqlite")
@@ -126,7 +132,7 @@ def archive(tmp_path: Path) -> Iterator[Archive]:
 
 
 def test_what_is_kept_comes_back_in_the_next_run(tmp_path: Path, archive: Archive) -> None:
-    archive.keep("k", result())
+    archive.keep("k", text_of(result()))
     archive.publish("ann\udcff", Published(basis(), summary_of(result()), (1, 2)))
     archive.close()
     again = Archive(tmp_path / "own" / "results.sqlite")
@@ -147,36 +153,36 @@ def test_a_store_that_is_none_is_made_anew(content: bytes, tmp_path: Path) -> No
     file = tmp_path / "results.sqlite"
     file.write_bytes(content)
     opened = Archive(file)
-    opened.keep("k", result())
+    opened.keep("k", text_of(result()))
     assert opened.result("k") == result()
     opened.close()
 
 
 def test_a_second_run_in_the_same_folder_is_told_to_wait(tmp_path: Path, archive: Archive) -> None:
-    archive.keep("k", result())
+    archive.keep("k", text_of(result()))
     with pytest.raises(KitError, match="another run is at work here"):
         Archive(tmp_path / "own" / "results.sqlite")
 
 
 def test_a_full_disk_is_an_error_that_says_so_and_what_was_there_stays(archive: Archive) -> None:
-    archive.keep("k", result())
+    archive.keep("k", text_of(result()))
     archive._database.execute("PRAGMA max_page_count = 1")  # as full as a disk can be
     noise = random.randbytes(1 << 16).hex()  # that no compression makes small
     with pytest.raises(KitError, match=r"cannot be written: .*full"):
-        archive.keep("other", result(noise))
+        archive.keep("other", text_of(result(noise)))
     assert archive.result("k") == result()
 
 
 def test_what_moved_is_told_once_with_its_reason_and_old_results_go(archive: Archive) -> None:
     one, other = basis(), basis(lesson="1", seed="2")
     for name in ("ann", "bob"):
-        archive.keep(one.key, result(name))
+        archive.keep(one.key, text_of(result(name)))
         archive.publish(name, Published(one, summary_of(result(name)), ()))
     assert changes_of(archive.settle()) == []
     archive.publish(
         "ann", Published(basis(lesson="1"), summary_of(result("ann", "shape")), ())
     )  # a run that was killed
-    archive.keep(other.key, result("ann", "wrong"))
+    archive.keep(other.key, text_of(result("ann", "wrong")))
     archive.publish("ann", Published(other, summary_of(result("ann", "wrong")), ()))
     archive.publish("bob", Published(one, summary_of(result("bob", "exact")), ()))  # right and exact are one
     (change,) = changes_of(archive.settle()[:1])
@@ -189,6 +195,12 @@ def test_what_moved_is_told_once_with_its_reason_and_old_results_go(archive: Arc
     assert archive.settle() == []
     assert archive.result(one.key) is not None  # bob's
     assert archive.result(other.key) is not None
+
+
+def test_summaries_of_a_class_share_what_is_the_same() -> None:
+    one, other = summary_of(result("ann")), summary_from_json(summary_of(result("bob")).as_json())
+    assert one.steps[0] is other.steps[0]
+    assert summary_of(result("eve", "wrong")).steps[0].verdict == "wrong"
 
 
 # Disturbances
@@ -219,6 +231,25 @@ def outcomes(run: ClassRun) -> dict[str, Summary | Fault]:
     run.folder.close()
     assert came.items() <= plan.settled.items()
     return {run.submissions[place].name: outcome for place, outcome in plan.settled.items()}
+
+
+def test_the_kit_is_read_once_a_run_and_each_file_of_a_submission_no_more_than_three_times(
+    students: Path, tmp_path: Path, lesson: Lesson, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: Counter[object] = Counter()
+    really: Any = io.open
+
+    def counted(file: object, *arguments: Any, **options: Any) -> Any:
+        opened[file] += 1  # a number for what is open already
+        return really(file, *arguments, **options)
+
+    monkeypatch.setattr(io, "open", counted)  # what pathlib opens with
+    outcomes(class_run(students, tmp_path / "out", lesson, _NoPool()))
+    monkeypatch.undo()
+    kit = [opened[file] for file in (ROOT / "grader").rglob("*.py")]
+    theirs = [opened[file] for file in students.iterdir()]
+    assert kit == [1] * len(kit)
+    assert theirs == [3] * STUDENTS  # before it is judged, after it, and for the page
 
 
 @pytest.mark.parametrize("when", ["before", "while"])

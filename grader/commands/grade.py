@@ -15,7 +15,7 @@ from grader.errors import KIT_FAULT, STOPPED, KitError
 from grader.lesson import Lesson, find_lesson, load_lesson
 from grader.report.class_page import class_page
 from grader.report.taken import TAKEN, doubtful, listing, show_not_taken, show_taken
-from grader.report.terminal import make_console, one_line, plain, show_changes, show_class
+from grader.report.terminal import make_console, one_line, show_changes, show_class, show_faults, show_notes
 from grader.results.changes import Change, changes_of, changes_table
 from grader.results.gradebook import gradebook
 from grader.results.store import RunFolder, write_atomically
@@ -133,11 +133,9 @@ def _write(folder: RunFolder, lesson: Lesson, report: _Report) -> None:
 def _show(console: Console, lesson: Lesson, report: _Report, out: str) -> None:
     show_class(console, report.summaries, lesson)
     show_changes(console, report.changes, f"{out}/changes.csv")
-    for name, reason in report.faults:
-        console.print(f"could not be graded: {one_line(name)}: {reason}", style="red")
-    for summary in report.summaries:
-        for note in summary.notes:
-            console.print(f"{one_line(summary.submission)}: {plain(note)}", style="yellow")
+    show_faults(console, report.faults, f"{out}/index.html")
+    notes = [(summary.submission, note) for summary in report.summaries for note in summary.notes]
+    show_notes(console, notes, f"{out}/index.html")
     show_not_taken(console, report.found, f"{out}/{TAKEN}")
     if report.is_stopped:
         left = len(report.found.submissions) - len(report.outcomes)

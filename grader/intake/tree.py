@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -103,35 +104,49 @@ def refused(name: str, shown: Path, why: str) -> Node:
     return Node(name, shown, "refused", why=why)
 
 
-def read_tree(path: Path, unpack: Unpack | None = None, depth: int = 0, archives: int = 1) -> Node:
+def read_tree(path: Path, unpack: Unpack | None = None) -> Node:
     """The file or folder at `path`, which may be a link itself. Without `unpack`, archives are files nobody reads."""
+    return _folder(path, unpack, 0) if path.is_dir() else _file(path, unpack, 1)
+
+
+def _folder(path: Path, unpack: Unpack | None, depth: int) -> Node:
     name = _name(path)
-    if path.is_dir():
-        try:
-            entries = sorted(path.iterdir())
-        except OSError as error:
-            return Node(name, path, "unreadable", why=f"the folder cannot be read: {error.strerror}")
-        if is_environment([entry.name for entry in entries]):
-            return junk(name, path)
-        return Node(name, path, "folder", path, tuple(_children(entries, unpack, depth)))
+    try:
+        with os.scandir(path) as found:  # says what each entry is, without a look at every file
+            entries = sorted(found, key=lambda entry: entry.name)
+    except OSError as error:
+        return Node(name, path, "unreadable", why=f"the folder cannot be read: {error.strerror}")
+    if is_environment([entry.name for entry in entries]):
+        return junk(name, path)
+    return Node(name, path, "folder", path, tuple(_children(path, entries, unpack, depth)))
+
+
+def _children(folder: Path, entries: list[os.DirEntry[str]], unpack: Unpack | None, depth: int) -> Iterator[Node]:
+    archives = sum(suffix_of(entry.name) in ARCHIVES for entry in entries)
+    for entry in entries:
+        path = folder / entry.name
+        if is_junk(entry.name):
+            yield junk(entry.name, path)
+        elif entry.is_symlink():
+            yield refused(entry.name, path, LINK)
+        elif entry.is_dir(follow_symlinks=False):
+            too_deep = depth >= DEEPEST
+            yield (
+                refused(entry.name, path, "a folder nested too deeply")
+                if too_deep
+                else _folder(path, unpack, depth + 1)
+            )
+        elif entry.is_file(follow_symlinks=False):
+            yield _file(path, unpack, archives)
+        else:
+            yield refused(entry.name, path, "no plain file")
+
+
+def _file(path: Path, unpack: Unpack | None, archives: int) -> Node:
+    name = _name(path)
     if unpack and suffix_of(name) in ARCHIVES:
         return unpack(path, archives)
     return leaf(name, path, path)
-
-
-def _children(entries: list[Path], unpack: Unpack | None, depth: int) -> Iterator[Node]:
-    archives = sum(suffix_of(entry.name) in ARCHIVES for entry in entries)
-    for entry in entries:
-        if is_junk(entry.name):
-            yield junk(entry.name, entry)
-        elif entry.is_symlink():
-            yield refused(entry.name, entry, LINK)
-        elif entry.is_dir() and depth >= DEEPEST:
-            yield refused(entry.name, entry, "a folder nested too deeply")
-        elif entry.is_dir() or entry.is_file():
-            yield read_tree(entry, unpack, depth + 1, archives)
-        else:
-            yield refused(entry.name, entry, "no plain file")
 
 
 def _name(path: Path) -> str:

@@ -29,14 +29,18 @@ class Workspace:
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._lock = -1
         self._named: Counter[str] = Counter()
+        self._folders = 0
 
     def place(self, name: str) -> Path:
         """A path for a new file of that name. The second file of a name goes to a second folder, and so on."""
         short = _short(name)
         self._named[short.casefold()] += 1
+        number = self._named[short.casefold()]
         try:
-            folder = Path(self._made().name) / str(self._named[short.casefold()])
-            folder.mkdir(exist_ok=True)
+            folder = Path(self._made().name) / str(number)
+            if number > self._folders:  # counted up one by one, so that only the next one can be missing
+                folder.mkdir()
+                self._folders = number
         except OSError as error:
             raise no_room(error) from None
         return folder / short

@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from grader.lesson import Lesson, Step
 from grader.report.looks import FAMILIES, LOOKS
-from grader.report.render import render, template_text
+from grader.report.render import part, render, template_text
 from grader.results.gradebook import number
 from grader.results.names import safe_name
 from grader.results.summary import Summary
@@ -31,6 +31,7 @@ class Row:
     link: str
     scores: tuple[str, ...]  # by exercise, in the lesson's order; '' for one without a result
     verdicts: tuple[str, ...]  # by step, in the lesson's order; '' for one without a result
+    cells: Markup  # the same as elements of the table
     mistakes: str
 
 
@@ -78,7 +79,7 @@ def class_page(
     faults: Sequence[tuple[str, str]],
 ) -> str:
     """The page of the class: index.html. `not_taken` and `faults` are names and reasons."""
-    rows = [_row(summary, lesson) for summary in summaries]
+    rows = _rows(summaries, lesson)
     script = Markup(template_text("class.js"))  # ours, and the only script the page's policy lets run
     return render(
         "class.html",
@@ -91,7 +92,6 @@ def class_page(
         hard_steps=_hard_steps(rows, lesson),
         mistakes=_common_mistakes(summaries),
         family_names=FAMILIES,
-        firsts=_firsts(lesson),
         not_taken=not_taken,
         faults=faults,
         remarks=[(row, note) for row in rows for note in row.summary.notes],
@@ -104,26 +104,34 @@ def class_page(
     )
 
 
-def _firsts(lesson: Lesson) -> set[int]:
-    """The places in lesson.steps where an exercise begins."""
-    return {
-        place for place, step in enumerate(lesson.steps) if place and step.exercise != lesson.steps[place - 1].exercise
-    }
+def _firsts(lesson: Lesson) -> list[bool]:
+    """By step: whether an exercise begins there, and another one ends."""
+    before = [None, *(step.exercise for step in lesson.steps)]
+    return [other is not None and step.exercise != other for other, step in zip(before, lesson.steps, strict=False)]
 
 
 def _distinct(values: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(values))
 
 
-def _row(summary: Summary, lesson: Lesson) -> Row:
-    verdicts = {step.path: step.verdict for step in summary.steps}
-    return Row(
-        summary,
-        f"submissions/{quote(safe_name(summary.submission))}/feedback.html",
-        tuple(number(summary.scores[e.name]) if e.name in summary.scores else "" for e in lesson.exercises),
-        tuple(verdicts.get(step.path, "") for step in lesson.steps),
-        _counted(Counter(step.tag for step in summary.steps if step.tag)),
-    )
+def _rows(summaries: Sequence[Summary], lesson: Lesson) -> list[Row]:
+    columns = [(step.exercise, step.name) for step in lesson.steps]
+    exercises = [exercise.name for exercise in lesson.exercises]
+    firsts = _firsts(lesson)
+    rows = []
+    for summary in summaries:
+        found = {(step.exercise, step.step): step.verdict for step in summary.steps}
+        verdicts = tuple(found.get(column, "") for column in columns)
+        row = Row(
+            summary,
+            f"submissions/{quote(safe_name(summary.submission))}/feedback.html",
+            tuple(number(summary.scores[name]) if name in summary.scores else "" for name in exercises),
+            verdicts,
+            Markup("".join(part("cell", *cell) for cell in zip(verdicts, firsts, strict=True))),
+            _counted(Counter(step.tag for step in summary.steps if step.tag)),
+        )
+        rows.append(row)
+    return rows
 
 
 def _counted(counter: Counter[str], most: int | None = None) -> str:

@@ -100,15 +100,50 @@ class _Badge:
         return f"{self.step.path}: {self.verdict} ({LOOKS[self.verdict].meaning})"
 
 
+@dataclass(frozen=True)
+class _Frame:
+    """What all pictures of one lesson have alike."""
+
+    asked: Mapping[str, tuple[tuple[Step, str], ...]]  # by tensor: the steps for its gradient, each with its label
+    layout: Layout
+    integers: frozenset[str]
+
+
+_MOST_FRAMES = 4
+_frames: dict[int, tuple[Lesson, _Frame]] = {}  # by id of the lesson, which stands beside it and so keeps its id
+
+
+def _frame(lesson: Lesson) -> _Frame:
+    """Read and laid out once: a class has a picture a student."""
+    if id(lesson) not in _frames:
+        if len(_frames) >= _MOST_FRAMES:
+            _frames.clear()
+        asked = {tensor: _asked(lesson, tensor) for tensor in lesson.graph.tensors}
+        integers = frozenset(name for name, entry in lesson.inputs.items() if entry.is_integer)
+        placed = layout(lesson, {tensor: len(steps) for tensor, steps in asked.items()})
+        _frames[id(lesson)] = lesson, _Frame(asked, placed, integers)
+    return _frames[id(lesson)][1]
+
+
+def _asked(lesson: Lesson, tensor: str) -> tuple[tuple[Step, str], ...]:
+    """The steps that ask for a tensor's gradient, in the lesson's order; labelled where they are several."""
+    steps = [step for step in lesson.steps if not step.is_training and step.tensor == tensor]
+    labels = _labels(lesson) if len(steps) > 1 else {}
+    return tuple((step, labels.get(step.exercise, "")) for step in steps)
+
+
 class _Picture:
     """One lesson's picture, part by part."""
 
     def __init__(self, lesson: Lesson, verdicts: Mapping[str, str]) -> None:
+        frame = _frame(lesson)
         self._lesson = lesson
-        self._verdicts = verdicts
-        self._badges = {tensor: self._badges_of(tensor) for tensor in lesson.graph.tensors}
-        self._layout: Layout = layout(lesson, {tensor: len(found) for tensor, found in self._badges.items()})
-        self._integers = {name for name, entry in lesson.inputs.items() if entry.is_integer}
+        self._layout = frame.layout
+        self._integers = frame.integers
+        self._badges = {
+            tensor: tuple(_Badge(step, verdicts.get(step.path, ""), label) for step, label in steps)
+            for tensor, steps in frame.asked.items()
+        }
 
     def svg(self, head: str) -> str:
         width, height = round(self._layout.width), round(self._layout.height + _LEGEND)
@@ -125,12 +160,6 @@ class _Picture:
             "</svg>",
         ]
         return "\n".join(part for part in parts if part)
-
-    def _badges_of(self, tensor: str) -> tuple[_Badge, ...]:
-        """The verdicts on a tensor, in the lesson's order: of each exercise that asks for its gradient."""
-        steps = [step for step in self._lesson.steps if not step.is_training and step.tensor == tensor]
-        labels = _labels(self._lesson) if len(steps) > 1 else {}
-        return tuple(_Badge(step, self._verdicts.get(step.path, ""), labels.get(step.exercise, "")) for step in steps)
 
     def _colour(self, tensor: str) -> str:
         """The colour of a tensor's gradient: of its first verdict."""

@@ -18,7 +18,7 @@ from grader.lesson import Exercise, Lesson, Step
 from grader.report.graph import graph_svg, verdicts_of
 from grader.report.looks import LINE_END, LOOKS, clean
 from grader.report.notebook import shown_cells
-from grader.report.render import render
+from grader.report.render import as_markup, render
 from grader.results.model import Mistake, StepResult, SubmissionResult
 
 _MOST_LINES = 4000  # of a student's file
@@ -60,6 +60,17 @@ class Segment:
     remarks: tuple[Remark, ...]
     cell: int | None = None
     prose: Markup | None = None
+
+    @property
+    def listing(self) -> Markup:
+        """The lines with their numbers. Put together here: no template fills in thousands of lines as quickly."""
+        rows = [
+            f'<div><span>{number}</span><code dir="ltr">{as_markup(line)}</code></div>'
+            for number, line in enumerate(self.lines, self.first)
+        ]
+        if rows and self.remarks:
+            rows[0] = rows[0].replace("<div>", f'<div class="mark is-{self.family}">', 1)
+        return Markup("\n".join(rows))
 
     @property
     def family(self) -> str:
@@ -171,7 +182,7 @@ def _part(file: str, exercises: tuple[Exercise, ...], pairs: _Pairs, source: str
     lines = LINE_END.sub("\n", source).removesuffix("\n").split("\n") if source else []
     shown = lines[:_MOST_LINES]
     placed = [(asked, step) for asked, step in pairs if step.line is not None and 0 < step.line <= len(shown)]
-    loose = [pair for pair in pairs if pair not in placed]
+    loose = _without(pairs, placed)
     segments = tuple(_segments([_shortened(line) for line in shown], placed))
     return Part(file, exercises, tuple(_remarks(loose)), segments, len(lines) - len(shown))
 
@@ -187,8 +198,12 @@ def _notebook_part(file: str, exercises: tuple[Exercise, ...], pairs: _Pairs, so
         else:
             lines = [_shortened(line) for line in cell.lines[:_MOST_LINES]]
             segments += [replace(segment, cell=cell.number) for segment in _segments(lines, own)]
-    loose = [pair for pair in pairs if pair not in placed]
-    return Part(file, exercises, tuple(_remarks(loose)), tuple(segments), 0)
+    return Part(file, exercises, tuple(_remarks(_without(pairs, placed))), tuple(segments), 0)
+
+
+def _without(pairs: _Pairs, placed: _Pairs) -> _Pairs:
+    there = {asked.path for asked, _ in placed}
+    return [(asked, step) for asked, step in pairs if asked.path not in there]
 
 
 def _shortened(line: str) -> str:

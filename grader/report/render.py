@@ -1,12 +1,13 @@
-"""Templates -> pages. What a template shows is cleaned and escaped here, whoever wrote it."""
+"""Templates -> pages and parts of pages. What a template shows is cleaned and escaped here, whoever wrote it."""
 
 from __future__ import annotations
 
-from functools import cache
+from collections.abc import Callable
+from functools import cache, lru_cache
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from grader.report.looks import LOOKS, clean
 from grader.results.gradebook import number
@@ -14,7 +15,24 @@ from grader.results.gradebook import number
 
 def render(template: str, **values: Any) -> str:
     """A template filled in: every value cleaned, then escaped."""
-    return _environment().get_template(template).render(looks=LOOKS, **values)
+    return _environment().get_template(template).render(**values)
+
+
+@lru_cache(maxsize=1 << 12)
+def part(name: str, *values: Any) -> Markup:
+    """A macro of parts.html filled in. For what many pages show alike: it is filled in once for the same values."""
+    return _macro(name)(*values)
+
+
+def as_markup(text: str) -> Markup:
+    """A text as `render` would show it."""
+    return escape(clean(text))
+
+
+@cache
+def _macro(name: str) -> Callable[..., Markup]:
+    found: Callable[..., Markup] = getattr(_environment().get_template("parts.html").module, name)
+    return found
 
 
 def _shown(value: Any) -> Any:
@@ -33,6 +51,8 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["number"] = number
+    environment.globals["looks"] = LOOKS
+    environment.globals["part"] = part
     return environment
 
 

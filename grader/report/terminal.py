@@ -29,6 +29,7 @@ from grader.results.summary import Summary
 
 _MOST_ROWS = 40
 _MOST_CHANGES = 10
+_MOST_SAID = 10  # lines about single submissions; the page of the class has all
 _OUTPUT_LINES = 12
 
 
@@ -83,6 +84,25 @@ def show_class(console: Console, results: Sequence[Summary], lesson: Lesson) -> 
     fallen = Counter(step.verdict for result in results for step in result.steps)
     counts = [Text(f"{verdict} {fallen[verdict]}", style=STYLES[verdict]) for verdict in VERDICTS if fallen[verdict]]
     console.print(Text("steps: ") + Text(", ").join(counts))
+
+
+def show_faults(console: Console, faults: Sequence[tuple[str, str]], page: str) -> None:
+    """Names, and why they have no verdict: the first of them, and where all stand."""
+    for name, reason in faults[:_MOST_SAID]:
+        console.print(f"could not be graded: {one_line(name)}: {plain(reason)}", style="red")
+    if len(faults) > _MOST_SAID:
+        console.print(f"and {len(faults) - _MOST_SAID} more that could not be graded, on top of {page}", style="red")
+
+
+def show_notes(console: Console, notes: Sequence[tuple[str, str]], page: str) -> None:
+    """What is said about files, by submission: the first of it, and where all of it stands."""
+    for name, note in notes[:_MOST_SAID]:
+        console.print(f"{one_line(name)}: {plain(note)}", style="yellow")
+    if len(notes) > _MOST_SAID:
+        console.print(
+            f"and {len(notes) - _MOST_SAID} more of these notes, all of them in {page} (Remarks on files)",
+            style="yellow",
+        )
 
 
 def show_changes(console: Console, changes: Sequence[Change], file: str) -> None:

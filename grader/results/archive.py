@@ -9,11 +9,11 @@ from __future__ import annotations
 import json
 import sqlite3
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from grader.errors import KitError
 from grader.results.basis import Basis, basis_from_json
@@ -21,6 +21,7 @@ from grader.results.model import SubmissionResult, result_from_json
 from grader.results.summary import Summary, summary_from_json
 
 _SCHEMA = 1
+_Read = TypeVar("_Read")
 _TABLES = """
 CREATE TABLE results (key TEXT PRIMARY KEY, result BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE published (
@@ -69,9 +70,9 @@ class Archive:
         except (sqlite3.Error, zlib.error, ValueError, KeyError, TypeError):
             return None
 
-    def keep(self, key: str, result: SubmissionResult) -> None:
-        """Stores a result for later runs. Raises KitError where it cannot be written."""
-        packed = zlib.compress(json.dumps(result.as_json()).encode(), 1)
+    def keep(self, key: str, text: str) -> None:
+        """Stores a result, as results.json has it, for later runs. Raises KitError where it cannot be written."""
+        packed = zlib.compress(text.encode(), 1)
         with self._writing():
             self._database.execute("INSERT OR REPLACE INTO results VALUES (?, ?)", (key, packed))
 
@@ -110,10 +111,14 @@ class Archive:
         with self._writing():
             self._database.execute("UPDATE published SET is_settled = 1, old_basis = NULL, old_summary = NULL "
                                    "WHERE NOT is_settled")  # fmt: skip
-            used = [entry.basis.key for entry in self.published().values()]
-            marks = {(key,) for (key,) in self._database.execute("SELECT key FROM results")} - {(key,) for key in used}
-            self._database.executemany("DELETE FROM results WHERE key = ?", sorted(marks))
+            kept = {key for (key,) in self._database.execute("SELECT key FROM results")}
+            self._database.executemany("DELETE FROM results WHERE key = ?", [(key,) for key in kept - self._used()])
         return [Moved(before, after) for before, after in pairs if before and after]
+
+    def _used(self) -> set[str]:
+        """The keys of what the published files were written from."""
+        texts = self._database.execute("SELECT basis FROM published")
+        return {basis.key for (text,) in texts if (basis := _read(basis_from_json, text))}
 
     def _open(self) -> sqlite3.Connection:
         database = self._connected()
@@ -174,8 +179,13 @@ def _raw_name(text: str) -> str:
 
 def _published(basis: str, summary: str, sizes: str) -> Published | None:
     """The entry in these texts; None where they are none."""
+    what, short, written = _read(basis_from_json, basis), _read(summary_from_json, summary), _read(tuple, sizes)
+    return None if what is None or short is None or written is None else Published(what, short, written)
+
+
+def _read(read: Callable[[Any], _Read], text: str) -> _Read | None:
+    """What `read` makes of a JSON text; None where it is no such text."""
     try:
-        found = basis_from_json(json.loads(basis)), summary_from_json(json.loads(summary)), tuple(json.loads(sizes))
+        return read(json.loads(text))
     except (ValueError, KeyError, TypeError):
         return None
-    return Published(*found)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -35,7 +35,7 @@ class Basis:
     @cached_property
     def key(self) -> str:
         """One hash of all parts."""
-        return hashlib.sha256("\0".join(asdict(self).values()).encode()).hexdigest()
+        return hashlib.sha256("\0".join(self.as_json().values()).encode()).hexdigest()
 
     def why(self, before: Basis) -> tuple[str, ...]:
         """What has changed since then, in words."""
@@ -43,7 +43,7 @@ class Basis:
 
     def as_json(self) -> dict[str, str]:
         """Plain data, for the store."""
-        return asdict(self)
+        return {part: getattr(self, part) for part in _SAID}
 
 
 NOTHING = Basis("", "", "", "", "", "", "")  # of a result that is not to be taken over

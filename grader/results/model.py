@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, replace
+from functools import cache
 from typing import Any
 
 from grader.intake.identity import Identity
@@ -170,13 +171,13 @@ class SubmissionResult:
             "max_score": round(self.max_score, 6),
             "chain": {"reaches": self.chain_reaches},
             "notes": list(self.notes),
-            "identity": _finite(asdict(self.identity)) if self.identity else None,
+            "identity": _plain(self.identity),
             "exercises": [
                 {
                     "exercise": exercise.exercise,
                     "score": round(exercise.score, 6),
                     "max_score": round(exercise.max_score, 6),
-                    "steps": [_finite(asdict(step)) for step in exercise.steps],
+                    "steps": [_plain(step) for step in exercise.steps],
                 }
                 for exercise in self.exercises
             ],
@@ -227,12 +228,20 @@ def _instructor_from_json(raw: Mapping[str, Any]) -> Instructor:
     return Instructor(raw["mend"], raw["suspected"], tuple(cases))
 
 
-def _finite(value: Any) -> Any:
-    """`value` with NaN and infinities as None, tuples as lists."""
+def _plain(value: Any) -> Any:
+    """`value` as JSON has it: dataclasses as objects, tuples as lists, NaN and infinities as None."""
+    if value is None or isinstance(value, str | int):
+        return value
     if isinstance(value, float):
         return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {key: _finite(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(inner) for inner in value]
-    return value
+        return [_plain(inner) for inner in value]
+    if isinstance(value, Mapping):
+        return {key: _plain(inner) for key, inner in value.items()}
+    return {name: _plain(getattr(value, name)) for name in _names_of(value.__class__)}
+
+
+@cache
+def _names_of(kind: type[Any]) -> tuple[str, ...]:
+    """The fields of a dataclass."""
+    return tuple(field.name for field in fields(kind))

@@ -14,6 +14,7 @@ import json
 import os
 import secrets
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache, cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -22,12 +23,12 @@ from typing import Any
 from grader.errors import KitError
 from grader.lesson import Lesson
 from grader.results.archive import Archive, Published
-from grader.results.basis import Basis
-from grader.results.model import SubmissionResult
+from grader.results.basis import NOTHING, Basis
 from grader.results.names import safe_name
-from grader.results.summary import summary_of
+from grader.results.summary import Summary
 from grader.submission.model import Submission
 
+_FILES = ("results.json", "feedback.html")  # of one submission
 _PACKAGE = Path(__file__).resolve().parents[1]
 
 
@@ -80,8 +81,9 @@ class RunFolder:
         self.folder = folder
         self._own = folder / ".grader"
         lesson_files = hash_of_tree(lesson.folder, (".toml",)) + hashlib.sha256(lesson.graph.text.encode()).hexdigest()
-        self._lesson = _hash(lesson_files, str(lesson.limits))
-        self._mends = str(mends)
+        limited = _hash(lesson_files, str(lesson.limits))
+        # the same for every submission of a run, and slow to find out
+        self._around = replace(NOTHING, lesson=limited, kit=kit_hash(), torch=version("torch"), mends=str(mends))
 
     @cached_property
     def archive(self) -> Archive:
@@ -109,30 +111,29 @@ class RunFolder:
         digest = hashlib.sha256(f"{submission.notes!r}\0{sorted(submission.files)!r}\0".encode(errors="replace"))
         for path in submission.all_files():
             digest.update(f"{path.name!r}\0".encode() + path.read_bytes() + b"\0")
-        return Basis(
-            digest.hexdigest(), self._lesson, kit_hash(), version("torch"), str(seed), ",".join(layers), self._mends
-        )
+        return replace(self._around, submission=digest.hexdigest(), seed=str(seed), isolation=",".join(layers))
 
     def folder_of(self, name: str) -> Path:
         """Where the files of a submission go."""
         return self.folder / "submissions" / safe_name(name)
 
-    def publish(self, result: SubmissionResult, basis: Basis, page: str) -> None:
-        """Writes the files of a submission, and notes from what. Raises KitError where one cannot be written."""
-        folder = self.folder_of(result.submission)
-        texts = {"results.json": as_text(result.as_json()), "feedback.html": page}
-        for file, text in texts.items():
-            write_atomically(folder / file, text, is_lasting=False)
-        sizes = tuple((folder / file).stat().st_size for file in texts)
-        self.archive.publish(result.submission, Published(basis, summary_of(result), sizes))
+    def publish(self, summary: Summary, basis: Basis, text: str, page: str) -> None:
+        """Writes the two files of a submission, and notes from what. Raises KitError where one cannot be written."""
+        folder = self.folder_of(summary.submission)
+        for file, content in zip(_FILES, (text, page), strict=True):
+            write_atomically(folder / file, content, is_lasting=False)
+        self.archive.publish(summary.submission, Published(basis, summary, _sizes(folder)))
 
     def is_whole(self, name: str, entry: Published) -> bool:
         """Whether the files of a submission are there as they were written."""
-        folder = self.folder_of(name)
         try:
-            return tuple((folder / file).stat().st_size for file in ("results.json", "feedback.html")) == entry.sizes
+            return _sizes(self.folder_of(name)) == entry.sizes
         except OSError:
             return False
+
+
+def _sizes(folder: Path) -> tuple[int, ...]:
+    return tuple((folder / file).stat().st_size for file in _FILES)
 
 
 @cache

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from grader.results.model import PASSING, StepResult, SubmissionResult
@@ -76,10 +77,18 @@ def summary_from_json(raw: Mapping[str, Any]) -> Summary:
         **{name: raw[name] for name in _PLAIN},
         isolation=tuple(raw["isolation"]),
         notes=tuple(raw["notes"]),
-        steps=tuple(StepSummary(*step) for step in raw["steps"]),
+        steps=tuple(_shared(*step) for step in raw["steps"]),
     )
 
 
 def _step(exercise: str, step: StepResult) -> StepSummary:
     tag = step.mistake.tag if step.mistake else None
-    return StepSummary(exercise, step.step, step.verdict, tag, step.instructor.suspected, step.instructor.mend)
+    return _shared(exercise, step.step, step.verdict, tag, step.instructor.suspected, step.instructor.mend)
+
+
+@lru_cache(maxsize=1 << 12)
+def _shared(
+    exercise: str, step: str, verdict: str, tag: str | None, suspected: str | None, mend: str | None
+) -> StepSummary:
+    """One object for all who have the same: a class of thousands has few different ones, and holds tens of each."""
+    return StepSummary(exercise, step, verdict, tag, suspected, mend)

@@ -97,13 +97,14 @@ class ClassRun:
     def _written(self, submission: Submission, result: SubmissionResult, basis: Basis) -> Outcome:
         """Stores and publishes a result. A disk that is full is no fault of the submission, and no end of the run."""
         result = replace(result, identity=submission.identity)
+        summary, text = summary_of(result), as_text(result.as_json())
         try:
             if basis != NOTHING:
-                self.folder.archive.keep(basis.key, result)
-            self.folder.publish(result, basis, feedback_page(result, self.lesson, _sources(submission)))
+                self.folder.archive.keep(basis.key, text)
+            self.folder.publish(summary, basis, text, feedback_page(result, self.lesson, _sources(submission)))
         except (KitError, OSError) as error:
             return Fault(f"its result could not be kept: {error}")
-        return summary_of(result)
+        return summary
 
     def _fault(self, submission: Submission, reason: str) -> Fault:
         """Says in the submission's own folder that there is no verdict, and takes away what an earlier run said."""

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+_A_SECOND = 4  # times the bar is drawn anew: more than that nobody sees, and each costs milliseconds
 _EVERY = 30.0  # seconds between two lines where there is no bar
 _Item = TypeVar("_Item")
 
@@ -37,7 +38,7 @@ def _barred(items: Iterable[_Item], total: int, console: Console, describe: Call
         TimeRemainingColumn(),
         TextColumn("{task.description}", markup=False),
     )
-    with Progress(*columns, console=console, transient=True) as progress:
+    with Progress(*columns, console=console, transient=True, refresh_per_second=_A_SECOND) as progress:
         task = progress.add_task("", total=total)
         for item in items:
             progress.update(task, advance=1, description=describe(item))

@@ -91,11 +91,8 @@ def _suspected(desk: Desk, step: Step, injection: Injection, written: Written) -
     """What looks like numerical differentiation of the lines between the step and what it reads."""
     graph = desk.lesson.graph
     beyond = {tensor for cut in injection.cuts for tensor in graph.downstream[cut]}
-    between = [s for s in graph.statements if s.tensor in graph.downstream[step.tensor] - beyond]
-    try:
-        return suspect_of_differences([statement.node for statement in written.statements], between)
-    except RecursionError:
-        return None
+    lines = graph.downstream[step.tensor] - beyond
+    return suspect_of_differences(written.calculations, [s for s in graph.statements if s.tensor in lines])
 
 
 def right_in(

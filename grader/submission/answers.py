@@ -5,12 +5,14 @@ from __future__ import annotations
 import ast
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
 from grader.lesson import Exercise, Lesson, Step
 from grader.lesson.model import GRADIENT_PREFIX
 from grader.names import near
+from grader.submission.calculations import Calculations
 from grader.submission.flat.callables import binds_a_function, is_trial
 from grader.submission.flat.function import SHIFT
 from grader.submission.flat.read import Absent, FlatAnswer, FlatAnswers, read_flat
@@ -43,6 +45,11 @@ class Answer:
     is_flat: bool = False  # made of statements that work on variables: what they change is the student's own
     absent: Mapping[str, Absent] = field(default_factory=dict)  # of several results those that are not there
     statements: tuple[Statement, ...] = field(default=(), compare=False, repr=False)  # of `source` as it was read
+
+    @cached_property
+    def calculations(self) -> Calculations:
+        """What it works out; kept, because one answer may be for several steps."""
+        return Calculations(self.statements)
 
 
 @dataclass(frozen=True)

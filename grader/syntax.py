@@ -27,7 +27,7 @@ def walk(*roots: ast.AST) -> list[ast.AST]:
                 value = getattr(node, field, None)
                 if isinstance(value, ast.AST):
                     below.append(value)
-                elif isinstance(value, list):
+                elif value.__class__ is list:
                     below += [item for item in value if isinstance(item, ast.AST)]
         found += below
     return found

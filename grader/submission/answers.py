@@ -121,8 +121,7 @@ def _read_file(reading: _Reading, path: Path, named: Exercise | None, exercises:
         )
     if named:
         _remark_on_strays(reading, program, named)
-    plain = PlainStatements(reading.vocabulary)
-    flat = _Flat(program, reading.lesson, named, plain)
+    flat = _Flat(program, reading.lesson, named, PlainStatements(reading.vocabulary))
     for exercise in exercises:
         for name in callables(exercise):
             if reading.wanted is not None and (exercise.name, name) not in reading.wanted:
@@ -132,12 +131,17 @@ def _read_file(reading: _Reading, path: Path, named: Exercise | None, exercises:
                 for d in _definitions(program, name)
                 if named or _exercise_of(reading.lesson, program, name, d.node) == exercise.name
             ]
-            answer = _answer(program, plain, exercise, name, definitions)
-            if answer.status == "missing" or not definitions:
-                answer = flat.answer(exercise.name, name) or answer
-            _take(reading, answer)
+            _take(reading, _found(program, flat, exercise, name, definitions))
     if flat.renamed:
         reading.notes.append(f"{program.file}: taken for the lesson's names: {flat.renamed}")
+
+
+def _found(program: Program, flat: _Flat, exercise: Exercise, name: str, definitions: list[Statement]) -> Answer:
+    """The function of that name; where there is none, or an untouched one, what variables answer."""
+    if not definitions:  # variables first: to say what else is there takes long
+        return flat.answer(exercise.name, name) or _answer(program, flat.plain, exercise, name, [])
+    answer = _answer(program, flat.plain, exercise, name, definitions)
+    return (flat.answer(exercise.name, name) or answer) if answer.status == "missing" else answer
 
 
 def _take(reading: _Reading, answer: Answer) -> None:
@@ -166,7 +170,8 @@ class _Flat:
     """The flat form of one program, read only where it is asked for."""
 
     def __init__(self, program: Program, lesson: Lesson, named: Exercise | None, plain: PlainStatements) -> None:
-        self._program, self._lesson, self._named, self._plain = program, lesson, named, plain
+        self.plain = plain
+        self._program, self._lesson, self._named = program, lesson, named
         self._found: FlatAnswers | None = None
 
     @property
@@ -179,7 +184,7 @@ class _Flat:
             if self._found is None:
                 self._found = read_flat(self._program, self._lesson, self._named)
             found = self._found.by_name.get((exercise, name))
-            return _of_flat(self._program, found, self._plain) if found else None
+            return _of_flat(self._program, found, self.plain) if found else None
         except RecursionError:
             return Answer(exercise, name, "error", "the code is nested too deeply", self._program.file)
 

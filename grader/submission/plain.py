@@ -93,7 +93,8 @@ class PlainStatements:
 
 def _may_have_complex_power(statement: Statement) -> bool:
     """Whether a power may be the root of a negative number, by what this or another statement says of its names."""
-    powers = [power for node in statement.nodes if (power := power_in(node))]
+    calculating = [node for node in statement.nodes if isinstance(node, ast.BinOp | ast.Call)]
+    powers = [power for node in calculating if (power := power_in(node))]
     filled = {node.arg for node in statement.nodes if isinstance(node, ast.arg)} if powers else set()
     return any(not _is_whole(exponent) and not _is_no_number(base, filled) for base, exponent in powers)
 

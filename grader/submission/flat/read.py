@@ -14,6 +14,7 @@ from grader.submission.flat.function import function_text
 from grader.submission.flat.renames import Renames, affixes_of, renames_of, shown
 from grader.submission.flat.sections import Section, sections_of
 from grader.submission.program import Program
+from grader.submission.statement import Statement
 
 _TWICE = 2
 
@@ -52,7 +53,7 @@ class FlatAnswers:
 def read_flat(program: Program, lesson: Lesson, named: Exercise | None = None) -> FlatAnswers:
     """Finds the gradients that are variables. In the file of one exercise all of them are for that one."""
     nodes = [statement.node for statement in program.statements]
-    affixes = affixes_of((name for node in nodes for name in _bound(node)), lesson)
+    affixes = affixes_of((name for statement in program.statements for name in _bound(statement)), lesson)
     known = {before + tensor + after for tensor in lesson.graph.tensors for before, after in affixes}
     sections = sections_of(nodes, known.__contains__, {*lesson.graph.tensors, *lesson.sizes})
     renames = renames_of([line for section in sections for line in section.lines[section.start :]], lesson, affixes)
@@ -182,9 +183,9 @@ class _Reader:
         return next((e for e in candidates if not e.unless_reads), candidates[0] if candidates else None)
 
 
-def _bound(node: ast.stmt) -> Iterator[str]:
+def _bound(statement: Statement) -> Iterator[str]:
     """All names that are bound in a statement, whatever the scope."""
-    return (inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Store))
+    return (node.id for node in statement.nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store))
 
 
 def _stale(name: str, stale: Sequence[str]) -> str:

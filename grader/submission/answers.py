@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Literal
 
 from grader.lesson import Exercise, Lesson, Step
-from grader.lesson.model import GRADIENT_PREFIX
 from grader.names import near
 from grader.submission.calculations import Calculations
+from grader.submission.exercise import exercise_for
 from grader.submission.flat.callables import binds_a_function, is_trial
 from grader.submission.flat.function import SHIFT
 from grader.submission.flat.read import Absent, FlatAnswer, FlatAnswers, read_flat
@@ -324,19 +324,10 @@ def _is_nothing(statement: ast.stmt) -> bool:
 
 
 def _exercise_of(lesson: Lesson, program: Program, name: str, definition: ast.stmt) -> str:
-    """In one namespace: which exercise a definition is for (a marker, else what it does not read, else the first)."""
+    """In one namespace: which exercise a definition is for."""
     candidates = [exercise for exercise in lesson.exercises if name in callables(exercise)]
-    marked = program.marker(definition, name)
-    if marked and any(exercise.name == marked for exercise in candidates):
-        return marked
     reads = names_read(function_of(program, definition, name))
-    gradients = {word for word in reads if word[:1] == GRADIENT_PREFIX and word[1:] in lesson.graph.tensors}
-    for exercise in candidates:
-        refused = gradients if "*" in exercise.unless_reads else reads & set(exercise.unless_reads)
-        if exercise.unless_reads and not refused:
-            return exercise.name
-    open_to_all = [exercise.name for exercise in candidates if not exercise.unless_reads]
-    return (open_to_all or [candidates[0].name])[0]
+    return exercise_for(candidates, program.marker(definition, name), reads, lesson).name
 
 
 def _top_level_names(program: Program) -> list[str]:

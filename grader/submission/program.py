@@ -17,7 +17,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
+from grader.submission.exercise import marked_in
 from grader.submission.notebook import MAX_NOTEBOOK_BYTES, Cell, NoNotebook, read_notebook
 from grader.submission.statement import Statement, statement_of
 from grader.submission.syntax import parsed
@@ -26,7 +28,6 @@ from grader.syntax import walk
 MAX_BYTES = 256 << 10
 MAX_NODES = 60_000
 _PIECE = re.compile(r"^(?:def|class|async\s+def|@|if\s+__name__)\b|^@", re.MULTILINE)
-_MARKER = re.compile(r"#\s*(\w+)\.(\w+)\b")
 _DEFINES = re.compile(r"^(?:def\s+|class\s+)?([A-Za-z_]\w*)\s*[(=:]", re.MULTILINE)
 _ASSIGNS = re.compile(r"^[ \t]*([A-Za-z_]\w*)[ \t]*=", re.MULTILINE)
 _UNINDENTED = re.compile(r"^(?!else\b|elif\b|except\b|finally\b)[A-Za-z_]")
@@ -85,9 +86,9 @@ class Program:
                     return cell.step.removesuffix(f".{name}")
                 numbers.append(cell.first - 1)
         for number in numbers:
-            found = _MARKER.search(self.lines[number]) if 0 <= number < len(self.lines) else None
-            if found and found.group(2) == name:
-                return found.group(1)
+            marked = marked_in(self.lines[number], name) if 0 <= number < len(self.lines) else ""
+            if marked:
+                return marked
         return ""
 
     @cached_property
@@ -234,10 +235,11 @@ def _parse(text: str, first: int) -> list[Statement] | Broken:
     line = first + 1
     try:
         module = parsed(text)
-        if len(walk(module)) > MAX_NODES:
+        nodes = walk(module)
+        if len(nodes) > MAX_NODES:
             raise Unreadable(f"the code has more than {MAX_NODES} parts; a file of answers is small")
         if first:
-            ast.increment_lineno(module, first)
+            _move(nodes, first)
         return [statement_of(node) for statement in module.body for node in _unfolded(statement)]
     except SyntaxError as error:
         problem, line = f"{error.msg}", first + (error.lineno or 1)
@@ -246,6 +248,14 @@ def _parse(text: str, first: int) -> list[Statement] | Broken:
     except ValueError as error:
         problem = str(error)
     return Broken(line, problem, frozenset(_DEFINES.findall(text)), frozenset(_ASSIGNS.findall(text)))
+
+
+def _move(nodes: Iterable[Any], lines: int) -> None:
+    """What ast.increment_lineno does, for nodes that are found already."""
+    for node in nodes:
+        if "lineno" in node._attributes:
+            node.lineno += lines
+            node.end_lineno += lines
 
 
 def _unfolded(statement: ast.stmt) -> Iterator[ast.stmt]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from grader.lesson import Exercise, Lesson
 from grader.lesson.model import GRADIENT_PREFIX
+from grader.submission.exercise import exercise_for
 from grader.submission.flat.attempts import Attempt, attempts_in, chosen
 from grader.submission.flat.backslice import Backslice, Need, Slicer
 from grader.submission.flat.function import function_text
@@ -160,7 +161,7 @@ class _Reader:
         return function_text(self.program, name, nodes, part.given, part.unknown, results)
 
     def _exercise(self, section: Section, attempt: Attempt, part: Backslice) -> Exercise | None:
-        """Which exercise an attempt is for: a marker, else what it does not read, else the first."""
+        """Which exercise an attempt is for; None where none asks for it."""
         name = GRADIENT_PREFIX + attempt.tensor
         candidates = [
             exercise
@@ -169,18 +170,10 @@ class _Reader:
         ]
         if self.named is not None:
             return self.named if self.named in candidates else None
+        if not candidates:
+            return None
         marked = self.program.marker(section.lines[attempt.first].node, name)
-        read = {
-            word for word in part.gradients if word[:1] == GRADIENT_PREFIX and word[1:] in self.lesson.graph.tensors
-        }
-        for exercise in candidates:
-            if exercise.name == marked:
-                return exercise
-        for exercise in candidates:
-            refused = read if "*" in exercise.unless_reads else part.gradients & set(exercise.unless_reads)
-            if exercise.unless_reads and not refused:
-                return exercise
-        return next((e for e in candidates if not e.unless_reads), candidates[0] if candidates else None)
+        return exercise_for(candidates, marked, part.gradients, self.lesson)
 
 
 def _bound(statement: Statement) -> Iterator[str]:

@@ -37,9 +37,11 @@ def slice_of(program: Program, root: Statement, name: str) -> Slice:
                 if statement not in chosen:
                     chosen.add(statement)
                     waiting.append(statement)
-    stars = program.binders.get("*", ())
-    if stars and any(not program.binders.keys() | _BUILTINS >= statement.needs for statement in chosen):
-        chosen.update(stars)  # which may bring what nothing else does
+    stars = program.binders.get("*")
+    if stars:
+        known = program.binders.keys() | _BUILTINS
+        if any(statement.needs - known for statement in chosen):  # stars may bring them
+            chosen.update(stars)
     ordered = tuple(statement for statement in program.statements if statement in chosen)
     return Slice(ordered, _text(program, ordered))
 

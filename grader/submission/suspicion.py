@@ -16,7 +16,7 @@ from functools import cache
 
 from grader.lesson.graph import Statement
 from grader.submission.calculations import SMALL, Calculations, Shift, operation
-from grader.syntax import walk
+from grader.syntax import children, walk
 
 _BUDGET = 20_000  # looks at nodes for one step; an honest answer takes a few hundred
 _MULTIPLES = (1, 2, 12, 60, 840)  # of the step, that formulas divide by
@@ -60,9 +60,11 @@ class _Search:
 
     def _walk(self, node: ast.AST) -> Iterator[ast.AST]:
         """Every node below this one, which costs."""
-        for inner in walk(node):
+        waiting = [node]
+        for inner in waiting:  # which grows on the way, as far as anyone asks
             self._spend()
             yield inner
+            waiting += children(inner)
 
     def _spend(self) -> None:
         self._left -= 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-from functools import lru_cache
 
 
 def children(node: ast.AST) -> list[ast.AST]:
@@ -20,17 +19,15 @@ def children(node: ast.AST) -> list[ast.AST]:
 
 def walk(*roots: ast.AST) -> list[ast.AST]:
     """What ast.walk gives for each root in turn, as a list: a node stands before what is below it."""
-    return [node for root in roots for node in _below(root)]
-
-
-@lru_cache(maxsize=256)  # a statement is gone through for its names, its words and its forms, one after the other
-def _below(root: ast.AST) -> tuple[ast.AST, ...]:
-    found = [root]
-    for node in found:  # which grows on the way
-        for field in node._fields:
-            value = getattr(node, field, None)
-            if isinstance(value, ast.AST):
-                found.append(value)
-            elif isinstance(value, list):
-                found += [item for item in value if isinstance(item, ast.AST)]
-    return tuple(found)
+    found: list[ast.AST] = []
+    for root in roots:
+        below = [root]
+        for node in below:  # which grows on the way
+            for field in node._fields:
+                value = getattr(node, field, None)
+                if isinstance(value, ast.AST):
+                    below.append(value)
+                elif value.__class__ is list:
+                    below += [item for item in value if isinstance(item, ast.AST)]
+        found += below
+    return found

@@ -30,6 +30,7 @@ import torch
 
 from grader.errors import KitError
 from grader.lesson import Lesson, load_lesson
+from grader.submission.answers import Answer as Written
 from grader.submission.answers import read_answers
 from grader.submission.find import find_submissions, submission_at
 from grader.submission.suspicion import suspect_of_differences
@@ -414,17 +415,17 @@ def test_any_file_of_a_student_is_read_to_answers(tmp_path: Path, lesson: Lesson
         for answer in answers.by_name.values():
             assert answer.message or answer.status == "ready", number
             if answer.status == "ready":
-                _runs_or_refuses(answer.source, lesson)
+                _runs_or_refuses(answer, lesson)
     assert statuses == {"ready", "missing", "forbidden", "error"}
 
 
-def _runs_or_refuses(source: str, lesson: Lesson) -> None:
+def _runs_or_refuses(answer: Written, lesson: Lesson) -> None:
     """What stands ready can be made runnable, or Python says why not; and it can be looked at for differences."""
     try:
-        compile(guarded(source), "ex.py", "exec", dont_inherit=True)
+        compile(guarded(answer.source), "ex.py", "exec", dont_inherit=True)
     except (SyntaxError, RecursionError, ValueError):
         return
-    suspect_of_differences(ast.parse(source).body, lesson.graph.statements)
+    suspect_of_differences(answer.calculations, lesson.graph.statements)
 
 
 LARGE = {

@@ -22,6 +22,7 @@ from grader.lesson import Lesson, load_lesson
 from grader.results.model import StepResult, SubmissionResult
 from grader.submission.answers import callable_of, read_answers
 from grader.submission.find import submission_at
+from grader.submission.statement import statement_of
 from grader.submission.vocabulary import first_breach, kit_vocabulary
 from grader.warm.client import Warm
 from tests.support import PRELUDE, ROOT, step_of
@@ -513,7 +514,7 @@ def test_no_edit_reaches_a_word_outside_the_vocabulary(wrong: Wrong, bench: Benc
     vocabulary = kit_vocabulary()
     name = wrong.step.split(".")[1]
     for edit, tree in parsed(edits):
-        breach = first_breach(tree.body, vocabulary, name)
+        breach = first_breach([*map(statement_of, tree.body)], vocabulary, name)
         assert breach is None, f"{breach}\n{edit.source}"
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import gc
 import re
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -1118,3 +1120,19 @@ def test_exercises_do_not_see_each_others_names(judge_text: JudgeText) -> None:
     step = step_of(result, f"{EX2}.dlogits")
     assert step.verdict == "error"
     assert "name 'SCALE' is not defined" in step.message
+
+
+def test_nothing_of_a_submission_is_kept_once_it_is_read(read_file: ReadFile) -> None:
+    source = (
+        f"{PRELUDE}{DPROBS}def twice(x):\n    return x * 2\nmake = lambda: twice\ndlogprobs = twice(-1 / n)\n"
+        "dcounts = make()(dprobs)\nif n > 1:\n    dh = dlogits @ W2.T\n"
+    )
+    answers = read_file(source)
+    ready = [answer for answer in answers.by_name.values() if answer.status == "ready"]
+    assert {answer.is_flat for answer in ready} == {True, False}
+    assert all(answer.calculations.differences == [] for answer in ready)
+    kept = [weakref.ref(statement.node) for answer in ready for statement in answer.statements]
+    del answers, ready
+    gc.collect()
+    assert len(kept) > 2
+    assert [node() for node in kept if node() is not None] == []

@@ -20,7 +20,6 @@ from grader.lesson.model import GRADIENT_PREFIX
 from grader.results.model import Float32Row, StepResult
 from grader.submission.answers import Answer as Written
 from grader.submission.suspicion import suspect_of_differences
-from grader.submission.syntax import parsed
 from grader.wire.messages import Answer, Failed, Loaded, Refused
 
 _FLOAT32_SMALL = 1e-4  # of the scale
@@ -93,11 +92,8 @@ def _suspected(desk: Desk, step: Step, injection: Injection, written: Written) -
     """What looks like numerical differentiation of the lines between the step and what it reads."""
     graph = desk.lesson.graph
     beyond = {tensor for cut in injection.cuts for tensor in graph.downstream[cut]}
-    between = [s for s in graph.statements if s.tensor in graph.downstream[step.tensor] - beyond]
-    try:
-        return suspect_of_differences(parsed(written.source).body, between)
-    except RecursionError:
-        return None
+    lines = graph.downstream[step.tensor] - beyond
+    return suspect_of_differences(written.calculations, [s for s in graph.statements if s.tensor in lines])
 
 
 def right_in(

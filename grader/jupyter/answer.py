@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import inspect
-import re
 import sys
 import textwrap
 from collections.abc import Mapping
@@ -16,12 +15,10 @@ from typing import Any
 from grader.errors import KitError
 from grader.jupyter.session import Written, numbered, written_in
 from grader.lesson import Exercise, Lesson
-from grader.lesson.model import GRADIENT_PREFIX
 from grader.names import did_you_mean
 from grader.submission.answers import callables
+from grader.submission.exercise import exercise_for, marked_in
 from grader.submission.syntax import parsed
-
-_MARKER = re.compile(r"#\s*(\w+)\.(\w+)\b")
 
 
 @dataclass(frozen=True)
@@ -105,17 +102,7 @@ def name_of(answer: object, lesson: Lesson) -> str:
 def exercise_of(answer: object, name: str, lesson: Lesson) -> Exercise:
     """By the marker in its cell, `# ex2_cross_entropy.dlogits`; else by what its parameters ask for."""
     candidates = [exercise for exercise in lesson.exercises if name in callables(exercise)]
-    marked = _marked(answer, name)
-    for exercise in candidates:
-        if exercise.name == marked:
-            return exercise
-    parameters = _parameters(answer)
-    gradients = {word for word in parameters if word.removeprefix(GRADIENT_PREFIX) in lesson.graph.tensors - {word}}
-    for exercise in candidates:
-        refused = gradients if "*" in exercise.unless_reads else parameters & set(exercise.unless_reads)
-        if exercise.unless_reads and not refused:
-            return exercise
-    return next((exercise for exercise in candidates if not exercise.unless_reads), candidates[0])
+    return exercise_for(candidates, _marked(answer, name), _parameters(answer), lesson)
 
 
 def _marked(answer: object, name: str) -> str:
@@ -124,8 +111,7 @@ def _marked(answer: object, name: str) -> str:
         lines, start = inspect.findsource(_function(answer))
     except (OSError, TypeError):
         return ""
-    first = "".join(lines[max(0, start - 1) : start + 2])
-    return next((exercise for exercise, step in _MARKER.findall(first) if step == name), "")
+    return marked_in("".join(lines[max(0, start - 1) : start + 2]), name)
 
 
 def _parameters(answer: object) -> set[str]:

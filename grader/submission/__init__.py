@@ -5,10 +5,14 @@ parting     a tree of files -> which of them are whose
 choose      one student's files -> which are read for what
 model       what these three give
 notebook    a notebook -> its code cells as one text
+statement   one statement, gone through once
 program     one file -> its top-level statements; a broken part costs only itself
 flat        gradients that are variables -> the text of one function each
+exercise    which exercise an answer is for, where one namespace has all
 slicing     the part of a program that one answer reaches
 vocabulary  what that part may use; forms, receivers and taken are its fine print
+plain       statements that are allowed wherever they stand
+calculations  what an answer works out, by its text
 suspicion   what looks like numerical differences, for the instructor
 answers     submission -> one Answer for each function the lesson asks for
 """

@@ -5,22 +5,24 @@ from __future__ import annotations
 import ast
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
 from grader.lesson import Exercise, Lesson, Step
-from grader.lesson.model import GRADIENT_PREFIX
 from grader.names import near
-from grader.scope import stored
+from grader.submission.calculations import Calculations
+from grader.submission.exercise import exercise_for
 from grader.submission.flat.callables import binds_a_function, is_trial
 from grader.submission.flat.function import SHIFT
 from grader.submission.flat.read import Absent, FlatAnswer, FlatAnswers, read_flat
 from grader.submission.model import Submission
-from grader.submission.program import Broken, Origin, Program, Statement, Unreadable, read_program
+from grader.submission.plain import PlainStatements
+from grader.submission.program import Broken, Origin, Program, Unreadable, read_program
 from grader.submission.slicing import function_of, names_read, parameters_of, slice_of
+from grader.submission.statement import Statement, statement_of
 from grader.submission.syntax import parsed
-from grader.submission.vocabulary import Vocabulary, first_breach, kit_vocabulary
-from grader.syntax import walk
+from grader.submission.vocabulary import Breach, Vocabulary, first_breach, kit_vocabulary
 
 _MOST_NAMED = 4
 Status = Literal["ready", "missing", "forbidden", "error"]
@@ -42,6 +44,12 @@ class Answer:
     origin: Origin = field(default_factory=Origin)  # of the lines that `line` and all messages count
     is_flat: bool = False  # made of statements that work on variables: what they change is the student's own
     absent: Mapping[str, Absent] = field(default_factory=dict)  # of several results those that are not there
+    statements: tuple[Statement, ...] = field(default=(), compare=False, repr=False)  # of `source` as it was read
+
+    @cached_property
+    def calculations(self) -> Calculations:
+        """What it works out; kept, because one answer may be for several steps."""
+        return Calculations(self.statements)
 
 
 @dataclass(frozen=True)
@@ -113,7 +121,7 @@ def _read_file(reading: _Reading, path: Path, named: Exercise | None, exercises:
         )
     if named:
         _remark_on_strays(reading, program, named)
-    flat = _Flat(program, reading.lesson, named)
+    flat = _Flat(program, reading.lesson, named, PlainStatements(reading.vocabulary))
     for exercise in exercises:
         for name in callables(exercise):
             if reading.wanted is not None and (exercise.name, name) not in reading.wanted:
@@ -123,12 +131,17 @@ def _read_file(reading: _Reading, path: Path, named: Exercise | None, exercises:
                 for d in _definitions(program, name)
                 if named or _exercise_of(reading.lesson, program, name, d.node) == exercise.name
             ]
-            answer = _answer(reading, program, exercise, name, definitions)
-            if answer.status == "missing" or not definitions:
-                answer = flat.answer(exercise.name, name, reading.vocabulary) or answer
-            _take(reading, answer)
+            _take(reading, _found(program, flat, exercise, name, definitions))
     if flat.renamed:
         reading.notes.append(f"{program.file}: taken for the lesson's names: {flat.renamed}")
+
+
+def _found(program: Program, flat: _Flat, exercise: Exercise, name: str, definitions: list[Statement]) -> Answer:
+    """The function of that name; where there is none, or an untouched one, what variables answer."""
+    if not definitions:  # variables first: to say what else is there takes long
+        return flat.answer(exercise.name, name) or _answer(program, flat.plain, exercise, name, [])
+    answer = _answer(program, flat.plain, exercise, name, definitions)
+    return (flat.answer(exercise.name, name) or answer) if answer.status == "missing" else answer
 
 
 def _take(reading: _Reading, answer: Answer) -> None:
@@ -156,7 +169,8 @@ def _at(program: Program, line: int) -> str:
 class _Flat:
     """The flat form of one program, read only where it is asked for."""
 
-    def __init__(self, program: Program, lesson: Lesson, named: Exercise | None) -> None:
+    def __init__(self, program: Program, lesson: Lesson, named: Exercise | None, plain: PlainStatements) -> None:
+        self.plain = plain
         self._program, self._lesson, self._named = program, lesson, named
         self._found: FlatAnswers | None = None
 
@@ -164,38 +178,48 @@ class _Flat:
     def renamed(self) -> str:
         return self._found.renamed if self._found else ""
 
-    def answer(self, exercise: str, name: str, vocabulary: Vocabulary) -> Answer | None:
+    def answer(self, exercise: str, name: str) -> Answer | None:
         """What its variables answer for one callable; None for nothing."""
         try:
             if self._found is None:
                 self._found = read_flat(self._program, self._lesson, self._named)
             found = self._found.by_name.get((exercise, name))
-            return _of_flat(self._program, found, vocabulary) if found else None
+            return _of_flat(self._program, found, self.plain) if found else None
         except RecursionError:
             return Answer(exercise, name, "error", "the code is nested too deeply", self._program.file)
 
 
-def _of_flat(program: Program, found: FlatAnswer, vocabulary: Vocabulary) -> Answer:
+def _of_flat(program: Program, found: FlatAnswer, plain: PlainStatements) -> Answer:
     origin = Origin(program.cells, SHIFT)
     answer = Answer(
         found.exercise, found.name, "ready", "", program.file, found.line + SHIFT, origin=origin, is_flat=True
     )
     try:
-        tree = parsed(found.source).body
+        statements = tuple(map(statement_of, parsed(found.source).body))
     except SyntaxError as problem:
         message = f"what makes {found.name} cannot be taken out of its place ({problem.msg})"
         return replace(answer, status="error", message=message)
-    breach = first_breach(tree, vocabulary, found.name)
+    breach = _breach(statements, plain, found.name)
     if breach:
         return replace(answer, status="forbidden", message=breach.message(), line=breach.line)
-    function = next(node for node in tree if isinstance(node, ast.FunctionDef))
+    function = next(s.node for s in statements if isinstance(s.node, ast.FunctionDef))
     absent = {
         name: replace(result, line=result.line + SHIFT if result.line else None)
         for name, result in found.absent.items()
     }
     return replace(
-        answer, source=found.source, parameters=parameters_of(function), mentioned=_names(tree), absent=absent
+        answer,
+        source=found.source,
+        parameters=parameters_of(function),
+        mentioned=_names(statements),
+        absent=absent,
+        statements=statements,
     )
+
+
+def _breach(statements: Sequence[Statement], plain: PlainStatements, name: str) -> Breach | None:
+    """What these may not use. Most answers are made of plain statements alone, and need no second look."""
+    return None if plain.are_all(statements) else first_breach(statements, plain.vocabulary, name)
 
 
 def _definitions(program: Program, name: str) -> list[Statement]:
@@ -210,7 +234,7 @@ def _definitions(program: Program, name: str) -> list[Statement]:
             id(statement) in functions
             or is_stub(statement.node)
             or isinstance(statement.node, ast.Delete)
-            or (functions and name not in stored(statement.node))  # dprobs.calls = 0
+            or (functions and name not in statement.stored)  # dprobs.calls = 0
         )
     ]
 
@@ -223,7 +247,9 @@ def _defines(node: ast.stmt, name: str) -> bool:
     return not is_trial(node, name)
 
 
-def _answer(reading: _Reading, program: Program, exercise: Exercise, name: str, definitions: list[Statement]) -> Answer:
+def _answer(
+    program: Program, plain: PlainStatements, exercise: Exercise, name: str, definitions: list[Statement]
+) -> Answer:
     """The last definition that is no untouched stub, judged by its text alone."""
     origin = Origin(program.cells)
     filled = [definition for definition in definitions if not is_stub(definition.node)]
@@ -243,7 +269,7 @@ def _answer(reading: _Reading, program: Program, exercise: Exercise, name: str, 
     line = definition.node.lineno
     try:
         part = slice_of(program, definition, name)
-        breach = first_breach(part.statements, reading.vocabulary, name)
+        breach = _breach(part.statements, plain, name)
     except RecursionError:
         message = "its code is nested too deeply"
         return Answer(exercise.name, name, "error", message, program.file, line, origin=origin)
@@ -261,11 +287,12 @@ def _answer(reading: _Reading, program: Program, exercise: Exercise, name: str, 
         parameters_of(function_of(program, definition.node, name)),
         _names(part.statements),
         origin,
+        statements=part.statements,
     )
 
 
-def _names(statements: Iterable[ast.stmt]) -> frozenset[str]:
-    return frozenset(node.id for node in walk(*statements) if isinstance(node, ast.Name))
+def _names(statements: Iterable[Statement]) -> frozenset[str]:
+    return frozenset().union(*(statement.mentions for statement in statements))
 
 
 def _may_define(piece: Broken, name: str, exercise: Exercise, program: Program) -> bool:
@@ -297,19 +324,10 @@ def _is_nothing(statement: ast.stmt) -> bool:
 
 
 def _exercise_of(lesson: Lesson, program: Program, name: str, definition: ast.stmt) -> str:
-    """In one namespace: which exercise a definition is for (a marker, else what it does not read, else the first)."""
+    """In one namespace: which exercise a definition is for."""
     candidates = [exercise for exercise in lesson.exercises if name in callables(exercise)]
-    marked = program.marker(definition, name)
-    if marked and any(exercise.name == marked for exercise in candidates):
-        return marked
     reads = names_read(function_of(program, definition, name))
-    gradients = {word for word in reads if word[:1] == GRADIENT_PREFIX and word[1:] in lesson.graph.tensors}
-    for exercise in candidates:
-        refused = gradients if "*" in exercise.unless_reads else reads & set(exercise.unless_reads)
-        if exercise.unless_reads and not refused:
-            return exercise.name
-    open_to_all = [exercise.name for exercise in candidates if not exercise.unless_reads]
-    return (open_to_all or [candidates[0].name])[0]
+    return exercise_for(candidates, program.marker(definition, name), reads, lesson).name
 
 
 def _top_level_names(program: Program) -> list[str]:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from grader.submission.receivers import Receivers
-from grader.syntax import children, walk
+from grader.syntax import children
 
 Remark = tuple[str, str]  # the word, and why it is refused
 
@@ -50,9 +50,8 @@ class Places:
         return False
 
 
-def places_of(statements: Sequence[ast.stmt], given: str, attributes: Collection[str], own: Collection[str]) -> Places:
-    """The places of all nodes below the statements; the judge fills in the parameters of `given`."""
-    nodes = walk(*statements)
+def places_of(nodes: Sequence[ast.AST], given: str, attributes: Collection[str], own: Collection[str]) -> Places:
+    """The places of all these nodes of a slice; the judge fills in the parameters of `given`."""
     parents = {id(child): node for node in nodes for child in children(node)}
     originals = {
         alias.asname or alias.name: alias.name
@@ -60,7 +59,7 @@ def places_of(statements: Sequence[ast.stmt], given: str, attributes: Collection
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
     }
-    return Places(parents, Receivers(statements, given), originals, attributes, own)
+    return Places(parents, Receivers(nodes, given), originals, attributes, own)
 
 
 def misused(node: ast.AST, places: Places) -> Iterator[Remark]:
@@ -77,12 +76,21 @@ def misused(node: ast.AST, places: Places) -> Iterator[Remark]:
                 yield f"{option}=", "it changes how Python makes classes"
         case ast.Constant(value=complex()):
             yield "a complex number", _COMPLEX
+        case ast.BinOp() | ast.Call():
+            power = power_in(node)
+            if power and places.receivers.is_complex_power(*power):
+                yield "a complex number", f"the root of a negative number is one; {_COMPLEX}"
+
+
+def power_in(node: ast.AST) -> tuple[ast.expr, ast.expr] | None:
+    """Base and exponent, where Python itself may work out a power."""
+    match node:
         case (
             ast.BinOp(left=base, op=ast.Pow(), right=exponent)
             | ast.Call(func=ast.Name(id="pow"), args=[base, exponent])
         ):
-            if places.receivers.is_complex_power(base, exponent):
-                yield "a complex number", f"the root of a negative number is one; {_COMPLEX}"
+            return base, exponent
+    return None
 
 
 def misused_type(name: ast.Name, places: Places) -> Iterator[Remark]:
@@ -184,3 +192,4 @@ _FORMS: dict[str, Callable[[ast.expr, str, Places], Iterator[Remark]]] = {
     "set_grad_enabled": _form_of_switch,
     "requires_grad_": _form_of_switch,
 }
+FORMED = frozenset(_FORMS)

@@ -14,24 +14,23 @@ import io
 import re
 import tokenize
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
-from grader.scope import free_loads, stored
+from grader.submission.exercise import marked_in
 from grader.submission.notebook import MAX_NOTEBOOK_BYTES, Cell, NoNotebook, read_notebook
+from grader.submission.statement import Statement, statement_of
 from grader.submission.syntax import parsed
 from grader.syntax import walk
 
 MAX_BYTES = 256 << 10
 MAX_NODES = 60_000
 _PIECE = re.compile(r"^(?:def|class|async\s+def|@|if\s+__name__)\b|^@", re.MULTILINE)
-_MARKER = re.compile(r"#\s*(\w+)\.(\w+)\b")
 _DEFINES = re.compile(r"^(?:def\s+|class\s+)?([A-Za-z_]\w*)\s*[(=:]", re.MULTILINE)
 _ASSIGNS = re.compile(r"^[ \t]*([A-Za-z_]\w*)[ \t]*=", re.MULTILINE)
 _UNINDENTED = re.compile(r"^(?!else\b|elif\b|except\b|finally\b)[A-Za-z_]")
-# Methods that change what they are called on: `table.update(...)` at top level is part of `table`.
-_CHANGING = frozenset({"append", "extend", "insert", "update", "setdefault", "add", "pop", "remove", "clear", "sort"})
 _TOO_DEEP = "nested too deeply"
 
 
@@ -46,16 +45,13 @@ class Broken:
 
 
 @dataclass(frozen=True)
-class Statement:
-    """One top-level statement: the names it binds or changes, and those it takes from elsewhere."""
+class Seen:
+    """Answers to questions that are asked again and again. They end with their program: syntax trees are large."""
 
-    node: ast.stmt
-    binds: frozenset[str]
-    needs: frozenset[str]
-
-    @property
-    def is_definition(self) -> bool:
-        return isinstance(self.node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+    functions: dict[tuple[str, int], bool] = field(default_factory=dict)  # names at their depth: are they functions?
+    defined: dict[ast.stmt, frozenset[str]] = field(default_factory=dict)  # the functions and classes in a statement
+    assigned: dict[ast.stmt, tuple[ast.Assign | ast.AnnAssign, ...]] = field(default_factory=dict)
+    results: dict[ast.FunctionDef, tuple[frozenset[str], tuple[ast.expr, ...]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -90,9 +86,9 @@ class Program:
                     return cell.step.removesuffix(f".{name}")
                 numbers.append(cell.first - 1)
         for number in numbers:
-            found = _MARKER.search(self.lines[number]) if 0 <= number < len(self.lines) else None
-            if found and found.group(2) == name:
-                return found.group(1)
+            marked = marked_in(self.lines[number], name) if 0 <= number < len(self.lines) else ""
+            if marked:
+                return marked
         return ""
 
     @cached_property
@@ -105,9 +101,9 @@ class Program:
         return found
 
     @cached_property
-    def functions(self) -> dict[tuple[str, int], bool]:
-        """Names that were looked up already, at their depth: whether they stand for functions."""
-        return {}
+    def seen(self) -> Seen:
+        """What was found out about its statements already."""
+        return Seen()
 
     @cached_property
     def futures(self) -> tuple[Statement, ...]:
@@ -173,7 +169,7 @@ def _notebook_program(name: str, data: bytes) -> Program:
         for cell in notebook.cells
         for piece in _saved(lines[: cell.first - 1 + cell.lines], cell.first - 1, cell.first - 1 + cell.lines)
     ]
-    if sum(len(list(ast.walk(s.node))) for piece in pieces if not isinstance(piece, Broken) for s in piece) > MAX_NODES:
+    if sum(len(s.nodes) for piece in pieces if not isinstance(piece, Broken) for s in piece) > MAX_NODES:
         raise Unreadable(f"the code has more than {MAX_NODES} parts; a notebook of answers is small")
     return Program(name, lines, *_sorted_out(pieces), notebook.cells, notebook.remarks)
 
@@ -239,11 +235,12 @@ def _parse(text: str, first: int) -> list[Statement] | Broken:
     line = first + 1
     try:
         module = parsed(text)
-        if len(walk(module)) > MAX_NODES:
+        nodes = walk(module)
+        if len(nodes) > MAX_NODES:
             raise Unreadable(f"the code has more than {MAX_NODES} parts; a file of answers is small")
         if first:
-            ast.increment_lineno(module, first)
-        return [_statement(node) for statement in module.body for node in _unfolded(statement)]
+            _move(nodes, first)
+        return [statement_of(node) for statement in module.body for node in _unfolded(statement)]
     except SyntaxError as error:
         problem, line = f"{error.msg}", first + (error.lineno or 1)
     except (RecursionError, MemoryError):
@@ -251,6 +248,14 @@ def _parse(text: str, first: int) -> list[Statement] | Broken:
     except ValueError as error:
         problem = str(error)
     return Broken(line, problem, frozenset(_DEFINES.findall(text)), frozenset(_ASSIGNS.findall(text)))
+
+
+def _move(nodes: Iterable[Any], lines: int) -> None:
+    """What ast.increment_lineno does, for nodes that are found already."""
+    for node in nodes:
+        if "lineno" in node._attributes:
+            node.lineno += lines
+            node.end_lineno += lines
 
 
 def _unfolded(statement: ast.stmt) -> Iterator[ast.stmt]:
@@ -275,30 +280,3 @@ def _top_module(alias: ast.alias) -> ast.alias:
 
 def _at(place: ast.stmt, node: ast.stmt) -> ast.stmt:
     return ast.fix_missing_locations(ast.copy_location(node, place))
-
-
-def _statement(node: ast.stmt) -> Statement:
-    return Statement(node, _binds(node), frozenset(name.id for name in free_loads(node)))
-
-
-def _binds(node: ast.stmt) -> frozenset[str]:
-    """Names that a top-level statement binds or changes in place: `x[i] = ...`, `x += ...`, `x.append(...)`."""
-    names = set(stored(node))
-    if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-        names |= {name for inner in walk(node) for name in _changes(inner)}
-    return frozenset(names)
-
-
-def _changes(node: ast.AST) -> Iterator[str]:
-    match node:
-        case ast.Subscript(ctx=ast.Store()) | ast.Attribute(ctx=ast.Store()):
-            yield from _base(node)
-        case ast.Call(func=ast.Attribute(value=changed, attr=method)) if method in _CHANGING or method.endswith("_"):
-            yield from _base(changed)
-
-
-def _base(node: ast.expr) -> Iterator[str]:
-    while isinstance(node, ast.Subscript | ast.Attribute):
-        node = node.value
-    if isinstance(node, ast.Name):
-        yield node.id

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import ast
 import operator
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from grader.scope import stored
-from grader.syntax import walk
 
 _DEEPEST = 20  # names that stand for names; what lies deeper is not known
 _LONGEST = 4096  # characters of a text that is worked out
@@ -21,14 +20,14 @@ class Receivers:
     Names are taken as one wherever they are bound, so a yes holds for every order and scope.
     """
 
-    def __init__(self, statements: Sequence[ast.stmt], given: str = "") -> None:
+    def __init__(self, nodes: Iterable[ast.AST], given: str = "") -> None:
         self._given = given
         self._values: dict[str, list[ast.expr]] = {}  # by name: what is assigned to it
         self._foreign: set[str] = set()  # imports, and what the judge fills in
         self._other: set[str] = set()  # bound in some other way
         self._known: dict[str, bool] = {}  # names that are looked up already
         self._constants: dict[int, str | complex | None] = {}  # the same for expressions, by id
-        for node in walk(*statements):
+        for node in nodes:
             self._read(node)
 
     def is_foreign(self, node: ast.expr) -> bool:

@@ -6,10 +6,11 @@ from __future__ import annotations
 
 import ast
 import builtins
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from grader.submission.program import Program, Statement
+from grader.submission.program import Program
+from grader.submission.statement import Statement
 from grader.syntax import walk
 
 _BUILTINS = frozenset(dir(builtins))
@@ -19,7 +20,7 @@ _BUILTINS = frozenset(dir(builtins))
 class Slice:
     """What one answer reaches. `statements` keep the line numbers of the file, and so does `text`."""
 
-    statements: tuple[ast.stmt, ...]
+    statements: tuple[Statement, ...]
     text: str
 
 
@@ -28,22 +29,29 @@ def slice_of(program: Program, root: Statement, name: str) -> Slice:
 
     Where `root` wraps the name itself (`dprobs = checked(dprobs)`), what bound it before belongs to it.
     """
-    before = program.statements[: program.statements.index(root)]
-    wraps = not root.is_definition and name in root.needs
-    earlier = [statement for statement in before if name in statement.binds][-1:] if wraps else []
-    chosen = {id(statement): statement for statement in (root, *earlier, *program.futures)}
-    waiting = list(chosen.values())
+    chosen = {root, *_wrapped(program, root, name), *program.futures}
+    waiting = list(chosen)
     while waiting:
         for needed in waiting.pop().needs:
             for statement in program.binders.get(needed, ()) if needed != name else ():
-                if id(statement) not in chosen:
-                    chosen[id(statement)] = statement
+                if statement not in chosen:
+                    chosen.add(statement)
                     waiting.append(statement)
-    unknown = {need for statement in chosen.values() for need in statement.needs} - program.binders.keys()
-    if unknown - _BUILTINS:  # a star import may bring them
-        chosen |= {id(statement): statement for statement in program.binders.get("*", ())}
-    ordered = [statement for statement in program.statements if id(statement) in chosen]
-    return Slice(tuple(statement.node for statement in ordered), _text(program, ordered))
+    stars = program.binders.get("*")
+    if stars:
+        known = program.binders.keys() | _BUILTINS
+        if any(statement.needs - known for statement in chosen):  # stars may bring them
+            chosen.update(stars)
+    ordered = tuple(statement for statement in program.statements if statement in chosen)
+    return Slice(ordered, _text(program, ordered))
+
+
+def _wrapped(program: Program, root: Statement, name: str) -> list[Statement]:
+    """What bound the name before, where `root` needs that."""
+    if root.is_definition or name not in root.needs:
+        return []
+    before = program.statements[: program.statements.index(root)]
+    return [statement for statement in before if name in statement.binds][-1:]
 
 
 def function_of(program: Program, definition: ast.stmt, name: str) -> ast.FunctionDef | ast.Lambda | None:
@@ -105,19 +113,26 @@ def _is_name(node: ast.expr, name: str) -> bool:
 
 def _text(program: Program, statements: Iterable[Statement]) -> str:
     """The source of these statements, each at its own lines; all other lines are empty."""
-    kept: list[list[str]] = [[] for _ in program.lines]
+    kept = [""] * len(program.lines)
     for statement in statements:
-        node = statement.node
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            kept[node.lineno - 1].append(ast.unparse(node))
-            continue
-        first = min([node.lineno, *(decorator.lineno for decorator in getattr(node, "decorator_list", ()))])
-        last = node.end_lineno or node.lineno
-        start = node.col_offset if first == node.lineno else 0
-        for number in range(first, last + 1):
-            end = node.end_col_offset if number == last else None
-            kept[number - 1].append(_columns(program.lines[number - 1], start if number == first else 0, end))
-    return "\n".join("; ".join(parts) for parts in kept) + "\n"
+        for number, piece in _pieces(program, statement):
+            kept[number - 1] = f"{kept[number - 1]}; {piece}" if kept[number - 1] else piece
+    return "\n".join(kept) + "\n"
+
+
+def _pieces(program: Program, statement: Statement) -> Iterator[tuple[int, str]]:
+    """The lines of a statement, by their number, without what else stands on them."""
+    node = statement.node
+    if isinstance(node, ast.Import | ast.ImportFrom):  # one name of perhaps several
+        yield node.lineno, statement.unparsed
+        return
+    first, last = statement.first_line, node.end_lineno or node.lineno
+    start = node.col_offset if first == node.lineno else 0
+    for number in range(first, last + 1):
+        line = program.lines[number - 1]
+        if number in (first, last):
+            line = _columns(line, start if number == first else 0, node.end_col_offset if number == last else None)
+        yield number, line
 
 
 def _columns(line: str, start: int, end: int | None) -> str:

@@ -21,14 +21,16 @@ from functools import cache
 from pathlib import Path
 
 from grader.names import did_you_mean
-from grader.scope import free_loads, stored
+from grader.scope import stored
 from grader.submission import forms
+from grader.submission.statement import Statement
 from grader.submission.taken import taken_words
 from grader.syntax import walk
 
 _FILE = Path(__file__).with_name("vocabulary.toml")
 _BUILTINS = frozenset(dir(builtins))
 _MATH = frozenset(dir(math))
+OPEN_MODULES = frozenset({"math", "__future__"})  # all they have may be imported, but for private names
 _HARMLESS_DUNDERS = frozenset({"__name__", "__doc__", "__slots__"})
 
 
@@ -104,16 +106,16 @@ _NAMELESS = (
 )  # fmt: skip
 
 
-def first_breach(statements: Sequence[ast.stmt], vocabulary: Vocabulary, given: str = "") -> Breach | None:
+def first_breach(statements: Sequence[Statement], vocabulary: Vocabulary, given: str = "") -> Breach | None:
     """The first word, in reading order, that these statements may not use; None if all are allowed.
 
     The judge fills in the parameters of the callable `given`.
     """
-    nodes = walk(*statements)
+    nodes = [node for statement in statements for node in statement.nodes]
     checker = _checker(statements, nodes, vocabulary, given)
     speaking = [node for node in nodes if not isinstance(node, _SILENT) or type(node).__name__ not in vocabulary.syntax]
     found = [remark for node in speaking for remark in checker.remarks(node)]
-    found += [remark for statement in statements for name in free_loads(statement) for remark in checker.builtin(name)]
+    found += [remark for statement in statements for name in statement.free for remark in checker.builtin(name)]
     return checker.explained(min(found, key=lambda remark: remark.line)) if found else None
 
 
@@ -198,7 +200,7 @@ class _Checker:
     def _imported(self, node: ast.AST, module: str, name: str) -> Iterator[_Remark]:
         if name.startswith("_"):
             yield self._remark(node, name)
-        elif module in ("math", "__future__") or (name == "*" and module in self.vocabulary.modules):
+        elif module in OPEN_MODULES or (name == "*" and module in self.vocabulary.modules):
             return
         elif name not in self.vocabulary.imports.get(module, self.vocabulary.attributes):
             yield self._remark(node, name, allowed_by="attributes" if module in self.vocabulary.modules else "")
@@ -257,15 +259,15 @@ class _Checker:
         return _Remark(getattr(node, "lineno", 0), word, reason, allowed_by)
 
 
-def _checker(statements: Sequence[ast.stmt], nodes: Sequence[ast.AST], vocabulary: Vocabulary, given: str) -> _Checker:
+def _checker(statements: Sequence[Statement], nodes: Sequence[ast.AST], vocabulary: Vocabulary, given: str) -> _Checker:
     imports = [node for node in nodes if isinstance(node, ast.Import | ast.ImportFrom)]
     modules = {alias.asname or alias.name: alias.name for node in imports for alias in node.names}
     return _Checker(
         vocabulary,
-        forms.places_of(statements, given, vocabulary.attributes, frozenset(_own_attributes(nodes))),
+        forms.places_of(nodes, given, vocabulary.attributes, frozenset(_own_attributes(nodes))),
         frozenset(name for node in imports for name in stored(node)),
         {name: module for name, module in modules.items() if module in (*vocabulary.modules, *vocabulary.imports)},
-        frozenset(name for statement in statements for name in stored(statement)),
+        frozenset(name for statement in statements for name in statement.stored),
         frozenset(part for node in nodes for part in _path_parts(node, modules, vocabulary.paths)),
     )
 

@@ -67,7 +67,7 @@ def _attempts_at(
         if line.is_training or is_trial(line.node, variable):
             continue
         if variable in line.effects.binds:
-            if is_stub(line.node, variable):
+            if is_stub(line.node, variable, program):
                 continue
             closed = binds_a_function(line.node, variable, program)
             if not closed:

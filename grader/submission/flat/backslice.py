@@ -17,6 +17,7 @@ from grader.lesson.model import GRADIENT_PREFIX
 from grader.submission.flat.flow import changed_by
 from grader.submission.flat.renames import Renames
 from grader.submission.flat.sections import Section
+from grader.syntax import walk
 
 _MODULES = frozenset({"torch", "F", "math", "range", "len"})
 
@@ -238,6 +239,6 @@ class _Work:
 
 def _changed_in_place(node: ast.stmt) -> Iterable[str]:
     """Names whose values a statement changes; `x.requires_grad = True` changes no value."""
-    for inner in ast.walk(node):
+    for inner in walk(node):
         if not isinstance(inner, ast.Attribute):
             yield from changed_by(inner)

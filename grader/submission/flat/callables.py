@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from functools import lru_cache
 
 from grader.lesson.model import GRADIENT_PREFIX
 from grader.scope import free_loads, stored
 from grader.submission.program import Program
+from grader.syntax import walk
 
-_REMEMBERED = 4096  # statements
 _DEEPEST = 8  # names that stand for names
 _MODULES_OF_TENSORS = frozenset({"torch", "F", "np", "math"})
 _MAKERS = frozenset({"partial", "compose", "wraps"})
@@ -20,13 +19,13 @@ def is_trial(node: ast.stmt, name: str) -> bool:
     """`dprobs = dprobs(a, b)`: a function is tried, and its name is lost for it."""
     if not isinstance(node, ast.Assign):
         return False
-    calls = [inner.func for inner in ast.walk(node.value) if isinstance(inner, ast.Call)]
+    calls = [inner.func for inner in walk(node.value) if isinstance(inner, ast.Call)]
     return any(isinstance(called, ast.Name) and called.id == name for called in calls)
 
 
-def is_stub(node: ast.stmt, name: str) -> bool:
+def is_stub(node: ast.stmt, name: str, program: Program) -> bool:
     """Whether it binds the name to nothing yet: `dprobs = None`, `dprobs = ...`."""
-    return any(_is_nothing(value) for value in values_of(node, name))
+    return any(_is_nothing(value) for value in _values_of(node, name, program))
 
 
 def _is_nothing(value: ast.expr) -> bool:
@@ -35,28 +34,31 @@ def _is_nothing(value: ast.expr) -> bool:
 
 def binds_a_function(node: ast.stmt, name: str, program: Program, depth: int = 0) -> bool:
     """Whether what `node` binds to `name` is a function or another callable."""
-    if name in _definitions_in(node):
+    if isinstance(node, ast.FunctionDef) and node.name == name:
         return True
-    if isinstance(node, ast.Import | ast.ImportFrom):
+    if isinstance(node, ast.Import | ast.ImportFrom) or name in _definitions_in(node, program):
         return True
-    return any(_is_function(value, program, depth) for value in values_of(node, name))
+    return any(_is_function(value, program, depth) for value in _values_of(node, name, program))
 
 
-@lru_cache(maxsize=_REMEMBERED)
-def _definitions_in(node: ast.stmt) -> frozenset[str]:
+def _definitions_in(node: ast.stmt, program: Program) -> frozenset[str]:
     """The functions and classes that a statement defines, however deep inside."""
-    kinds = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
-    return frozenset(inner.name for inner in ast.walk(node) if isinstance(inner, kinds))
+    if node not in program.seen.defined:
+        kinds = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+        program.seen.defined[node] = frozenset(inner.name for inner in walk(node) if isinstance(inner, kinds))
+    return program.seen.defined[node]
 
 
-@lru_cache(maxsize=_REMEMBERED)
-def _assignments_in(node: ast.stmt) -> tuple[ast.Assign | ast.AnnAssign, ...]:
-    return tuple(inner for inner in ast.walk(node) if isinstance(inner, ast.Assign | ast.AnnAssign))
+def _assignments_in(node: ast.stmt, program: Program) -> tuple[ast.Assign | ast.AnnAssign, ...]:
+    if node not in program.seen.assigned:
+        inside = (inner for inner in walk(node) if isinstance(inner, ast.Assign | ast.AnnAssign))
+        program.seen.assigned[node] = tuple(inside)
+    return program.seen.assigned[node]
 
 
-def values_of(node: ast.stmt, name: str) -> Iterator[ast.expr]:
+def _values_of(node: ast.stmt, name: str, program: Program) -> Iterator[ast.expr]:
     """What a statement assigns to `name`, also inside an `if` or the like; of tuples the part that fits."""
-    for inner in _assignments_in(node):
+    for inner in _assignments_in(node, program):
         match inner:
             case ast.Assign(targets=targets, value=value):
                 for target in targets:
@@ -78,7 +80,7 @@ def _parts(target: ast.expr, value: ast.expr, name: str) -> Iterator[ast.expr]:
 
 def _is_function(value: ast.expr, program: Program, depth: int) -> bool:
     """A tensor is computed: by operators, by methods, from other tensors. What is none of this may be called."""
-    if depth > _DEEPEST or any(isinstance(inner, ast.Lambda) for inner in ast.walk(value)):
+    if depth > _DEEPEST or any(isinstance(inner, ast.Lambda) for inner in walk(value)):
         return True
     match value:
         case ast.BinOp() | ast.UnaryOp() | ast.Compare() | ast.Constant() | ast.List() | ast.Tuple() | ast.ListComp():
@@ -104,9 +106,9 @@ def _names_a_function(name: str, program: Program, depth: int) -> bool:
     if not binders:
         return not _looks_like_a_gradient(name)
     key = (name, depth)
-    if key not in program.functions:
-        program.functions[key] = binds_a_function(binders[-1].node, name, program, depth + 1)
-    return program.functions[key]
+    if key not in program.seen.functions:
+        program.seen.functions[key] = binds_a_function(binders[-1].node, name, program, depth + 1)
+    return program.seen.functions[key]
 
 
 def _returns_what_it_works_out(name: str, program: Program, depth: int) -> bool:
@@ -115,17 +117,18 @@ def _returns_what_it_works_out(name: str, program: Program, depth: int) -> bool:
     function = binders[-1].node if binders else None
     if not isinstance(function, ast.FunctionDef):
         return False
-    own, returned = _results_of(function)
+    if function not in program.seen.results:
+        program.seen.results[function] = _results_of(function)
+    own, returned = program.seen.results[function]
     return bool(returned) and all(
         part.id in own if isinstance(part, ast.Name) else not _is_function(part, program, depth + 1)
         for part in returned
     )
 
 
-@lru_cache(maxsize=_REMEMBERED)
 def _results_of(function: ast.FunctionDef) -> tuple[frozenset[str], tuple[ast.expr, ...]]:
     """The names that a function binds, and the parts of what it returns; nothing where functions are made inside."""
-    inside = [inner for statement in function.body for inner in ast.walk(statement)]
+    inside = [inner for statement in function.body for inner in walk(statement)]
     makes = any(
         isinstance(inner, ast.Lambda | ast.FunctionDef | ast.ClassDef)
         or (isinstance(inner, ast.Name) and inner.id in _MAKERS)
@@ -144,7 +147,7 @@ def _looks_like_a_gradient(name: str) -> bool:
 
 def _reads_tensors(value: ast.expr, program: Program, depth: int) -> bool:
     """Whether it takes a name from outside that is no function: what it makes of it is a value."""
-    called = {id(inner.func) for inner in ast.walk(value) if isinstance(inner, ast.Call)}
+    called = {id(inner.func) for inner in walk(value) if isinstance(inner, ast.Call)}
     for name in free_loads(value):
         is_free = id(name) not in called and name.id not in _MODULES_OF_TENSORS
         if is_free and (name.id not in program.binders or not _names_a_function(name.id, program, depth)):

@@ -6,7 +6,8 @@ import ast
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from grader.scope import free_loads, stored
+from grader.scope import free_loads, names_in, stored
+from grader.syntax import walk
 
 # Methods that change what they are called on, beside those that end in an underscore.
 _CHANGING = frozenset({"append", "extend", "insert", "update", "setdefault", "pop", "remove", "clear"})
@@ -28,7 +29,7 @@ def effects_of(node: ast.stmt) -> Effects:
     reads, bound = _run([node], frozenset())
     touched = set(stored(node))
     if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-        touched |= {name for inner in ast.walk(node) for name in changed_by(inner)}
+        touched |= {name for inner in walk(node) for name in changed_by(inner)}
     binds = frozenset(bound) - reads
     return Effects(frozenset(reads), binds, frozenset(touched) - binds)
 
@@ -103,7 +104,8 @@ def _one(node: ast.stmt, bound: frozenset[str]) -> tuple[set[str], frozenset[str
             return (_loads(target) | set(base_of(target)) | _loads(value)) - bound, bound
         case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
             return _loads(node) - bound - {node.name}, bound | {node.name}
-    return _loads(node) - bound, bound | set(stored(node))
+    found = names_in(node)
+    return {name.id for name in found.free} - bound, bound.union(found.bound)
 
 
 def _loads(node: ast.AST) -> set[str]:

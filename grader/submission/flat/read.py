@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 
 from grader.lesson import Exercise, Lesson
 from grader.lesson.model import GRADIENT_PREFIX
+from grader.submission.exercise import exercise_for
 from grader.submission.flat.attempts import Attempt, attempts_in, chosen
 from grader.submission.flat.backslice import Backslice, Need, Slicer
 from grader.submission.flat.function import function_text
 from grader.submission.flat.renames import Renames, affixes_of, renames_of, shown
 from grader.submission.flat.sections import Section, sections_of
 from grader.submission.program import Program
+from grader.submission.statement import Statement
 
 _TWICE = 2
 
@@ -52,7 +54,7 @@ class FlatAnswers:
 def read_flat(program: Program, lesson: Lesson, named: Exercise | None = None) -> FlatAnswers:
     """Finds the gradients that are variables. In the file of one exercise all of them are for that one."""
     nodes = [statement.node for statement in program.statements]
-    affixes = affixes_of((name for node in nodes for name in _bound(node)), lesson)
+    affixes = affixes_of((name for statement in program.statements for name in _bound(statement)), lesson)
     known = {before + tensor + after for tensor in lesson.graph.tensors for before, after in affixes}
     sections = sections_of(nodes, known.__contains__, {*lesson.graph.tensors, *lesson.sizes})
     renames = renames_of([line for section in sections for line in section.lines[section.start :]], lesson, affixes)
@@ -159,7 +161,7 @@ class _Reader:
         return function_text(self.program, name, nodes, part.given, part.unknown, results)
 
     def _exercise(self, section: Section, attempt: Attempt, part: Backslice) -> Exercise | None:
-        """Which exercise an attempt is for: a marker, else what it does not read, else the first."""
+        """Which exercise an attempt is for; None where none asks for it."""
         name = GRADIENT_PREFIX + attempt.tensor
         candidates = [
             exercise
@@ -168,23 +170,15 @@ class _Reader:
         ]
         if self.named is not None:
             return self.named if self.named in candidates else None
+        if not candidates:
+            return None
         marked = self.program.marker(section.lines[attempt.first].node, name)
-        read = {
-            word for word in part.gradients if word[:1] == GRADIENT_PREFIX and word[1:] in self.lesson.graph.tensors
-        }
-        for exercise in candidates:
-            if exercise.name == marked:
-                return exercise
-        for exercise in candidates:
-            refused = read if "*" in exercise.unless_reads else part.gradients & set(exercise.unless_reads)
-            if exercise.unless_reads and not refused:
-                return exercise
-        return next((e for e in candidates if not e.unless_reads), candidates[0] if candidates else None)
+        return exercise_for(candidates, marked, part.gradients, self.lesson)
 
 
-def _bound(node: ast.stmt) -> Iterator[str]:
+def _bound(statement: Statement) -> Iterator[str]:
     """All names that are bound in a statement, whatever the scope."""
-    return (inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Store))
+    return (node.id for node in statement.nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store))
 
 
 def _stale(name: str, stale: Sequence[str]) -> str:

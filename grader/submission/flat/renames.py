@@ -11,6 +11,7 @@ import ast
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import pairwise
 from typing import Any
 
@@ -18,6 +19,7 @@ from grader.lesson import Lesson
 from grader.lesson.model import GRADIENT_PREFIX
 from grader.submission.flat.flow import base_of
 from grader.submission.flat.sections import Line
+from grader.syntax import walk
 
 _MODULES = frozenset({"torch", "F"})
 _ENOUGH = 8  # sizes below this are too common as numbers to be known by them
@@ -127,7 +129,7 @@ def comparisons_in(node: ast.stmt, renames: Renames) -> Iterator[Comparison]:
         tensor = renames.lesson_name(shown) or renames.lesson_name(text)
         if tensor in renames.lesson.graph.tensors and tensor is not None:
             yield Comparison(variable, tensor)
-    for inner in ast.walk(node):  # check(dprobs, probs), torch.allclose(dprobs, probs.grad)
+    for inner in walk(node):  # check(dprobs, probs), torch.allclose(dprobs, probs.grad)
         if isinstance(inner, ast.Call):
             names = [name for argument in inner.args for name in base_of(argument)]
             for variable, other in pairwise(names):
@@ -156,7 +158,7 @@ def _backward(lines: Sequence[Line], renames: Renames) -> set[str]:
 
 def _calls_that_compare(node: ast.stmt) -> Iterator[tuple[str, str, str]]:
     """(text, variable, tensor) of calls such as cmp("probs", dprobs, probs), whatever the function is called."""
-    for inner in ast.walk(node):
+    for inner in walk(node):
         match inner:
             case ast.Call(args=[ast.Constant(value=str(text)), ast.Name(id=variable), ast.Name(id=tensor), *_]):
                 yield text, variable, tensor
@@ -195,7 +197,7 @@ def _read_assignment(renames: Renames, name: str, value: ast.expr) -> None:
         if own is not None and own != statement.tensor:
             continue
         found: dict[str, str] = {}
-        theirs = _normal(ast.parse(statement.expression, mode="eval").body)
+        theirs = _normal_of(statement.expression)
         if _fits(shape, theirs, renames, found, 0) and (own is not None or _is_anchored(shape, renames, found)):
             renames.names.update(found)
             renames.forward.add(id(value))
@@ -205,6 +207,12 @@ def _read_assignment(renames: Renames, name: str, value: ast.expr) -> None:
 
 
 # Expressions in one spelling: nested tuples ("call", method, receiver, arguments), ("name", x), ("number", 1.0) ...
+
+
+@cache
+def _normal_of(expression: str) -> Any:
+    """Of a line of forward.py."""
+    return _normal(ast.parse(expression, mode="eval").body)
 
 
 def _normal(node: ast.expr, depth: int = 0) -> Any:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from grader.scope import stored
 from grader.submission.flat.flow import Effects, base_of, effects_of
+from grader.syntax import walk
 
 _FEW = 2  # gradients that a loop has to make anew to be a training loop; a loop over the batch makes none
 
@@ -98,7 +99,7 @@ def _by_functions(
     }
     looked_at = 0
     for place, line in enumerate(lines):
-        loops = [] if line.is_training else [n for n in ast.walk(line.node) if isinstance(n, ast.For | ast.While)]
+        loops = [] if line.is_training else [n for n in walk(line.node) if isinstance(n, ast.For | ast.While)]
         for loop in loops:
             called = _called(_calls_in(loop.body), functions)
             if len({name for function in called for name in function.gradients}) < _FEW or looked_at >= _MOST:
@@ -125,7 +126,7 @@ class _Function:
 
 def _calls_in(body: Sequence[ast.stmt]) -> tuple[str, ...]:
     """The names that are called, in no order."""
-    nodes = (node for statement in body for node in ast.walk(statement))
+    nodes = (node for statement in body for node in walk(statement))
     return tuple(
         dict.fromkeys(node.func.id for node in nodes if isinstance(node, ast.Call) and isinstance(node.func, ast.Name))
     )
@@ -145,8 +146,8 @@ def _called(names: Sequence[str], functions: Mapping[str, _Function]) -> list[_F
 
 def _updates(node: ast.stmt, known: Collection[str]) -> bool:
     """Whether it changes parameters: `p.data += ...` for each p, `W1 -= rate * dW1`, `W1 = W1 - rate * dW1`."""
-    loops = {name for inner in ast.walk(node) if isinstance(inner, ast.For) for name in stored(inner.target)}
-    for inner in ast.walk(node):
+    loops = {name for inner in walk(node) if isinstance(inner, ast.For) for name in stored(inner.target)}
+    for inner in walk(node):
         match inner:
             case ast.AugAssign(target=ast.Name(id=name)) if name in loops or name in known:
                 return True

@@ -81,14 +81,19 @@ def tensors(draw: st.DrawFn) -> Tensor:
     return _from_bytes(bytes(byte & 1 for byte in raw) if dtype is torch.bool else raw, dtype, shape)
 
 
+def _made(kind: Callable[..., Any], *parts: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """Messages of a kind with these parts, in their order."""
+    return st.tuples(*parts).map(lambda values: kind(*values))
+
+
 anything = st.text(max_size=20)
 words = st.text(max_size=20)
 names = st.from_regex(r"[A-Za-z]\w{0,12}", fullmatch=True)
 name_lists = st.lists(words, max_size=5).map(tuple)
-refusals = st.builds(Refused, words)
+refusals = words.map(Refused)
 messages: dict[str, st.SearchStrategy[Any]] = {
-    "load": st.builds(Load, anything, anything, anything, anything),
-    "call": st.builds(
+    "load": _made(Load, anything, anything, anything, anything),
+    "call": _made(
         Call,
         anything,
         st.sampled_from(["float64", "float32"]),
@@ -96,13 +101,13 @@ messages: dict[str, st.SearchStrategy[Any]] = {
         st.dictionaries(names, tensors(), max_size=3),
         st.dictionaries(names, anything, max_size=3),
     ),
-    "loaded": st.builds(Loaded, name_lists, name_lists, st.booleans()),
-    "answer": st.builds(
+    "loaded": _made(Loaded, name_lists, name_lists, st.booleans()),
+    "answer": _made(
         Answer, st.lists(tensors() | refusals, max_size=4).map(tuple), st.booleans(), name_lists, anything, name_lists
     ),
-    "failed": st.builds(Failed, st.booleans(), anything, st.none() | st.integers(-1, 1 << 31), anything, name_lists),
-    "sealed": st.builds(Sealed, name_lists),
-    "unsealed": st.builds(Unsealed, anything),
+    "failed": _made(Failed, st.booleans(), anything, st.none() | st.integers(-1, 1 << 31), anything, name_lists),
+    "sealed": _made(Sealed, name_lists),
+    "unsealed": _made(Unsealed, anything),
 }
 KINDS = {"load": "a request", "call": "a request", "sealed": "a greeting", "unsealed": "a greeting"}
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 import torch
+from msgspec import Struct
 from torch import Tensor
 
 from grader.judge.situation import Situation, View
@@ -18,8 +18,7 @@ _FLOATS = (torch.float64, torch.float32)
 Outcome = Literal["right", "shape", "wrong"]
 
 
-@dataclass(frozen=True)
-class Comparison:
+class Comparison(Struct, frozen=True):
     """What an answer is, measured against the reference."""
 
     outcome: Outcome

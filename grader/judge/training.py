@@ -102,6 +102,7 @@ def judge_training(
     return result
 
 
+@torch.inference_mode()
 def _run(
     desk: Desk,
     student: Student,
@@ -130,8 +131,7 @@ def _run(
     follows = FOLLOWS if dtype is torch.float64 else FOLLOWS_FLOAT32
     for number, (batch, expected) in enumerate(zip(course.batches, course.losses, strict=True), start=1):
         inputs = {**parameters, **batch}
-        with torch.no_grad():
-            values = desk.situations.network.forward(inputs, course.plan.sizes)
+        values = desk.situations.network.forward(inputs, course.plan.sizes)
         loss = float(values[desk.lesson.loss])
         if not abs(loss - expected) <= follows * abs(expected):
             return "wrong", (
@@ -174,10 +174,11 @@ def _by_autograd(
     desk: Desk, inputs: Mapping[str, Tensor], sizes: Mapping[str, int], wanted: Sequence[str]
 ) -> tuple[float, dict[str, Tensor]]:
     """The loss, and the gradients of the wanted tensors."""
-    leaves = {name: value.detach().requires_grad_(value.is_floating_point()) for name, value in inputs.items()}
-    values = desk.situations.network.forward(leaves, sizes)
-    loss = values[desk.lesson.loss]
-    gradients = torch.autograd.grad(loss, [values[name] for name in wanted])
+    with torch.inference_mode(False):
+        leaves = {name: value.clone().requires_grad_(value.is_floating_point()) for name, value in inputs.items()}
+        values = desk.situations.network.forward(leaves, sizes)
+        loss = values[desk.lesson.loss]
+        gradients = torch.autograd.grad(loss, [values[name] for name in wanted])
     return float(loss.detach()), dict(zip(wanted, gradients, strict=True))
 
 

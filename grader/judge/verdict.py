@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from msgspec import Struct
+
 from grader.judge.compare import TOLERANCE, Comparison
 from grader.judge.diagnosis import Observation, diagnose
 from grader.judge.diagnosis.where import where_off
@@ -27,8 +29,7 @@ _FORMS = {
 ENDING = frozenset({"forbidden", "timeout", "memory", "crashed"})  # after one of these no further case is asked
 
 
-@dataclass(frozen=True)
-class CaseOutcome:
+class CaseOutcome(Struct, frozen=True):
     """One step in one case."""
 
     situation: Situation

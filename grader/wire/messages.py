@@ -6,7 +6,6 @@ Before the first request, and before any student code, the worker says once whet
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta, Struct
@@ -40,8 +39,7 @@ class Load(Struct, frozen=True, tag="load", tag_field="kind"):
     file: str  # shown in messages
 
 
-@dataclass(frozen=True)
-class Call:
+class Call(Struct, frozen=True):
     """Call a loaded answer once."""
 
     key: str
@@ -49,7 +47,7 @@ class Call:
     sizes: Mapping[str, int]
     tensors: Mapping[str, Tensor]
     # Parameters that are given what another answer returned when it was last called, by that one's key.
-    returned: Mapping[str, str] = field(default_factory=dict)
+    returned: Mapping[str, str] = {}
 
 
 class Loaded(Struct, frozen=True, tag="loaded", tag_field="kind"):
@@ -60,24 +58,20 @@ class Loaded(Struct, frozen=True, tag="loaded", tag_field="kind"):
     takes_any: bool = False  # `*args` or `**kwargs`: it may hide what it asks for
 
 
-@dataclass(frozen=True)
-class Refused:
+class Refused(Struct, frozen=True):
     """Stands for a returned thing that is not a plain dense real tensor."""
 
     what: str  # "None", "a list", "a complex tensor"
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """What the call returned. A step returns one thing; `gradients` returns several."""
 
     returned: tuple[Tensor | Refused, ...]
     is_sequence: bool
     changed: tuple[str, ...]  # inputs that the call changed in place
     output: str  # what it printed, capped
-    watched: tuple[
-        str, ...
-    ] = ()  # what it tried of autograd, which stops it: "torch.autograd.grad", "aten::tanh_backward"
+    watched: tuple[str, ...] = ()  # what it tried of autograd, which stops it: "torch.autograd.grad"
 
 
 class Failed(Struct, frozen=True, tag="failed", tag_field="kind"):

@@ -147,7 +147,7 @@ SESSION: list[tuple[str, Sequence[str]]] = [
     ("check(dprobs)", ["= dprobs  exact  1 of 1 point"]),
     ("def inverse(x):\n    return -1 / x", []),
     ("check(dprobs)", ["✗ dprobs  wrong", "In [6], line 2", "it is the negative of the right answer"]),
-    ("hint(dprobs)", ["hint 1 of 3", "your answer was wrong: it is the negative", "next: hint(dprobs, 2)"]),
+    ("hint(dprobs)", ["hint 1 of 3", "is wrong: it is the negative", "next: hint(dprobs, 2)"]),
     ("hint(dprobs, 3)", ["hint 3 of 3", "next: check(dprobs)"]),
     ("hint(dprobs, 4)", ["3 levels of hints, no level 4"]),
     ("%%time\ndef dcounts(counts, dprobs, counts_sum_inv, dcounts_sum):\n    return undefined + 1", []),

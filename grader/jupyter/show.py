@@ -17,6 +17,7 @@ from grader.jupyter.answer import shell
 from grader.jupyter.session import Place, Written
 from grader.lesson import Exercise, Lesson, Step
 from grader.lesson.shapes import shown_shapes
+from grader.report.hints import on_their_own
 from grader.report.looks import COLOURS, LOOKS, clean
 from grader.results.gradebook import number
 from grader.results.model import Mistake, StepResult
@@ -24,7 +25,6 @@ from grader.results.model import Mistake, StepResult
 _WIDTH = 80
 _LINE = re.compile(r"\bline (\d+)\b")
 _MOST_OUTPUT = 2000
-_LEVEL_OF_MENDS = 3  # the hint from which on the nearest mend is shown
 
 
 @dataclass(frozen=True, repr=False)
@@ -239,14 +239,8 @@ def _asked(ask: str) -> list[str]:
 
 
 def _own(result: StepResult, level: int) -> str:
-    """What the last check found, in a line or two."""
-    if result.passes:
-        return f"your answer was {result.verdict}"
-    if result.verdict == "missing":
-        return ""
-    said = result.mistake.help if result.mistake else result.message
-    mend = f"\nnearest mend, {result.instructor.mend}" if level >= _LEVEL_OF_MENDS and result.instructor.mend else ""
-    return clean(f"your answer was {result.verdict}: {said}{mend}")
+    """What the last check found; nothing where nothing was filled in."""
+    return "" if result.verdict == "missing" else clean(on_their_own(result, level))
 
 
 def _passes(step: Step, results: Mapping[str, StepResult]) -> bool:

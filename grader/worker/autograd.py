@@ -21,7 +21,7 @@ _REFUSAL = "autograd is switched off here: this exercise asks for the gradient b
 _KEY, _DEVICE = "AutocastMPS", "mps"
 _FUNCTORCH = "grad grad_and_value vjp jvp jacrev jacfwd hessian linearize vmap"
 _ENTRIES = {
-    "torch": "compile vmap set_autocast_enabled",
+    "torch": "compile vmap",
     "torch.Tensor": "backward",
     "torch.autograd": "grad backward _engine_run_backward",
     "torch.autograd.graph": "_engine_run_backward",
@@ -34,6 +34,15 @@ _ENTRIES = {
     "torch.jit": "script trace trace_module freeze load",
     "torch._C": "_ImperativeEngine _enter_dual_level",
     "torch._C._functorch": "_grad_increment_nesting _jvp_increment_nesting _vmap_increment_nesting",
+}
+# What would take the watch's key away.
+_SWITCHES = {
+    "torch": "autocast set_autocast_enabled",
+    "torch.amp": "autocast",
+    "torch.amp.autocast_mode": "autocast",
+    "torch._C": """set_autocast_enabled _DisableAutocast ExcludeDispatchKeyGuard _ExcludeDispatchKeyGuard
+        _ForceDispatchKeyGuard _PreserveDispatchKeyGuard _SetExcludeDispatchKeyGuard
+        _dispatch_tls_set_dispatch_key_excluded _dispatch_tls_set_dispatch_key_included""",
 }
 _FORWARD_MODE = frozenset({"aten::_make_dual", "aten::_make_dual_copy"})
 _inference_mode = torch._C._InferenceMode
@@ -75,7 +84,7 @@ def prepare() -> None:
         if operator.startswith("aten::") and ("backward" in operator or operator in _FORWARD_MODE):
             library.impl(operator.removeprefix("aten::"), _refusal_of(operator), _KEY)  # type: ignore[no-untyped-call]
     _alive.append(library)
-    for module, names in _ENTRIES.items():
+    for module, names in (*_ENTRIES.items(), *_SWITCHES.items()):
         place = reduce(getattr, module.split(".")[1:], torch)
         for name in names.split():
             setattr(place, name, _guard_of(f"{module}.{name}", getattr(place, name)))

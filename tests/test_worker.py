@@ -394,7 +394,7 @@ def test_a_process_that_dies_between_two_calls_of_one_answer_is_told_as_dead(stu
     ask(student, answer)
     assert student.load(answer, time.monotonic() + 20)
     time.sleep(0.1)
-    reply = student._ask(call_of(answer), time.monotonic() + 20)
+    (reply,) = student._ask_all([call_of(answer)], time.monotonic() + 20)
     assert isinstance(reply, Lost)
     assert (reply.verdict, reply.message, reply.is_stale) == (
         "crashed",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -79,7 +79,7 @@ class _Chain:
             injection = self._injection(step, deadline)
             if injection is None:
                 return {}
-            calls.append(self._frame(step, injection, returned))
+            calls.append(self._kept_frame(step, injection, returned))
             returned[GRADIENT_PREFIX + step.tensor] = answer_key(self.exercise.name, step.name)
         replies = self.student.calls_of_several(calls, deadline)
         return {step.name: reply for step, reply in zip(steps, replies, strict=False)}
@@ -92,14 +92,7 @@ class _Chain:
         injection = self._injection(step, deadline)
         if injection is None:
             return None
-        situation = self.situation
-
-        def gradient(tensor: str) -> Tensor:
-            return own[tensor] if tensor in own else situation.reference(tensor, frozenset()).gradient
-
-        key = answer_key(self.exercise.name, step.name)
-        frame = call_frame(key, "float64", injection, situation.case.sizes, situation.tape.values, gradient)
-        return self.student.call(self.answers[step.name], frame, deadline)
+        return self.student.call(self.answers[step.name], self._frame(step, injection, own, {}), deadline)
 
     def _injection(self, step: Step, deadline: float) -> Injection | None:
         written = self.answers[step.name]
@@ -109,21 +102,21 @@ class _Chain:
         injection = resolve(self.desk.lesson, [step.tensor], loaded, written)
         return injection if isinstance(injection, Injection) else None
 
-    def _frame(self, step: Step, injection: Injection, returned: dict[str, str]) -> bytes:
+    def _kept_frame(self, step: Step, injection: Injection, returned: Mapping[str, str]) -> bytes:
         """The call with the real values, and with what was returned before; the same for every submission."""
         place = (step.name, injection)
         kept = self.desk.chain_frames
         if place not in kept:
             keep_small(kept)
-            situation = self.situation
-            key = answer_key(self.exercise.name, step.name)
-            kept[place] = call_frame(
-                key,
-                "float64",
-                injection,
-                situation.case.sizes,
-                situation.tape.values,
-                lambda tensor: situation.reference(tensor, frozenset()).gradient,
-                returned,
-            )
+            kept[place] = self._frame(step, injection, {}, returned)
         return kept[place]
+
+    def _frame(self, step: Step, injection: Injection, own: Mapping[str, Tensor], returned: Mapping[str, str]) -> bytes:
+        """The call with these gradients of the student's own, and real values for all else that was not returned."""
+        situation = self.situation
+
+        def gradient(tensor: str) -> Tensor:
+            return own[tensor] if tensor in own else situation.reference(tensor, frozenset()).gradient
+
+        key = answer_key(self.exercise.name, step.name)
+        return call_frame(key, "float64", injection, situation.case.sizes, situation.tape.values, gradient, returned)

@@ -150,9 +150,6 @@ class Student:
         """Makes the next load of this answer a new one: its source is another."""
         self._loaded.pop(answer_key(written.exercise, written.name), None)
 
-    def _ask(self, frame: bytes, deadline: float) -> Reply | Lost:
-        return self._ask_all([frame], deadline)[0]
-
     def _ask_all(self, questions: Sequence[bytes], deadline: float) -> list[Reply | Lost]:
         """One reply to each question, in order; after one that is lost nothing comes any more."""
         if not questions:

@@ -16,11 +16,13 @@ from urllib.parse import unquote
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from markupsafe import Markup
 
 from grader.lesson import Lesson, load_lesson
 from grader.report.class_page import class_page as page_of
 from grader.report.looks import LOOKS, clean
 from grader.report.pages import feedback_page
+from grader.report.render import part
 from grader.results.model import (
     VERDICTS,
     ExerciseResult,
@@ -392,3 +394,8 @@ def test_any_other_name_becomes_harmless_and_its_own(name: str) -> None:
 def test_different_names_never_share_a_folder(names: list[str]) -> None:
     every = {*names, *(safe_name(name) for name in names), *(safe_name(name)[:-1] for name in names)}
     assert len({safe_name(name) for name in every}) == len(every)
+
+
+def test_a_part_that_was_made_of_markup_is_not_shown_for_the_same_text() -> None:
+    assert "<i>dprobs</i>" in part("tick", "ex1_chain.dprobs", Markup("<i>dprobs</i>"), "right")
+    assert "<i>" not in part("tick", "ex1_chain.dprobs", "<i>dprobs</i>", "right")

@@ -18,7 +18,7 @@ def render(template: str, **values: Any) -> str:
     return _environment().get_template(template).render(**values)
 
 
-@lru_cache(maxsize=1 << 12)
+@lru_cache(maxsize=1 << 12, typed=True)  # a text that is markup is another value than the same text that is none
 def part(name: str, *values: Any) -> Markup:
     """A macro of parts.html filled in. For what many pages show alike: it is filled in once for the same values."""
     return _macro(name)(*values)

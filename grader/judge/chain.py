@@ -8,16 +8,19 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from grader.judge.compare import compare
-from grader.judge.inject import Injection, call_frame, resolve
-from grader.judge.situation import Situation, answer_key, keep_small
-from grader.judge.steps import Desk
+from grader.judge.desk import Desk
+from grader.judge.glance import right_at_a_glance
+from grader.judge.inject import Injection, resolve, written_call
+from grader.judge.situation import TOLERANCE, Situation, answer_key, keep_small
 from grader.judge.student import Lost, Student
 from grader.lesson import Exercise, Step
 from grader.lesson.model import GRADIENT_PREFIX
 from grader.submission.answers import Answer as Written
+from grader.wire.frames import Part
 from grader.wire.messages import Answer, Failed, Loaded
 
 Reply = Answer | Failed | Lost
+_NO_CUTS: frozenset[str] = frozenset()  # the real chain
 
 
 def chain_reaches(
@@ -31,7 +34,9 @@ def chain_reaches(
     chain = _Chain(desk, student, exercise, answers)
     own: dict[str, Tensor] = {}
     reaches: str | None = None
-    ahead = chain.together(_up_to_the_first_not_in(right, exercise.gradient_steps))
+    first = _up_to_the_first_not_in(right, exercise.gradient_steps)
+    ahead = chain.together(first)
+    are_right = chain.are_right(first, ahead)
     for step in exercise.gradient_steps:
         reply = ahead.get(step.name) or chain.call(step, own)
         if (
@@ -42,7 +47,8 @@ def chain_reaches(
         ):
             break
         own[step.tensor] = reply.returned[0]
-        if compare(reply.returned[0], chain.situation, step.tensor, frozenset()).outcome == "wrong":
+        is_right = are_right and step.name in ahead
+        if not is_right and compare(own[step.tensor], chain.situation, step.tensor, _NO_CUTS).outcome == "wrong":
             break
         reaches = step.name
     return reaches
@@ -66,6 +72,20 @@ class _Chain:
     def situation(self) -> Situation:
         return self.desk.situations.public(self.exercise.name, "the chain")
 
+    def are_right(self, steps: Sequence[Step], replies: Mapping[str, Reply]) -> bool:
+        """Whether all numbers of what these steps returned together are right, at a glance."""
+        came = [reply.returned for reply in replies.values() if isinstance(reply, Answer)]
+        if len(came) < len(steps):
+            return False
+        kept, names = self.desk.chain_rights, tuple(step.name for step in steps)
+        if names not in kept:
+            keep_small(kept)
+            references = [self.situation.reference(step.tensor, _NO_CUTS) for step in steps]
+            gradients, scales = [[r.gradient] for r in references], [[TOLERANCE * r.scale] for r in references]
+            kept[names] = right_at_a_glance(gradients, scales)
+        right = kept[names]
+        return right is not None and right.errors(came) is not None
+
     def together(self, steps: Sequence[Step]) -> dict[str, Reply]:
         """What these steps return when each is given what those before it returned, in one burst; or nothing.
 
@@ -74,12 +94,12 @@ class _Chain:
         seconds = self.desk.lesson.limits.step_seconds
         deadline = self.student.deadline(seconds * len(steps))
         returned: dict[str, str] = {}
-        calls: list[bytes] = []
+        calls: list[Part] = []
         for step in steps:
             injection = self._injection(step, deadline)
             if injection is None:
                 return {}
-            calls.append(self._kept_frame(step, injection, returned))
+            calls.append(self._kept_call(step, injection, returned))
             returned[GRADIENT_PREFIX + step.tensor] = answer_key(self.exercise.name, step.name)
         replies = self.student.calls_of_several(calls, deadline)
         return {step.name: reply for step, reply in zip(steps, replies, strict=False)}
@@ -92,7 +112,7 @@ class _Chain:
         injection = self._injection(step, deadline)
         if injection is None:
             return None
-        return self.student.call(self.answers[step.name], self._frame(step, injection, own, {}), deadline)
+        return self.student.call(self.answers[step.name], self._call(step, injection, own, {}), deadline)
 
     def _injection(self, step: Step, deadline: float) -> Injection | None:
         written = self.answers[step.name]
@@ -102,16 +122,16 @@ class _Chain:
         injection = resolve(self.desk.lesson, [step.tensor], loaded, written)
         return injection if isinstance(injection, Injection) else None
 
-    def _kept_frame(self, step: Step, injection: Injection, returned: Mapping[str, str]) -> bytes:
+    def _kept_call(self, step: Step, injection: Injection, returned: Mapping[str, str]) -> Part:
         """The call with the real values, and with what was returned before; the same for every submission."""
         place = (step.name, injection)
-        kept = self.desk.chain_frames
+        kept = self.desk.chain_calls
         if place not in kept:
             keep_small(kept)
-            kept[place] = self._frame(step, injection, {}, returned)
+            kept[place] = self._call(step, injection, {}, returned)
         return kept[place]
 
-    def _frame(self, step: Step, injection: Injection, own: Mapping[str, Tensor], returned: Mapping[str, str]) -> bytes:
+    def _call(self, step: Step, injection: Injection, own: Mapping[str, Tensor], returned: Mapping[str, str]) -> Part:
         """The call with these gradients of the student's own, and real values for all else that was not returned."""
         situation = self.situation
 
@@ -119,4 +139,4 @@ class _Chain:
             return own[tensor] if tensor in own else situation.reference(tensor, frozenset()).gradient
 
         key = answer_key(self.exercise.name, step.name)
-        return call_frame(key, "float64", injection, situation.case.sizes, situation.tape.values, gradient, returned)
+        return written_call(key, "float64", injection, situation.case.sizes, situation.tape.values, gradient, returned)

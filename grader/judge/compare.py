@@ -10,9 +10,8 @@ import torch
 from msgspec import Struct
 from torch import Tensor
 
-from grader.judge.situation import Situation, View
+from grader.judge.situation import TOLERANCE, Situation, View
 
-TOLERANCE = 1e-12  # of the scale, in float64
 _FLOATS = (torch.float64, torch.float32)
 
 Outcome = Literal["right", "shape", "wrong"]

@@ -40,7 +40,7 @@ class Impossible:
     message: str
 
 
-def call_frame(
+def written_call(
     key: str,
     dtype: str,
     injection: Injection,
@@ -48,7 +48,7 @@ def call_frame(
     values: Mapping[str, Tensor],
     gradient: Callable[[str], Tensor],
     returned: Mapping[str, str] = MappingProxyType({}),
-) -> bytes:
+) -> frames.Part:
     """The message that calls an answer with all it asks for; `gradient` gives that of a tensor.
 
     `returned` says of some gradients, by name, which answer's last result they are.

@@ -10,13 +10,15 @@ import torch
 from torch import Tensor
 
 from grader.judge.draw import PUBLIC, draw_gradient, draw_inputs, key_of
-from grader.judge.inject import Injection, call_frame
+from grader.judge.inject import Injection, written_call
 from grader.judge.reference import Backward, Reference, reference
 from grader.judge.tape import Tape
 from grader.judge.ties import Ties, ties_of
 from grader.lesson import Case, Lesson
 from grader.lesson.network import Network
+from grader.wire.frames import Part
 
+TOLERANCE = 1e-12  # of the scale, in float64
 FLOAT32_FACTOR = 8  # an answer in float32 may be off by this many times autograd's own float32 error,
 FLOAT32_FLOOR = 3e-6  # and by at least this part of the scale;
 FLOAT32_CEILING = 1e-3  # an error above this part of the scale is no rounding
@@ -27,7 +29,7 @@ View = Literal["plain", "masked", "single"]
 
 
 class Situation:
-    """A case, drawn once for all submissions; frames and references are kept for each set of cuts."""
+    """A case, drawn once for all submissions; calls and references are kept for each set of cuts."""
 
     def __init__(self, network: Network, case: Case, key: str, answer_key: str) -> None:
         self.case = case
@@ -38,16 +40,16 @@ class Situation:
         self.tape = Tape(network, self._inputs, case.sizes)
         self._references: dict[tuple[str, frozenset[str], bool], Reference] = {}
         self._float32_errors: dict[tuple[str, frozenset[str]], float] = {}
-        self._frames: dict[tuple[Injection, View], bytes] = {}
+        self._calls: dict[tuple[Injection, View], Part] = {}
 
-    def frame(self, injection: Injection, view: View = "plain") -> bytes:
+    def call(self, injection: Injection, view: View = "plain") -> Part:
         """The call message that injects what the callable asks for."""
-        if (injection, view) not in self._frames:
-            keep_small(self._frames)
+        if (injection, view) not in self._calls:
+            keep_small(self._calls)
             tape = self._single_tape if view == "single" else self.tape
             cuts = self._cuts(injection.cuts, view)
             dtype = "float32" if view == "single" else "float64"
-            self._frames[injection, view] = call_frame(
+            self._calls[injection, view] = written_call(
                 self._answer_key,
                 dtype,
                 injection,
@@ -55,7 +57,7 @@ class Situation:
                 tape.values,
                 lambda tensor: self._gradient(tensor, cuts, tape),
             )
-        return self._frames[injection, view]
+        return self._calls[injection, view]
 
     def _gradient(self, tensor: str, cuts: Mapping[str, Tensor], tape: Tape) -> Tensor:
         """The drawn gradient; 1 for the loss; noise that fits nothing where the gradient is not read."""
@@ -157,9 +159,9 @@ def answer_key(exercise: str, name: str) -> str:
     return f"{exercise}.{name}"
 
 
-def keep_small(cache: dict[Any, Any]) -> None:
+def keep_small(cache: dict[Any, Any], most: int = _MOST_KEPT) -> None:
     """Forgets everything once a cache is large, so that odd submissions cannot grow the judge without end."""
-    if len(cache) >= _MOST_KEPT:
+    if len(cache) >= most:
         cache.clear()
 
 

@@ -8,32 +8,23 @@ from dataclasses import dataclass, field, replace
 
 from torch import Tensor
 
-from grader.judge.compare import compare
+from grader.judge.compare import Comparison, compare
+from grader.judge.desk import Desk, Usual
 from grader.judge.diagnosis import Observation
 from grader.judge.inject import Impossible, Injection, resolve
-from grader.judge.real_chain import RealChain
-from grader.judge.situation import Situation, Situations, View
+from grader.judge.situation import Situation, View
 from grader.judge.student import Lost, Student
 from grader.judge.verdict import ENDING, CaseOutcome, Evidence, Kind, decide
-from grader.lesson import Case, Exercise, Lesson, Step
+from grader.lesson import Case, Exercise, Step
 from grader.lesson.model import GRADIENT_PREFIX
 from grader.results.model import Float32Row, StepResult
 from grader.submission.answers import Answer as Written
 from grader.submission.suspicion import suspect_of_differences
+from grader.wire.frames import Part
 from grader.wire.messages import Answer, Failed, Loaded, Refused
 
 _FLOAT32_SMALL = 1e-4  # of the scale
 FLOAT32_WORDS = re.compile(r"\.float\b|float32|FloatTensor|import float\b")
-
-
-@dataclass(frozen=True)
-class Desk:
-    """What the judge has on its desk during a run: the lesson, the cases, the real chain."""
-
-    lesson: Lesson
-    situations: Situations
-    real_chain: RealChain
-    chain_frames: dict[tuple[str, Injection], bytes] = field(default_factory=dict)  # calls of a chain that is right
 
 
 def judge_callable(
@@ -65,18 +56,17 @@ def _judged(
     foreseen = resolve(desk.lesson, targets, Loaded(written.parameters, ()), written)
     ahead = foreseen if isinstance(foreseen, Injection) else Injection((), frozenset())
     guess = _Work(desk, student, exercise, tuple(steps), written, ahead, deadline)
-    usual = guess.usual_calls() if ahead is foreseen else []
-    loaded, replies = student.load_and_call(written, usual, deadline)
+    burst = guess.usual().burst if ahead is foreseen else ()
+    loaded, replies = student.load_and_call(written, burst, deadline)
     if not isinstance(loaded, Loaded):
         return [_not_loaded(step, loaded, written, seconds) for step in steps]
     injection = resolve(desk.lesson, targets, loaded, written)
     if isinstance(injection, Impossible):
         return [_settled(step, "error", injection.message, written.line) for step in steps]
+    work = replace(guess, injection=injection)
     if injection == ahead:
-        work = replace(guess, replies=dict(zip(usual, replies, strict=False)))
-    else:
-        work = replace(guess, injection=injection)
-    results = [decide(evidence, desk.lesson) for evidence in work.evidence()]
+        work.replies.update(zip(burst, replies, strict=False))
+    results = [decide(evidence, desk.lesson) for evidence in work.at_a_glance() or work.evidence()]
     remark = _not_from_the_start(exercise, injection) or None
     return [
         replace(
@@ -134,15 +124,26 @@ class _Work:
     written: Written
     injection: Injection
     deadline: float
-    replies: dict[bytes, Answer | Failed | Lost] = field(default_factory=dict)  # to calls made ahead, by their frames
+    replies: dict[Part, Answer | Failed | Lost] = field(default_factory=dict)  # to calls made ahead
 
-    def usual_calls(self) -> list[bytes]:
-        """What is asked of an answer that is right: every case, then twice the lecture's sizes."""
-        public = self.desk.situations.public(self.exercise.name, self.written.name)
+    def usual(self) -> Usual:
+        """What is asked of every answer like this one."""
+        tensors = tuple(step.tensor for step in self.steps)
+        return self.desk.usual(self.exercise, self.written.name, tensors, self.injection)
+
+    def at_a_glance(self) -> list[Evidence] | None:
+        """The evidence where every number that came is right; None where a longer look is needed."""
+        usual = self.usual()
+        errors, real = usual.scaled_errors(self.replies), usual.real_answer(self.replies)
+        if errors is None or real is None:
+            return None
+        outcomes = [
+            CaseOutcome(usual.cases[-1], "right", comparison=Comparison("right", proves=proves, scaled_error=error))
+            for proves, error in zip(usual.proves, errors, strict=True)
+        ]
         return [
-            *(situation.frame(self.injection) for situation in self._hidden()),
-            self.desk.real_chain.frame(self.exercise.name, self.written.name, self.injection),
-            public.frame(self.injection),
+            self._evidence(step, (outcome,), row, real.output)
+            for step, outcome, row in zip(self.steps, outcomes, self._compared_as_in_the_lecture(real), strict=True)
         ]
 
     def evidence(self) -> list[Evidence]:
@@ -152,22 +153,32 @@ class _Work:
         float32, output = ([None] * len(self.steps), "") if lost else self._float32()
         public, masked = (None, None) if lost else work._second_look(cases, views)
         return [
-            Evidence(
-                step,
-                self.exercise.is_chain,
-                work.injection.cuts,
-                self.written.mentioned,
-                self.written.line,
-                (*cases[place], public[place]) if public and _all_right([cases[place]]) else tuple(cases[place]),
-                public[place] if public else None,
-                masked[place] if masked else None,
-                float32[place],
-                output,
-                self.written.is_flat,
-                any(other.kind == "right" and _proves(other) for other in public or ()),
+            replace(
+                work._evidence(
+                    step,
+                    (*cases[place], public[place]) if public and _all_right([cases[place]]) else tuple(cases[place]),
+                    float32[place],
+                    output,
+                ),
+                public=public[place] if public else None,
+                masked=masked[place] if masked else None,
+                is_at_home=any(other.kind == "right" and _proves(other) for other in public or ()),
             )
             for place, step in enumerate(self.steps)
         ]
+
+    def _evidence(self, step: Step, cases: tuple[CaseOutcome, ...], row: Float32Row | None, output: str) -> Evidence:
+        return Evidence(
+            step,
+            self.exercise.is_chain,
+            self.injection.cuts,
+            self.written.mentioned,
+            self.written.line,
+            cases,
+            float32=row,
+            output=output,
+            is_flat=self.written.is_flat,
+        )
 
     def _most_favourable(self) -> tuple[_Work, list[list[CaseOutcome]], list[View]]:
         """The outcomes by step, under the reading of the answer that does it most justice; the view of each step.
@@ -248,12 +259,12 @@ class _Work:
         return public, masked
 
     def _call(self, situation: Situation, injection: Injection, view: View = "plain") -> Answer | Failed | Lost:
-        return self._reply_to(situation.frame(injection, view))
+        return self._reply_to(situation.call(injection, view))
 
-    def _reply_to(self, frame: bytes) -> Answer | Failed | Lost:
+    def _reply_to(self, call: Part) -> Answer | Failed | Lost:
         """The reply that came ahead, once; else the one to a call now."""
-        made_ahead = self.replies.pop(frame, None)
-        return made_ahead if made_ahead else self.student.call(self.written, frame, self.deadline)
+        made_ahead = self.replies.pop(call, None)
+        return made_ahead if made_ahead else self.student.call(self.written, call, self.deadline)
 
     def _outcomes(self, situation: Situation, view: View) -> list[CaseOutcome]:
         """One call, and what it shows of each step."""
@@ -297,15 +308,16 @@ class _Work:
 
     def _float32(self) -> tuple[list[Float32Row | None], str]:
         """The lecture's comparison, step by step (None where the call failed), and what the call printed."""
-        frame = self.desk.real_chain.frame(self.exercise.name, self.written.name, self.injection)
-        reply = self._reply_to(frame)
+        reply = self._reply_to(self.desk.real_chain.call(self.exercise.name, self.written.name, self.injection))
         if not isinstance(reply, Answer) or len(reply.returned) != len(self.steps):
             return [None] * len(self.steps), reply.output if isinstance(reply, Failed | Answer) else ""
-        rows = [
+        return self._compared_as_in_the_lecture(reply), reply.output
+
+    def _compared_as_in_the_lecture(self, reply: Answer) -> list[Float32Row | None]:
+        return [
             None if isinstance(item, Refused) else self.desk.real_chain.compare(item, step.tensor)
             for step, item in zip(self.steps, reply.returned, strict=True)
         ]
-        return rows, reply.output
 
 
 def _proves(outcome: CaseOutcome) -> bool:

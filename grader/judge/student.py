@@ -17,6 +17,8 @@ from grader.seal.layers import BUBBLEWRAP
 from grader.submission.answers import Answer as Written
 from grader.warm.client import Forked, Forker
 from grader.wire import frames
+from grader.wire.block import WireError
+from grader.wire.frames import Part
 from grader.wire.line import Line
 from grader.wire.messages import Answer, Failed, Load, Loaded, Reply, Unsealed
 
@@ -82,7 +84,7 @@ class Student:
         return self.load_and_call(written, (), deadline)[0]
 
     def load_and_call(
-        self, written: Written, calls: Sequence[bytes], deadline: float
+        self, written: Written, calls: Sequence[Part], deadline: float
     ) -> tuple[Loaded | Failed | Lost, list[Answer | Failed | Lost]]:
         """Makes an answer ready, once, and calls it; the calls are under way before it is known to be ready.
 
@@ -95,7 +97,7 @@ class Student:
         return ready, replies
 
     def _together(
-        self, written: Written, calls: Sequence[bytes], deadline: float
+        self, written: Written, calls: Sequence[Part], deadline: float
     ) -> tuple[Loaded | Failed | Lost, list[Answer | Failed | Lost]]:
         """The load, where it is needed, and all calls in one burst."""
         key = answer_key(written.exercise, written.name)
@@ -114,7 +116,7 @@ class Student:
             self._loaded[key] = ready
         return ready, self._called(replies[1:])
 
-    def _one_by_one(self, written: Written, calls: Sequence[bytes], deadline: float) -> list[Answer | Failed | Lost]:
+    def _one_by_one(self, written: Written, calls: Sequence[Part], deadline: float) -> list[Answer | Failed | Lost]:
         replies: list[Answer | Failed | Lost] = []
         for call in calls:
             replies.append(self.call(written, call, deadline))
@@ -122,17 +124,17 @@ class Student:
                 break
         return replies
 
-    def calls_of_several(self, calls: Sequence[bytes], deadline: float) -> list[Answer | Failed]:
+    def calls_of_several(self, calls: Sequence[Part], deadline: float) -> list[Answer | Failed]:
         """One call each of answers that are ready, in one burst; nothing where any reply of it is lost."""
         replies = self._called(self._ask_all(calls, deadline))
         found = [reply for reply in replies if not isinstance(reply, Lost)]
         return found if len(found) == len(calls) else []
 
-    def call(self, written: Written, frame: bytes, deadline: float) -> Answer | Failed | Lost:
+    def call(self, written: Written, call: Part, deadline: float) -> Answer | Failed | Lost:
         """Calls an answer, loading it first where the process is new."""
-        return self.calls(written, [frame], deadline)[0]
+        return self.calls(written, [call], deadline)[0]
 
-    def calls(self, written: Written, calls: Sequence[bytes], deadline: float) -> list[Answer | Failed | Lost]:
+    def calls(self, written: Written, calls: Sequence[Part], deadline: float) -> list[Answer | Failed | Lost]:
         """Several calls of one answer at once: the replies in order, up to one that is lost, at least one."""
         ready, replies = self.load_and_call(written, calls, deadline)
         return replies if isinstance(ready, Loaded) else [ready]
@@ -150,39 +152,35 @@ class Student:
         """Makes the next load of this answer a new one: its source is another."""
         self._loaded.pop(answer_key(written.exercise, written.name), None)
 
-    def _ask_all(self, questions: Sequence[bytes], deadline: float) -> list[Reply | Lost]:
+    def _ask_all(self, questions: Sequence[Part], deadline: float) -> list[Reply | Lost]:
         """One reply to each question, in order; after one that is lost nothing comes any more."""
-        if not questions:
-            return []
+        replies: list[Reply | Lost] = []
+        while len(replies) < len(questions) and not (replies and isinstance(replies[-1], Lost)):
+            replies += self._ask(list(frames.together(questions[len(replies) :])), deadline)
+        return replies
+
+    def _ask(self, questions: Sequence[Part], deadline: float) -> Sequence[Reply | Lost]:
+        """The replies to the first of these, at least one: as many as come in one frame."""
         line = self._living()
         if not line.is_quiet:
             return [self._lost_between(line)]
-        first = self._asked + 1
-        self._asked += len(questions)
-        last = self._asked
-        line.put(
-            *(part for n, frame in enumerate(questions, start=first) for part in frames.numbered(frame, n, n < last))
-        )
-        replies: list[Reply | Lost] = []
-        for number in range(first, self._asked + 1):
-            replies.append(self._reply(line, number, deadline))
-            if isinstance(replies[-1], Lost):
-                break
-        return replies
-
-    def _reply(self, line: Line, number: int, deadline: float) -> Reply | Lost:
+        self._asked += 1
+        line.put(frames.join(questions, self._asked))
         try:
-            answer = line.get(deadline)
-            if frames.number_of(answer) != number:
-                return self._lost_to_junk("more than one answer to one question", is_stale=True)
-            return frames.read_reply(answer)
+            frame = line.get(deadline)
+            if frames.number_of(frame) != self._asked:
+                return [self._lost_to_junk("more than one answer to one question", is_stale=True)]
+            replies = frames.read_replies(frame)
         except frames.WireTimeout:
             self._bury(0)
-            return self._out_of_time()
+            return [self._out_of_time()]
         except frames.WireClosed:
-            return self._autopsy()
-        except frames.WireError as error:
-            return self._lost_to_junk(str(error))
+            return [self._autopsy()]
+        except WireError as error:
+            return [self._lost_to_junk(str(error))]
+        if not 0 < len(replies) <= len(questions):
+            return [self._lost_to_junk(f"{len(replies)} answers to {len(questions)} questions")]
+        return replies
 
     def _living(self) -> Line:
         if self._process is None or self._line is None:
@@ -198,7 +196,7 @@ class Student:
         wanted = set(self._forker.isolation.layers) - {BUBBLEWRAP}  # that one is around the warm process
         try:
             greeting = frames.read_greeting(line.get(time.monotonic() + _SEALING))
-        except frames.WireError as error:
+        except WireError as error:
             self._bury(0)
             raise WorkerFault(f"a student process ended before it was sealed: {error}") from None
         why = greeting.why if isinstance(greeting, Unsealed) else ", ".join(sorted(wanted - set(greeting.layers)))

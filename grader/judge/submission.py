@@ -11,14 +11,16 @@ from traceback import extract_tb
 from grader import __version__
 from grader.errors import KitError
 from grader.judge.chain import chain_reaches
+from grader.judge.course import Course, make_course
+from grader.judge.desk import Desk
 from grader.judge.job import Request
 from grader.judge.located import located
 from grader.judge.mend import mended
 from grader.judge.real_chain import RealChain
 from grader.judge.situation import Situations
-from grader.judge.steps import Desk, judge_callable
+from grader.judge.steps import judge_callable
 from grader.judge.student import Student
-from grader.judge.training import Course, judge_training, make_course
+from grader.judge.training import judge_training
 from grader.lesson import Exercise, Lesson, Step, TrainingPlan
 from grader.results.model import ExerciseResult, StepResult, SubmissionResult
 from grader.results.store import kit_hash
@@ -155,7 +157,7 @@ class Judge:
 
 
 def _no_course(plan: TrainingPlan) -> Course:
-    return Course(plan, {}, (), (), 0.0)
+    return Course(plan, (), 0.0)
 
 
 def _place(fault: Exception) -> str:

@@ -1,25 +1,25 @@
 """The training run: the judge does the forward pass and the update, the student's function only the backward.
 
-Beside it the same run is made by autograd; the student's loss has to follow its loss
-at every step. Gradients that were judged not right are replaced by autograd's, so
-that one mistake costs one step.
+The same run was made by autograd (`course`); the student's loss has to follow its loss at every step.
+Gradients that were judged not right are replaced by autograd's, so that one mistake costs one step.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
-from grader.judge.draw import draw_inputs, key_of
-from grader.judge.inject import Injection, call_frame, resolve
+from grader.judge.course import Course, by_autograd
+from grader.judge.desk import Desk
+from grader.judge.inject import Injection, resolve, written_call
 from grader.judge.situation import answer_key
-from grader.judge.steps import FLOAT32_WORDS, Desk
+from grader.judge.steps import FLOAT32_WORDS
 from grader.judge.student import Lost, Student
 from grader.judge.verdict import credit_of
-from grader.lesson import Case, Exercise, Step, TrainingPlan
+from grader.lesson import Exercise, Step
 from grader.lesson.model import GRADIENT_PREFIX
 from grader.results.model import StepResult
 from grader.submission.answers import Answer as Written
@@ -28,42 +28,7 @@ from grader.wire.messages import Answer, Failed, Loaded
 FOLLOWS = 1e-9  # relative, in float64
 FOLLOWS_FLOAT32 = 1e-6  # from the first step on that brought a float32 gradient
 
-
-@dataclass(frozen=True)
-class Course:
-    """The run by autograd: what every student's run starts from and has to follow."""
-
-    plan: TrainingPlan
-    start: Mapping[str, Tensor]
-    batches: tuple[Mapping[str, Tensor], ...]
-    losses: tuple[float, ...]
-    learning_rate: float
-
-
-def make_course(desk: Desk, exercise: Exercise, plan: TrainingPlan, seed: int) -> Course:
-    """Draws start and batches, and trains with autograd."""
-    lesson = desk.lesson
-    assert lesson.training is not None
-    case = Case("training", plan.sizes, lesson.inputs)
-    start = draw_inputs(case, key_of(seed, exercise.name, "training", "start"))
-    batches = tuple(
-        {
-            name: value
-            for name, value in draw_inputs(case, key_of(seed, exercise.name, "training", str(number))).items()
-            if name in lesson.training.batch
-        }
-        for number in range(plan.steps)
-    )
-    course = Course(plan, start, batches, (), lesson.training.learning_rate)
-    learned = [step.tensor for step in exercise.gradient_steps]
-    parameters = {name: value.clone() for name, value in start.items()}
-    losses: list[float] = []
-    for batch in batches:
-        loss, gradients = _by_autograd(desk, {**parameters, **batch}, plan.sizes, learned)
-        losses.append(loss)
-        for name, gradient in gradients.items():
-            parameters[name] = parameters[name] - course.learning_rate * gradient
-    return replace(course, losses=tuple(losses))
+Problem = tuple[str, str]  # a verdict and its message
 
 
 def judge_training(
@@ -90,7 +55,9 @@ def judge_training(
     student.extend(seconds)
     deadline = student.deadline(seconds)
     result = StepResult(step.name, "right", 1.0, step.points, file=written.file or None, line=written.line)
-    problem = _run(desk, student, exercise, course, written, usable, deadline)
+    follows, problem = (False, None) if replaced else _along(desk, student, exercise, course, written, deadline)
+    if not follows and not problem:
+        problem = _run(desk, student, exercise, course, written, usable, deadline)
     if problem and problem[0] == "error" and FLOAT32_WORDS.search(written.source):  # mixed dtypes raise
         in_float32 = _run(desk, student, exercise, course, written, usable, deadline, torch.float32)
         problem = problem if in_float32 else None
@@ -100,6 +67,26 @@ def judge_training(
     if replaced:
         result = replace(result, note=f"trained with autograd's {', '.join(replaced)} in place of its own")
     return result
+
+
+def _along(
+    desk: Desk, student: Student, exercise: Exercise, course: Course, written: Written, deadline: float
+) -> tuple[bool, Problem | None]:
+    """Whether the function's gradients are autograd's at each point of autograd's own run, so that its own is the same.
+
+    No problem but time is told from here: what is not the same is looked at in the run itself.
+    """
+    injection = _asked(desk, student, exercise, written, deadline)
+    if not isinstance(injection, Injection) or injection.cuts:
+        return False, None
+    for stretch in course.stretches(desk, exercise, written.name, injection):
+        replies = student.calls(written, stretch.calls, deadline)
+        if isinstance(replies[-1], Lost) and replies[-1].is_step_limit:
+            return False, _failed(replies[-1], f"{stretch.first} to {stretch.last}", desk)
+        came = [r.returned for r in replies if isinstance(r, Answer) and r.is_sequence and not r.watched]
+        if len(came) < len(stretch.calls) or stretch.right is None or stretch.right.errors(came) is None:
+            return False, None
+    return True, None
 
 
 @torch.inference_mode()
@@ -112,36 +99,33 @@ def _run(
     usable: set[str],
     deadline: float,
     dtype: torch.dtype = torch.float64,
-) -> tuple[str, str] | None:
+) -> Problem | None:
     """The first problem of the run as (verdict, message); None if its loss followed to the end.
 
     `dtype` is that of what the function is given; the forward pass and the update stay in float64.
     """
-    targets = [step.tensor for step in exercise.gradient_steps]
-    loaded = student.load(written, deadline)
-    if not isinstance(loaded, Loaded):
-        return _failed(loaded, 1, desk)
-    injection = resolve(desk.lesson, targets, loaded, written)
+    injection = _asked(desk, student, exercise, written, deadline)
     if not isinstance(injection, Injection):
-        return "error", injection.message
+        return injection
+    targets = [step.tensor for step in exercise.gradient_steps]
     key = answer_key(exercise.name, written.name)
     name_of_dtype = str(dtype).removeprefix("torch.")
-    parameters = {name: value.clone() for name, value in course.start.items()}
+    parameters = {target: course.points[0].inputs[target] for target in targets}
     needs_autograd = [target for target in targets if target not in usable] + sorted(injection.cuts)
     follows = FOLLOWS if dtype is torch.float64 else FOLLOWS_FLOAT32
-    for number, (batch, expected) in enumerate(zip(course.batches, course.losses, strict=True), start=1):
-        inputs = {**parameters, **batch}
+    for number, point in enumerate(course.points, start=1):
+        inputs = {**point.inputs, **parameters}
         values = desk.situations.network.forward(inputs, course.plan.sizes)
         loss = float(values[desk.lesson.loss])
-        if not abs(loss - expected) <= follows * abs(expected):
+        if not abs(loss - point.loss) <= follows * abs(point.loss):
             return "wrong", (
                 f"the loss leaves autograd's at step {number} of {course.plan.steps}: "
-                f"{loss:.6f} where autograd has {expected:.6f}"
+                f"{loss:.6f} where autograd has {point.loss:.6f}"
             )
-        real = _by_autograd(desk, inputs, course.plan.sizes, needs_autograd)[1] if needs_autograd else {}
+        real = by_autograd(desk, inputs, course.plan.sizes, needs_autograd)[1] if needs_autograd else {}
         given = {name: _in(dtype, values[name]) for name in injection.names if name in values}
-        frame = call_frame(key, name_of_dtype, injection, course.plan.sizes, given, _from(real))
-        reply = student.call(written, frame, deadline)
+        call = written_call(key, name_of_dtype, injection, course.plan.sizes, given, _from(real))
+        reply = student.call(written, call, deadline)
         if isinstance(reply, Answer | Failed) and reply.watched:
             return "forbidden", f"at step {number} it tried {reply.watched[0]}, which the exercise does by hand"
         if not isinstance(reply, Answer):
@@ -161,6 +145,15 @@ def _run(
     return None
 
 
+def _asked(desk: Desk, student: Student, exercise: Exercise, written: Written, deadline: float) -> Injection | Problem:
+    """What the function asks for, once it is ready."""
+    loaded = student.load(written, deadline)
+    if not isinstance(loaded, Loaded):
+        return _failed(loaded, 1, desk)
+    injection = resolve(desk.lesson, [step.tensor for step in exercise.gradient_steps], loaded, written)
+    return injection if isinstance(injection, Injection) else ("error", injection.message)
+
+
 def _in(dtype: torch.dtype, value: Tensor) -> Tensor:
     return value.to(dtype) if value.is_floating_point() and value.dtype is not dtype else value
 
@@ -170,19 +163,7 @@ def _from(gradients: Mapping[str, Tensor]) -> Callable[[str], Tensor]:
     return lambda tensor: gradients[tensor] if tensor in gradients else torch.ones(())
 
 
-def _by_autograd(
-    desk: Desk, inputs: Mapping[str, Tensor], sizes: Mapping[str, int], wanted: Sequence[str]
-) -> tuple[float, dict[str, Tensor]]:
-    """The loss, and the gradients of the wanted tensors."""
-    with torch.inference_mode(False):
-        leaves = {name: value.clone().requires_grad_(value.is_floating_point()) for name, value in inputs.items()}
-        values = desk.situations.network.forward(leaves, sizes)
-        loss = values[desk.lesson.loss]
-        gradients = torch.autograd.grad(loss, [values[name] for name in wanted])
-    return float(loss.detach()), dict(zip(wanted, gradients, strict=True))
-
-
-def _failed(reply: Failed | Lost | Loaded, number: int, desk: Desk) -> tuple[str, str]:
+def _failed(reply: Failed | Lost | Loaded, number: int | str, desk: Desk) -> Problem:
     if isinstance(reply, Lost):
         if reply.is_step_limit:
             return "timeout", (

@@ -7,11 +7,11 @@ from typing import Literal
 
 from msgspec import Struct
 
-from grader.judge.compare import TOLERANCE, Comparison
+from grader.judge.compare import Comparison
 from grader.judge.diagnosis import Observation, diagnose
 from grader.judge.diagnosis.where import where_off
 from grader.judge.picture import error_map
-from grader.judge.situation import Situation
+from grader.judge.situation import TOLERANCE, Situation
 from grader.lesson import Lesson, Step
 from grader.results.model import PASSING, CaseReport, Float32Row, Instructor, Mistake, StepResult
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from grader.errors import KitError, WorkerFault
-from grader.judge.inject import Impossible, call_frame, resolve
+from grader.judge.inject import Impossible, resolve, written_call
 from grader.judge.situation import answer_key
 from grader.judge.student import Lost, Student
 from grader.lesson import Exercise, Lesson
@@ -53,11 +53,11 @@ class LearnersBackward:
         """One call. Raises KitError, with the learner's line, for anything but a sequence of tensors."""
         sizes = {name: value for name, value in values.items() if isinstance(value, int)}
         tensors = {name: value for name, value in values.items() if isinstance(value, Tensor)}
-        frame = call_frame(self._key, "float32", self._injection, sizes, tensors, lambda _: torch.ones(()))
+        call = written_call(self._key, "float32", self._injection, sizes, tensors, lambda _: torch.ones(()))
         try:
-            reply = self._student.call(self._written, frame, self._deadline())
+            reply = self._student.call(self._written, call, self._deadline())
         except WorkerFault:  # the warm process died, and the learner's with it; another one is started
-            reply = self._student.call(self._written, frame, self._deadline())
+            reply = self._student.call(self._written, call, self._deadline())
         if isinstance(reply, Answer | Failed) and reply.watched:
             what = f"{self._written.name} tried {reply.watched[0]}: the gradient is worked out by hand here"
             raise KitError(what, where=self._where, exit_code=NOT_RIGHT)

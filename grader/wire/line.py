@@ -1,4 +1,4 @@
-"""A channel of frames: many may be under way at once, and each answer comes back by itself.
+"""A channel of frames, which come whole however they were cut on the way.
 
 Nothing here waits for one direction alone. A judge that sends while the other side sends, too, would
 else wait for ever where both buffers are full.
@@ -10,12 +10,8 @@ import select
 import socket
 import time
 from collections import deque
-from typing import TYPE_CHECKING
 
 from grader.wire.frames import WireClosed, WireTimeout, whole_length
-
-if TYPE_CHECKING:
-    from typing_extensions import Buffer
 
 _PART = 1 << 16  # bytes; for more, memory comes from the system and goes back to it every time
 
@@ -29,10 +25,9 @@ class Line:
         self._to_send: deque[memoryview] = deque()
         self._came = bytearray()
 
-    def put(self, *parts: Buffer) -> None:
-        """Queues frames, whole or in parts; they go out while an answer is waited for."""
-        if parts:
-            self._to_send.append(memoryview(b"".join(parts)))
+    def put(self, frame: bytes) -> None:
+        """Queues a frame; it goes out while an answer is waited for."""
+        self._to_send.append(memoryview(frame))
 
     def get(self, deadline: float) -> bytearray:
         """The next whole frame that comes. Raises WireError for oversized claims, WireClosed, WireTimeout.

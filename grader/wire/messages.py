@@ -5,7 +5,7 @@ Before the first request, and before any student code, the worker says once whet
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta, Struct
@@ -13,7 +13,7 @@ from msgspec import Meta, Struct
 if TYPE_CHECKING:
     from torch import Tensor
 
-MOST = 256  # tensors, or words, in one message
+MOST = 256  # tensors, or words, in one message; messages in one frame
 Word = Annotated[str, Meta(max_length=200)]
 Words = Annotated[tuple[Word, ...], Meta(max_length=MOST)]
 
@@ -67,7 +67,7 @@ class Refused(Struct, frozen=True):
 class Answer(Struct, frozen=True):
     """What the call returned. A step returns one thing; `gradients` returns several."""
 
-    returned: tuple[Tensor | Refused, ...]
+    returned: Sequence[Tensor | Refused]
     is_sequence: bool
     changed: tuple[str, ...]  # inputs that the call changed in place
     output: str  # what it printed, capped

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from grader.wire.frames import crosses
+from grader.wire.block import crosses
 from grader.wire.messages import Answer, Call, Failed, Load, Loaded, Refused
 from grader.worker import involved, powers
 from grader.worker.autograd import ATTEMPTS

@@ -1,4 +1,4 @@
-"""The life of a student process: the seal first, then one reply a request until the pipe closes."""
+"""The life of a student process: the seal first, then replies to requests until the pipe closes."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from torch import Tensor
 from grader.seal.close import seal
 from grader.seal.layers import Limits, SealError, isolation_from_json
 from grader.wire import frames
-from grader.wire.messages import Answer, Call, Failed, Load, Reply, Sealed, Unsealed
+from grader.wire.block import WireError
+from grader.wire.messages import Answer, Call, Failed, Load, Reply, Request, Sealed, Unsealed
 from grader.worker import answer, autograd
 
 _FOREVER = 365 * 24 * 3600.0
 _PART = 1 << 16  # bytes taken from the pipe at once
-_HELD = 1 << 18  # bytes kept back for the end of a burst
 # What the vocabulary lets a submission import, what Python imports for a name such as δ, and torch for Tensor.resize:
 # a sealed process can read no file.
 _IMPORTED_LATER = """__future__ collections.abc dataclasses functools itertools math typing
@@ -32,7 +32,7 @@ def warm_up() -> None:
     for module in _IMPORTED_LATER.split():
         importlib.import_module(module)
     autograd.prepare()
-    frames.write(answer.rehearse())
+    frames.read_replies(frames.join([frames.write(answer.rehearse())]))
 
 
 def main(channel: socket.socket, arguments: dict[str, Any]) -> None:
@@ -40,7 +40,7 @@ def main(channel: socket.socket, arguments: dict[str, Any]) -> None:
     autograd.switch_off()
     limits = Limits(int(arguments["memory_mib"]), math.ceil(arguments["cpu_seconds"]))
     greeting = _sealed(isolation_from_json(arguments["isolation"]).layers, limits)
-    frames.send(channel, frames.write(greeting), time.monotonic() + _FOREVER)
+    frames.send(channel, frames.join([frames.write(greeting)]), time.monotonic() + _FOREVER)
     if isinstance(greeting, Sealed):
         gc.set_threshold(50_000)  # a collection writes to pages that are shared with every other process
         _serve(channel)
@@ -54,10 +54,10 @@ def _sealed(layers: tuple[str, ...], limits: Limits) -> Sealed | Unsealed:
 
 
 def _serve(channel: socket.socket) -> None:
-    """One reply a request, in the order of the requests; those to a burst go out together."""
+    """One frame of replies for each frame of requests."""
     desk = _Desk()
     channel.setblocking(True)
-    came, replies = bytearray(), bytearray()
+    came = bytearray()
     while True:
         length = frames.whole_length(came)
         if length is None or len(came) < length:
@@ -68,10 +68,7 @@ def _serve(channel: socket.socket) -> None:
             continue
         frame = came[:length]
         del came[:length]
-        replies += desk.reply_to(frame)
-        if not frames.more_follow(frame) or len(replies) > _HELD:
-            channel.sendall(replies)
-            replies.clear()
+        channel.sendall(desk.replies_to(frame))
 
 
 class _Desk:
@@ -79,11 +76,14 @@ class _Desk:
 
     def __init__(self) -> None:
         self._loaded: dict[str, answer.LoadedAnswer] = {}
-        self._replied: dict[str, bytes] = {}
+        self._replied: dict[str, frames.Part] = {}
 
-    def reply_to(self, frame: bytearray) -> bytes:
-        """The frame of the reply to a request."""
-        request = frames.read_request(frame)
+    def replies_to(self, frame: bytearray) -> bytes:
+        """The frame of the replies to as many of its requests as fit; the rest was not looked at."""
+        replies = frames.together(map(self._reply_to, frames.read_requests(frame)))
+        return frames.join(list(replies), frames.number_of(frame))
+
+    def _reply_to(self, request: Request) -> frames.Part:
         reply: Reply
         if isinstance(request, Load):
             made, reply = answer.load(request)
@@ -91,8 +91,7 @@ class _Desk:
                 self._loaded[request.key] = made
         else:
             reply = self._call(request)
-        replied = _frame(reply, frames.number_of(frame))
-        self._replied[request.key] = replied
+        replied = self._replied[request.key] = _written(reply)
         return replied
 
     def _call(self, request: Call) -> Reply:
@@ -106,15 +105,15 @@ class _Desk:
         return answer.call(made, replace(request, tensors={**request.tensors, **tensors}) if tensors else request)
 
     def _returned(self, key: str) -> Tensor | None:
-        """The tensor that was last returned under this key, as the judge saw it; None where it was none."""
+        """The tensor that was last returned under this key, as the judge sees it; None where it was none."""
         replied = self._replied.get(key)
-        said = frames.read_reply(replied) if replied else None
+        said = frames.read_replies(frames.join([replied]))[0] if replied else None
         item = said.returned[0] if isinstance(said, Answer) and said.returned else None
         return item if isinstance(item, Tensor) else None
 
 
-def _frame(reply: Reply, number: int) -> bytes:
+def _written(reply: Reply) -> frames.Part:
     try:
-        return frames.write(reply, number)
-    except (frames.WireError, RuntimeError):
-        return frames.write(Failed(False, "what it returned cannot be sent", None, ""), number)
+        return frames.write(reply)
+    except (WireError, RuntimeError):
+        return frames.write(Failed(False, "what it returned cannot be sent", None, ""))

@@ -7,12 +7,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from grader.judge.desk import Desk
 from grader.judge.mend.edits import edits_of
 from grader.judge.mend.flow import flow_of
 from grader.judge.mend.likely import Showing, may_mend, places_of
 from grader.judge.mend.sites import World
 from grader.judge.mend.text import Edit, Source
-from grader.judge.steps import Desk, judge_callable, right_in
+from grader.judge.steps import judge_callable, right_in
 from grader.judge.student import Student
 from grader.lesson import Case, Exercise, Step
 from grader.results.model import Mistake, StepResult

@@ -1,0 +1,102 @@
+"""What the judge has on its desk during a run, worked out once for all submissions: calls, and what is right."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TypeGuard
+
+import numpy as np
+
+from grader.judge.glance import Numbers, Right, right_at_a_glance
+from grader.judge.inject import Injection
+from grader.judge.real_chain import RealChain
+from grader.judge.reference import Reference
+from grader.judge.situation import TOLERANCE, Situation, Situations, keep_small
+from grader.lesson import Exercise, Lesson
+from grader.wire.frames import Part
+from grader.wire.messages import Answer
+
+
+@dataclass(frozen=True)
+class Usual:
+    """What is asked of every answer that asks for the same: all cases, then twice the lecture's sizes."""
+
+    cases: tuple[Situation, ...]  # the one at the lecture's sizes last
+    calls: tuple[Part, ...]  # one a case
+    real: Part  # the lecture's own comparison
+    tensors: tuple[str, ...]
+    cuts: frozenset[str]
+    is_sequence: bool  # whether a function returns them all at once
+
+    @cached_property
+    def burst(self) -> tuple[Part, ...]:
+        """All of it."""
+        return (*self.calls, self.real)
+
+    @cached_property
+    def proves(self) -> tuple[bool, ...]:
+        """Of which tensors a right answer proves something, in some case."""
+        return tuple(any(case[place].proves for case in self._references) for place in range(len(self.tensors)))
+
+    def scaled_errors(self, replies: Mapping[Part, object]) -> list[float] | None:
+        """The largest error of each tensor over all cases, as a part of its scale; None for what is not all right."""
+        came = [replies.get(call) for call in self.calls]
+        plain = [reply.returned for reply in came if self._is_plain(reply) and not reply.changed]
+        errors = self._right.errors(plain) if len(plain) == len(came) and self._right else None
+        return None if errors is None else (errors / self._scales).reshape(-1, len(self.tensors)).max(0).tolist()
+
+    def real_answer(self, replies: Mapping[Part, object]) -> Answer | None:
+        """What came at the lecture's own comparison, where it is of the form asked for."""
+        reply = replies.get(self.real)
+        return reply if self._is_plain(reply) else None
+
+    def _is_plain(self, reply: object) -> TypeGuard[Answer]:
+        """Whether it is of the form asked for, and nothing is to be said of how it came about."""
+        return (
+            isinstance(reply, Answer)
+            and not reply.watched
+            and reply.is_sequence == self.is_sequence
+            and len(reply.returned) == len(self.tensors)
+        )
+
+    @cached_property
+    def _references(self) -> list[list[Reference]]:
+        return [[case.reference(tensor, self.cuts) for tensor in self.tensors] for case in self.cases]
+
+    @cached_property
+    def _right(self) -> Right | None:
+        gradients = [[reference.gradient for reference in case] for case in self._references]
+        tolerances = [[TOLERANCE * reference.scale for reference in case] for case in self._references]
+        return right_at_a_glance(gradients, tolerances)
+
+    @cached_property
+    def _scales(self) -> Numbers:
+        """Of each tensor in each case; 1 where it is 0, and with it every error that is right."""
+        return np.array([reference.scale or 1.0 for case in self._references for reference in case])
+
+
+@dataclass(frozen=True)
+class Desk:
+    """The lesson, the cases, the real chain, and what is asked of every answer."""
+
+    lesson: Lesson
+    situations: Situations
+    real_chain: RealChain
+    chain_calls: dict[tuple[str, Injection], Part] = field(default_factory=dict)  # of a chain that is right
+    chain_rights: dict[tuple[str, ...], Right | None] = field(default_factory=dict)  # of so many of its steps
+    _usual: dict[tuple[str, str, tuple[str, ...], Injection], Usual] = field(default_factory=dict)
+
+    def usual(self, exercise: Exercise, name: str, tensors: tuple[str, ...], injection: Injection) -> Usual:
+        """What is asked of an answer that asks for this."""
+        place = (exercise.name, name, tensors, injection)
+        if place not in self._usual:
+            keep_small(self._usual)
+            hidden = self.situations.every_hidden(exercise.name, name, tensors)
+            cases = (*hidden, self.situations.public(exercise.name, name))
+            calls = tuple(case.call(injection) for case in cases)
+            real = self.real_chain.call(exercise.name, name, injection)
+            is_sequence = exercise.function is not None
+            self._usual[place] = Usual(cases, calls, real, tensors, injection.cuts, is_sequence)
+        return self._usual[place]

@@ -263,11 +263,11 @@ def gets_in(entry: Entry, places: Places, warm: Warm) -> bool:
     )
     answer = Written("ex1_chain", entry.step, "ready", file="ex1_chain.py", line=1, source=source)
     inputs = {name: torch.rand(5, 3, dtype=torch.float64) + 0.1 for name in parameters}
-    frame = frames.write(Call(f"ex1_chain.{entry.step}", "float64", {}, inputs))
+    call = frames.write(Call(f"ex1_chain.{entry.step}", "float64", {}, inputs))
     with Student(warm, Limits(memory_mib=1536)) as student:
         deadline = time.monotonic() + _PATIENCE
         ready = student.load(answer, deadline)
-        reply = student.call(answer, frame, deadline) if isinstance(ready, Loaded) else ready
+        reply = student.call(answer, call, deadline) if isinstance(ready, Loaded) else ready
     return isinstance(reply, Answer | Failed) and GOT_IN in reply.output
 
 

@@ -11,12 +11,15 @@ import pytest
 import torch
 
 from grader.wire import frames
-from grader.wire.frames import WireClosed, WireError, WireTimeout
+from grader.wire.block import WireError
+from grader.wire.frames import WireClosed, WireTimeout
 from grader.wire.line import Line
 from grader.wire.messages import Answer, Failed
 
-SMALL = frames.write(Failed(False, "no", 3, ""), 1)
-LARGE = frames.write(Answer((torch.zeros(1 << 18),), False, (), ""), 2)  # larger than what a socket holds
+SMALL = frames.join([frames.write(Failed(False, "no", 3, ""))], 1)
+LARGE = frames.join(
+    [frames.write(Answer((torch.zeros(1 << 18),), False, (), ""))], 2
+)  # larger than what a socket holds
 
 Ends = tuple[Line, socket.socket]
 
@@ -59,8 +62,8 @@ def test_both_sides_may_send_more_than_the_pipe_holds_at_once(ends: Ends) -> Non
         other.setblocking(True)
         other.sendall(SMALL)
 
-    line.put(LARGE, LARGE)
-    line.put(LARGE, LARGE)
+    for _ in range(4):
+        line.put(LARGE)
     threading.Thread(target=echo).start()
     assert [line.get(_soon()) for _ in range(5)] == [LARGE] * 4 + [SMALL]
 

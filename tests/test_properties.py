@@ -17,9 +17,9 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from grader.judge.compare import TOLERANCE
 from grader.judge.draw import draw_inputs, key_of
 from grader.judge.job import Request
+from grader.judge.situation import TOLERANCE
 from grader.judge.submission import Judge
 from grader.lesson import Case, Lesson
 from grader.lesson.network import Network

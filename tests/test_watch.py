@@ -221,5 +221,6 @@ def test_an_operator_that_is_not_watched_pays_nothing(student: Student) -> None:
 
 def test_a_call_and_its_answer_carry_what_was_noted_over_the_pipe() -> None:
     answer = Answer((), True, (), "", ("aten::tanh_backward",))
-    assert frames.read_reply(frames.write(answer)) == answer
-    assert frames.read_request(frames.write(Call("k", "float64", {}, {}))) == Call("k", "float64", {}, {})
+    call = Call("k", "float64", {}, {})
+    assert frames.read_replies(frames.join([frames.write(answer)])) == [answer]
+    assert frames.read_requests(frames.join([frames.write(call)])) == [call]

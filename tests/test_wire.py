@@ -8,7 +8,7 @@ import struct
 import threading
 import time
 import tracemalloc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from grader.wire import frames
-from grader.wire.frames import MAX_BLOCK, MAX_TEXT, WireClosed, WireError, WireTimeout
+from grader.wire.block import MAX_BLOCK, Items, WireError
+from grader.wire.frames import MAX_TEXT, WireClosed, WireTimeout
 from grader.wire.line import Line
 from grader.wire.messages import (
     MOST,
@@ -51,11 +52,24 @@ DTYPES = {
 ROUND_TRIPS = settings(max_examples=100, deadline=None, database=None)
 FUZZ = settings(max_examples=1000, deadline=None, database=None)
 
-READERS: dict[str, Callable[[bytes], Request | Reply | Greeting]] = {
-    "a request": frames.read_request,
-    "a reply": frames.read_reply,
-    "a greeting": frames.read_greeting,
+Message = Request | Reply | Greeting
+
+READERS: dict[str, Callable[[bytes], Sequence[Message]]] = {
+    "a request": frames.read_requests,
+    "a reply": frames.read_replies,
+    "a greeting": lambda frame: [frames.read_greeting(frame)],
 }
+
+
+def framed(*messages: Message, number: int = 0) -> bytes:
+    """One frame with these."""
+    return frames.join([frames.write(message) for message in messages], number)
+
+
+def read_reply(frame: bytes) -> Reply:
+    """The one reply in a frame."""
+    (reply,) = frames.read_replies(frame)
+    return reply
 
 
 # What goes in comes out
@@ -112,7 +126,7 @@ messages: dict[str, st.SearchStrategy[Any]] = {
 KINDS = {"load": "a request", "call": "a request", "sealed": "a greeting", "unsealed": "a greeting"}
 
 
-def _read(kind: str, frame: bytes) -> Request | Reply | Greeting:
+def _read(kind: str, frame: bytes) -> Sequence[Message]:
     return READERS[KINDS.get(kind, "a reply")](frame)
 
 
@@ -122,7 +136,7 @@ def _alike(one: Any, other: Any) -> bool:
         return one.dtype == other.dtype and one.shape == other.shape and _bits(one) == _bits(other)
     if isinstance(one, dict) and isinstance(other, dict):
         return one.keys() == other.keys() and all(_alike(one[key], other[key]) for key in one)
-    if isinstance(one, tuple) and isinstance(other, tuple):
+    if isinstance(one, tuple | Items) and isinstance(other, tuple | Items):
         return len(one) == len(other) and all(map(_alike, one, other))
     return bool(type(one) is type(other) and one == other)
 
@@ -131,11 +145,13 @@ def _alike(one: Any, other: Any) -> bool:
 @ROUND_TRIPS
 @given(data=st.data())
 def test_every_message_comes_out_as_it_went_in(kind: str, data: st.DataObject) -> None:
-    message = data.draw(messages[kind])
-    read = _read(kind, frames.write(message))
-    assert type(read) is type(message)
-    for field in type(message).__match_args__:
-        assert _alike(getattr(read, field), getattr(message, field)), field
+    count = 1 if KINDS.get(kind) == "a greeting" else 3
+    sent = data.draw(st.lists(messages[kind], min_size=1, max_size=count))
+    read = _read(kind, framed(*sent))
+    for came, message in zip(read, sent, strict=True):
+        assert type(came) is type(message)
+        for field in type(message).__match_args__:
+            assert _alike(getattr(came, field), getattr(message, field)), field
 
 
 VIEWS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -153,36 +169,52 @@ VIEWS: dict[str, Callable[[Tensor], Tensor]] = {
 def test_a_view_crosses_as_the_numbers_it_shows(view: str) -> None:
     shown = VIEWS[view](torch.arange(12, dtype=torch.float64).reshape(3, 4) - 5)
     sent = shown.resolve_neg()
-    read = frames.read_reply(frames.write(Answer((sent,), False, (), "")))
+    read = read_reply(framed(Answer((sent,), False, (), "")))
     assert isinstance(read, Answer)
     assert _alike(read.returned[0], sent.detach())
 
 
 def test_what_was_read_can_be_written_to_and_what_was_sent_stays() -> None:
     sent = torch.ones(3)
-    read = frames.read_reply(frames.write(Answer((sent,), False, (), "")))
+    read = read_reply(framed(Answer((sent,), False, (), "")))
     assert isinstance(read, Answer)
     assert isinstance(read.returned[0], Tensor)
     read.returned[0].zero_()
     assert _alike(sent, torch.ones(3))
 
 
-@pytest.mark.parametrize("number", [0, 1, (1 << 32) - 1])
-def test_a_frame_carries_the_number_of_its_question(number: int) -> None:
-    reply = Failed(False, "no", 3, "")
-    frame = frames.write(reply, number)
+@pytest.mark.parametrize("number", [0, 1, (1 << 64) - 1])
+def test_a_frame_carries_the_number_of_its_questions(number: int) -> None:
+    replies = (Failed(False, "no", 3, ""), Loaded(("x",), ()))
+    frame = framed(*replies, number=number)
     assert frames.number_of(frame) == number
-    assert b"".join(frames.numbered(frames.write(reply), number)) == frame
-    assert frames.read_reply(frame) == reply
-    assert not frames.more_follow(frame)
-    assert frames.more_follow(b"".join(frames.numbered(frame, number, more=True)))
+    assert tuple(frames.read_replies(frame)) == replies
+
+
+def test_of_many_messages_as_many_go_into_one_frame_as_fit() -> None:
+    third, double = frames.Part(b"{}", bytes(frames.TOGETHER // 3)), frames.Part(b"{}", bytes(frames.TOGETHER * 2))
+    assert frames.first_of([third] * 9) == [third] * 3
+    assert frames.first_of([double] * 2) == [double]
+    assert len(frames.first_of([frames.Part(b"{}", b"")] * (MOST + 1))) == MOST
+
+
+def test_the_numbers_of_an_answer_lie_in_a_row() -> None:
+    one, other = torch.rand(2, 3, dtype=torch.float64), torch.rand((), dtype=torch.float64)
+    first, second = frames.read_replies(framed(Answer((one, other), True, (), ""), Answer((other,), False, (), "")))
+    assert isinstance(first, Answer)
+    assert isinstance(second, Answer)
+    assert isinstance(first.returned, Items)
+    assert isinstance(second.returned, Items)
+    assert first.returned.forms == [("F64", (2, 3), ""), ("F64", (), "")]
+    assert first.returned.numbers().tolist() == [*one.flatten().tolist(), other.item()]
+    assert second.returned.numbers().tolist() == [other.item()]
 
 
 @pytest.mark.parametrize("broken", ["\ud800", "printed \udfff and more"])
 def test_half_a_surrogate_pair_crosses_as_a_question_mark(broken: str) -> None:
     sent = Answer((Refused(broken),), False, (broken,), broken)
     whole = broken.encode(errors="replace").decode()
-    assert frames.read_reply(frames.write(sent)) == Answer((Refused(whole),), False, (whole,), whole)
+    assert read_reply(framed(sent)) == Answer((Refused(whole),), False, (whole,), whole)
 
 
 @pytest.mark.parametrize(
@@ -204,20 +236,23 @@ def test_a_message_over_the_caps_is_not_written(message: Answer) -> None:
 def _reads_or_refuses(frame: bytes) -> None:
     for read in READERS.values():
         try:
-            message = read(frame)
+            came = read(frame)
         except WireError:
             continue
-        assert isinstance(message, Request | Reply | Greeting)
+        for message in came:
+            assert isinstance(message, Message)
+            if isinstance(message, Answer):
+                assert len(tuple(message.returned)) <= MOST  # each is made, and nothing can be wrong with it any more
 
 
 SAMPLES = [
-    frames.write(Load("ex.step", "def step(x):\n    return x\n", "step", "ex.py")),
-    frames.write(Call("ex.step", "float64", {"n": 3}, {"x": torch.ones(2, 3), "i": torch.zeros(2, dtype=torch.int64)})),
-    frames.write(Loaded(("x", "n"), ("n",))),
-    frames.write(Answer((torch.ones(2, 3), Refused("None"), torch.tensor([True, False])), True, ("x",), "printed")),
-    frames.write(Failed(False, "ValueError: no", 3, "", ("torch.autograd.grad",))),
-    frames.write(Sealed(("process", "rlimits"))),
-    frames.write(Unsealed("landlock: no")),
+    framed(Load("ex.step", "def step(x):\n    return x\n", "step", "ex.py")),
+    framed(Call("ex.step", "float64", {"n": 3}, {"x": torch.ones(2, 3), "i": torch.zeros(2, dtype=torch.int64)})),
+    framed(Loaded(("x", "n"), ("n",))),
+    framed(Answer((torch.ones(2, 3), Refused("None"), torch.tensor([True, False])), True, ("x",), "printed")),
+    framed(Failed(False, "ValueError: no", 3, "", ("torch.autograd.grad",))),
+    framed(Sealed(("process", "rlimits"))),
+    framed(Unsealed("landlock: no")),
 ]
 
 
@@ -245,10 +280,10 @@ def damaged(draw: st.DrawFn) -> bytes:
 def with_other_lengths(draw: st.DrawFn) -> bytes:
     """The bytes of a frame behind two lengths that have little to do with them."""
     frame = draw(st.sampled_from(SAMPLES))
-    text, block, *_ = struct.unpack_from("<IIII", frame)
+    text, block, *_ = struct.unpack_from("<IIQ", frame)
     lengths = st.integers(0, (1 << 32) - 1) | st.integers(-9, 9).map(lambda by: max(text + by, 0))
     return (
-        struct.pack("<IIII", draw(lengths), draw(st.sampled_from([block, 0, len(frame) - 16 - text, 1 << 31])), 0, 0)
+        struct.pack("<IIQ", draw(lengths), draw(st.sampled_from([block, 0, len(frame) - 16 - text, 1 << 31])), 0)
         + (frame[16:])
     )
 
@@ -256,7 +291,7 @@ def with_other_lengths(draw: st.DrawFn) -> bytes:
 def _frame(text: bytes, block: bytes = b"") -> bytes:
     """A frame whose block begins where blocks do."""
     text += b" " * (-(len(text) + 16) % 8)
-    return struct.pack("<IIII", len(text), len(block), 0, 0) + text + block
+    return struct.pack("<IIQ", len(text), len(block), 0) + text + block
 
 
 F64: list[Any] = ["F64", [1], ""]  # dtype, shape, what it is if it is no tensor
@@ -289,15 +324,15 @@ def well_formed_nonsense(draw: st.DrawFn) -> bytes:
     claimed = [draw(odd | st.just(right)) for right in F64]
     tensors = draw(odd | st.just([claimed]) | st.just([claimed, claimed]))
     where = {"answer": "returned", "call": "tensors"}.get(str(told["kind"]), "returned")
-    return _frame(json.dumps({**told, where: tensors}).encode(), draw(st.sampled_from([EIGHT, b"", bytes(16)])))
+    return _frame(json.dumps([{**told, where: tensors}]).encode(), draw(st.sampled_from([EIGHT, b"", bytes(16)])))
 
 
 @pytest.mark.parametrize(
     "bytes_of",
     [
         st.binary(max_size=200),
-        st.binary(max_size=60).map(lambda raw: struct.pack("<IIII", len(raw), 0, 0, 0) + raw),
-        st.binary(max_size=60).map(lambda raw: _frame(b'{"kind": "answer"}', raw)),
+        st.binary(max_size=60).map(lambda raw: struct.pack("<IIQ", len(raw), 0, 0) + raw),
+        st.binary(max_size=60).map(lambda raw: _frame(b'[{"kind": "answer"}]', raw)),
         damaged(),
         with_other_lengths(),
         well_formed_nonsense(),
@@ -314,11 +349,11 @@ ANSWER = WHOLE[3]
 
 
 def _answer(told: dict[str, Any], tensors: Any = None, data: bytes = EIGHT) -> bytes:
-    return _frame(json.dumps(ANSWER | told | {"returned": [F64] if tensors is None else tensors}).encode(), data)
+    return _frame(json.dumps([ANSWER | told | {"returned": [F64] if tensors is None else tensors}]).encode(), data)
 
 
 def test_the_frames_below_are_refused_for_their_one_flaw() -> None:
-    read = frames.read_reply(_answer({}))
+    read = read_reply(_answer({}))
     assert isinstance(read, Answer)
     assert _alike(read.returned[0], torch.zeros(1, dtype=torch.float64))
 
@@ -327,7 +362,7 @@ def _tensor(dtype: Any = "F64", shape: Any = (1,)) -> bytes:
     return _answer({}, [[dtype, shape, ""]])
 
 
-ODD_PLACE = json.dumps(ANSWER).encode()
+ODD_PLACE = json.dumps([ANSWER]).encode()
 ODD_PLACE += b" " * ((-len(ODD_PLACE) - 16) % 8 + 1)
 
 FORGED = {
@@ -335,17 +370,19 @@ FORGED = {
     "half a head": b"\x01\x00",
     "no text": _frame(b""),
     "two messages": SAMPLES[2] + SAMPLES[3],
+    "a message outside a list": _frame(json.dumps(ANSWER).encode(), EIGHT),
+    "more messages than there may be": _frame(json.dumps([WHOLE[4]] * (MOST + 1)).encode()),
     "a message and a byte": SAMPLES[3] + b"\x00",
     "JSON nested deep": _frame(b"[" * 100_000),
     "JSON objects nested deep": _frame(b'{"kind":' * 100_000),
-    "tensors nested deep": _frame(b'{"kind": "answer", "returned": ' + b"[" * 90_000, EIGHT),
+    "tensors nested deep": _frame(b'[{"kind": "answer", "returned": ' + b"[" * 90_000, EIGHT),
     "tensors that are no list": _answer({}, "F64"),
     "a tensor that is no list": _answer({}, ["F64"]),
     "a tensor of a dtype alone": _answer({}, [["F64"]]),
     "a tensor without a dtype": _tensor(dtype=None),
-    "a number of 5000 digits": _frame(b'{"kind": "failed", "line": ' + b"1" * 5000 + b"}"),
+    "a number of 5000 digits": _frame(b'[{"kind": "failed", "line": ' + b"1" * 5000 + b"}]"),
     "JSON that is no object": _frame(b'["answer"]'),
-    "text that is no UTF-8": _frame(b'{"kind": "\xff\xfe\xfa"}'),
+    "text that is no UTF-8": _frame(b'[{"kind": "\xff\xfe\xfa"}]'),
     "a complex tensor": _tensor(dtype="C64"),
     "an 8-bit float": _tensor(dtype="F8_E5M2", shape=[8]),
     "another 8-bit float": _tensor(dtype="F8_E4M3", shape=[8]),
@@ -366,7 +403,7 @@ FORGED = {
     "data of nobody, and no tensor": _answer({}, [], EIGHT),
     "data of what is no tensor": _answer({}, [["", [1], "None"]], EIGHT),
     "data twice": _answer({}, [F64, F64]),
-    "data that begins anywhere": struct.pack("<IIII", len(ODD_PLACE), 8, 0, 0) + ODD_PLACE + EIGHT,
+    "data that begins anywhere": struct.pack("<IIQ", len(ODD_PLACE), 8, 0) + ODD_PLACE + EIGHT,
     "a truth of 2": _answer({}, [["BOOL", [8], ""]], b"\x02" * 8),
     "a refusal that is no text": _answer({}, [["", [], 3]], b""),
     "a refusal of 201 letters": _answer({}, [["", [], "x" * 201]], b""),
@@ -376,11 +413,11 @@ FORGED = {
     "too many names": _answer({"changed": ["x"] * (MOST + 1)}),
     "a watch that is no list": _answer({"watched": "aten::tanh_backward"}),
     "no word of the watch": _frame(
-        json.dumps({key: value for key, value in ANSWER.items() if key != "watched"}).encode(),
+        json.dumps([{key: value for key, value in ANSWER.items() if key != "watched"}]).encode(),
         EIGHT,
     ),
     "a greeting": SAMPLES[5],
-    "a verdict": _frame(b'{"kind": "right", "credit": 1.0}'),
+    "a verdict": _frame(b'[{"kind": "right", "credit": 1.0}]'),
     "a request": SAMPLES[1],
 }
 
@@ -388,22 +425,22 @@ FORGED = {
 @pytest.mark.parametrize("flaw", FORGED)
 def test_a_forged_reply_is_refused(flaw: str) -> None:
     with pytest.raises(WireError):
-        frames.read_reply(FORGED[flaw])
+        frames.read_replies(FORGED[flaw])
 
 
 def test_more_tensors_than_the_cap_are_refused() -> None:
     data = bytes(8 * (MOST + 1))
     with pytest.raises(WireError):
-        frames.read_reply(_answer({}, [["U8", [1], ""]] * (MOST + 1), data))
+        frames.read_replies(_answer({}, [["U8", [1], ""]] * (MOST + 1), data))
     many = {str(place): ["U8", [1]] for place in range(MOST + 1)}
     with pytest.raises(WireError):
-        frames.read_request(_frame(json.dumps(WHOLE[1] | {"tensors": many}).encode(), data))
+        frames.read_requests(_frame(json.dumps([WHOLE[1] | {"tensors": many}]).encode(), data))
 
 
 @pytest.mark.parametrize("claim", [(MAX_TEXT + 1, 0), (0, MAX_BLOCK + 1)], ids=["text", "tensors"])
 def test_a_reader_refuses_lengths_over_the_caps_even_where_the_bytes_are_there(claim: tuple[int, int]) -> None:
     with pytest.raises(WireError):
-        frames.read_reply(struct.pack("<IIII", *claim, 0, 0) + bytes(sum(claim)))
+        frames.read_replies(struct.pack("<IIQ", *claim, 0) + bytes(sum(claim)))
 
 
 # Sockets
@@ -440,7 +477,7 @@ def test_of_two_messages_each_is_received_by_itself(ends: Ends) -> None:
     "claim", [(5 << 29, (1 << 32) - 1), (MAX_TEXT + 1, 0), (0, MAX_BLOCK + 1)], ids=["7 GB", "text", "tensors"]
 )
 def test_a_claim_over_the_caps_is_refused_before_anything_is_allocated(claim: tuple[int, int], ends: Ends) -> None:
-    ends[0].sendall(struct.pack("<IIII", *claim, 0, 0))
+    ends[0].sendall(struct.pack("<IIQ", *claim, 0))
     tracemalloc.start()
     try:
         with pytest.raises(WireError, match="over the caps"):
@@ -451,7 +488,7 @@ def test_a_claim_over_the_caps_is_refused_before_anything_is_allocated(claim: tu
 
 
 def test_memory_grows_with_what_came_and_not_with_what_was_claimed(ends: Ends) -> None:
-    ends[0].sendall(struct.pack("<IIII", MAX_TEXT, MAX_BLOCK, 0, 0) + bytes(1000))
+    ends[0].sendall(struct.pack("<IIQ", MAX_TEXT, MAX_BLOCK, 0) + bytes(1000))
     ends[0].close()
     tracemalloc.start()
     try:

@@ -56,9 +56,9 @@ def _channel():
 def _number():
     return frames.number_of(_serving()["frame"])
 def _say(text, number=0):
-    os.write(_channel(), struct.pack("<IIII", len(text), 0, number or _number(), 0) + text)
-def _answer(message):
-    os.write(_channel(), frames.write(message, _number()))
+    os.write(_channel(), struct.pack("<IIQ", len(text), 0, number or _number()) + text)
+def _answer(*replies):
+    os.write(_channel(), frames.join([frames.write(reply) for reply in replies], _number()))
 """
 _NUMBERS = itertools.count()
 FIRST_LINE = TOOLS.count("\n") + 2  # of an answer's body
@@ -70,7 +70,7 @@ def written(body: str, name: str = "step", parameters: str = "x") -> Written:
     return Written(f"ex{next(_NUMBERS)}", name, "ready", file=FILE, line=1, source=text)
 
 
-def call_of(answer: Written, *, dtype: str = "float64", **tensors: Tensor) -> bytes:
+def call_of(answer: Written, *, dtype: str = "float64", **tensors: Tensor) -> frames.Part:
     return frames.write(Call(f"{answer.exercise}.{answer.name}", dtype, {}, tensors or {"x": X}))
 
 
@@ -339,6 +339,30 @@ def test_a_burst_is_answered_as_its_calls_would_be_one_by_one(student: Student) 
     assert [tensor_of(reply).tolist() for reply in replies] == [(X * factor + 1).tolist() for factor in range(5)]
 
 
+def test_replies_that_do_not_go_into_one_frame_come_in_several(student: Student) -> None:
+    answer = written("return torch.full((300, 300), x[0, 0].item(), dtype=torch.float64)")
+    calls = [call_of(answer, x=X * factor) for factor in range(5)]
+    assert sum(8 * 300 * 300 for _ in calls) > frames.TOGETHER
+    ready, replies = student.load_and_call(answer, calls, time.monotonic() + 20)
+    assert isinstance(ready, Loaded)
+    assert [tensor_of(reply)[0, 0].item() for reply in replies] == [0, 1, 2, 3, 4]
+
+
+def test_questions_that_do_not_go_into_one_frame_are_asked_in_several(student: Student) -> None:
+    answer = written("return x.sum(0)")
+    calls = [call_of(answer, x=torch.full((300, 300), float(number))) for number in range(9)]
+    _, replies = student.load_and_call(answer, calls, time.monotonic() + 20)
+    assert [tensor_of(reply)[0].item() for reply in replies] == [300.0 * number for number in range(9)]
+
+
+def test_more_answers_than_questions_are_none(student: Student) -> None:
+    none = "messages.Answer((messages.Refused('None'),), False, (), '')"
+    reply = ask(student, written(f"_answer({none}, {none})\nreturn x"))
+    assert isinstance(reply, Lost)
+    assert "2 answers to 1 questions" in reply.message
+    assert torch.equal(tensor_of(ask(student, written("return x + 2", "after"))), X + 2)
+
+
 AT_THE_THIRD = {
     "it dies": ("if x[0, 0] == 2: os._exit(3)\nreturn x", "ended itself with exit code 3"),
     "it plants an answer": (f"if x[0, 0] == 2: {ANSWER_NONE}\nreturn x", "more than one answer"),
@@ -586,8 +610,8 @@ def test_a_file_that_makes_no_callable_says_why(what: str, student: Student) -> 
 @pytest.mark.usefixtures("warm_pid")
 def test_a_call_before_its_load_is_told_so(warm: Warm) -> None:
     process = forked(warm)
-    frames.send(process.channel, call_of(written("return x")), time.monotonic() + 5)
-    reply = frames.read_reply(Line(process.channel).get(time.monotonic() + 5))
+    frames.send(process.channel, frames.join([call_of(written("return x"))]), time.monotonic() + 5)
+    (reply,) = frames.read_replies(Line(process.channel).get(time.monotonic() + 5))
     warm.bury(process)
     assert reply == Failed(False, "nothing is loaded", None, "")
 
@@ -973,6 +997,6 @@ def test_load_is_sent_once_a_process(student: Student) -> None:
 def test_a_load_message_is_what_is_run(warm: Warm) -> None:
     process = forked(warm)
     load = Load("key", "def f(x, n=1): return x\n", "f", FILE)
-    frames.send(process.channel, frames.write(load), time.monotonic() + 5)
-    assert frames.read_reply(Line(process.channel).get(time.monotonic() + 5)) == Loaded(("x", "n"), ("n",))
+    frames.send(process.channel, frames.join([frames.write(load)]), time.monotonic() + 5)
+    assert frames.read_replies(Line(process.channel).get(time.monotonic() + 5)) == [Loaded(("x", "n"), ("n",))]
     warm.bury(process)

@@ -156,7 +156,7 @@ class Student:
         """One reply to each question, in order; after one that is lost nothing comes any more."""
         replies: list[Reply | Lost] = []
         while len(replies) < len(questions) and not (replies and isinstance(replies[-1], Lost)):
-            replies += self._ask(list(frames.together(questions[len(replies) :])), deadline)
+            replies += self._ask(frames.first_of(questions[len(replies) :]), deadline)
         return replies
 
     def _ask(self, questions: Sequence[Part], deadline: float) -> Sequence[Reply | Lost]:

@@ -19,8 +19,7 @@ from __future__ import annotations
 import socket
 import struct
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Sequence
 from typing import Annotated, Any, NamedTuple
 
 import msgspec
@@ -89,6 +88,11 @@ class Part(NamedTuple):
     text: bytes
     block: bytes
 
+    @property
+    def size(self) -> int:
+        """How many bytes it takes."""
+        return len(self.text) + len(self.block)
+
 
 def write(message: Request | Reply | Greeting) -> Part:
     """A message as a part of a frame. Raises WireError over the caps, which are half of a frame's."""
@@ -123,14 +127,14 @@ def join(parts: Sequence[Part], number: int = 0) -> bytes:
     return b"".join((_pack(len(text), sum(map(len, blocks)), number), text, *blocks))
 
 
-def together(parts: Iterable[Part]) -> Iterator[Part]:
+def first_of(parts: Sequence[Part]) -> list[Part]:
     """As many of these, one at least, as go into one frame."""
-    left = TOGETHER
-    for part in islice(parts, MOST):
-        yield part
-        left -= len(part.text) + len(part.block)
-        if left <= 0:
-            return
+    chosen: list[Part] = []
+    room = TOGETHER
+    while room > 0 and len(chosen) < min(len(parts), MOST):
+        chosen.append(parts[len(chosen)])
+        room -= chosen[-1].size
+    return chosen
 
 
 def number_of(frame: bytes | bytearray) -> int:

@@ -80,8 +80,14 @@ class _Desk:
 
     def replies_to(self, frame: bytearray) -> bytes:
         """The frame of the replies to as many of its requests as fit; the rest was not looked at."""
-        replies = frames.together(map(self._reply_to, frames.read_requests(frame)))
-        return frames.join(list(replies), frames.number_of(frame))
+        replies: list[frames.Part] = []
+        room = frames.TOGETHER
+        for request in frames.read_requests(frame):
+            replies.append(self._reply_to(request))
+            room -= replies[-1].size
+            if room <= 0:
+                break
+        return frames.join(replies, frames.number_of(frame))
 
     def _reply_to(self, request: Request) -> frames.Part:
         reply: Reply

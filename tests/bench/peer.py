@@ -49,8 +49,8 @@ def injection_of(function: Any) -> Injection:
                                       and n not in LESSON.graph.tensors) - {LESSON.loss})  # fmt: skip
 
 
-def called(function: Any, frame: bytes) -> tuple[torch.Tensor, ...]:
-    call: Any = frames.read_request(bytearray(frame))
+def called(function: Any, part: frames.Part) -> tuple[torch.Tensor, ...]:
+    call: Any = frames.read_requests(frames.join([part]))[0]
     torch.set_default_dtype(torch.float64 if call.dtype == "float64" else torch.float32)
     returned = function(**call.tensors, **call.sizes)
     return returned if isinstance(returned, tuple) else (returned,)
@@ -68,9 +68,9 @@ def test_answer(exercise: Exercise, name: str) -> None:
     injection = injection_of(function)
     tensors = [s.tensor for s in exercise.gradient_steps] if exercise.function else [name[1:]]
     for situation in situations(exercise, name, tensors):
-        for tensor, got in zip(tensors, called(function, situation.frame(injection)), strict=True):
+        for tensor, got in zip(tensors, called(function, situation.call(injection)), strict=True):
             assert compare(got, situation, tensor, injection.cuts).outcome == "right"
-    for tensor, got in zip(tensors, called(function, REAL_CHAIN.frame(exercise.name, name, injection)), strict=True):
+    for tensor, got in zip(tensors, called(function, REAL_CHAIN.call(exercise.name, name, injection)), strict=True):
         assert REAL_CHAIN.compare(got, tensor).approximate
 
 

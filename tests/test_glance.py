@@ -1,0 +1,186 @@
+"""What is known at a glance is what a longer look says: the glance saves time, and never decides otherwise."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from grader.judge import training
+from grader.judge.chain import _Chain
+from grader.judge.compare import compare
+from grader.judge.glance import Right, right_at_a_glance
+from grader.judge.job import Request
+from grader.judge.situation import TOLERANCE, Situation, Situations
+from grader.judge.steps import _Work
+from grader.judge.submission import Judge
+from grader.lesson import Lesson
+from grader.submission.find import submission_at
+from grader.warm.client import Warm
+from grader.wire import frames
+from grader.wire.messages import Answer
+from tests.bench.classes import lecture_style
+from tests.support import PRELUDE, ROOT
+
+NAN, INF = float("nan"), float("inf")
+FIRST, SECOND = torch.arange(6, dtype=torch.float64).reshape(2, 3), torch.tensor([7.0], dtype=torch.float64)
+
+
+def came(*returned: Tensor) -> Answer:
+    """An answer as it comes over the pipe."""
+    (reply,) = frames.read_replies(frames.join([frames.write(Answer(returned, True, (), ""))]))
+    assert isinstance(reply, Answer)
+    return reply
+
+
+@pytest.fixture(scope="module")
+def right() -> Right:
+    """Two replies, of two tensors and of one; the first tensor may be off by 0.1, the others by nothing."""
+    made = right_at_a_glance([[FIRST, SECOND], [SECOND]], [[0.1, 0.0], [0.0]])
+    assert made
+    return made
+
+
+def _changed(tensor: Tensor, by: float) -> Tensor:
+    tensor = tensor.clone()
+    tensor.view(-1)[-1] += by
+    return tensor
+
+
+GLANCES: dict[str, tuple[Tensor, Tensor, list[float] | None]] = {
+    "the same": (FIRST, SECOND, [0.0, 0.0, 0.0]),
+    "off by what is allowed": (_changed(FIRST, 0.0625), SECOND, [0.0625, 0.0, 0.0]),
+    "off by more": (_changed(FIRST, -0.11), SECOND, None),
+    "off where nothing is allowed": (FIRST, _changed(SECOND, 1e-15), None),
+    "not a number": (_changed(FIRST, NAN), SECOND, None),
+    "infinite": (_changed(FIRST, INF), SECOND, None),
+    "minus infinite": (_changed(FIRST, -INF), SECOND, None),
+    "another shape": (FIRST.reshape(3, 2), SECOND, None),
+    "an axis more": (FIRST, SECOND[None], None),
+    "float32": (FIRST.float(), SECOND, None),
+    "whole numbers": (FIRST.long(), SECOND, None),
+    "an axis of none": (FIRST[:, :0], SECOND, None),
+}
+
+
+@pytest.mark.parametrize("what", GLANCES)
+@pytest.mark.filterwarnings("error")
+def test_all_that_came_is_right_or_nothing_is_said(what: str, right: Right) -> None:
+    first, second, errors = GLANCES[what]
+    found = right.errors([came(first, second).returned, came(SECOND).returned])
+    assert (None if found is None else found.tolist()) == errors
+
+
+def test_more_or_fewer_tensors_than_asked_for_are_not_right_at_a_glance(right: Right) -> None:
+    assert right.errors([came(FIRST).returned, came(SECOND).returned]) is None
+    assert right.errors([came(FIRST, SECOND, SECOND).returned, came(SECOND).returned]) is None
+
+
+def test_of_a_gradient_without_numbers_nothing_is_known_at_a_glance() -> None:
+    assert right_at_a_glance([[FIRST, FIRST[:0]]], [[0.0, 0.0]]) is None
+    assert right_at_a_glance([], []) is None
+
+
+@pytest.fixture(scope="module")
+def situation(lesson: Lesson) -> Situation:
+    return Situations(lesson, 0).public("ex1_chain", "dprobs")
+
+
+@settings(max_examples=60, deadline=None, database=None)
+@given(
+    times=st.floats(0.5, 1.5) | st.sampled_from([0.0, 1e-3, 1.0, 1e3, 1e300, INF, NAN]),
+    tensor=st.sampled_from(["probs", "bnmeani", "C"]),
+    place=st.integers(0, 26),
+)
+def test_around_the_tolerance_a_glance_and_a_long_look_agree(
+    times: float, tensor: str, place: int, situation: Situation
+) -> None:
+    reference = situation.reference(tensor, frozenset())
+    got = reference.gradient.clone()
+    got.view(-1)[place] += times * TOLERANCE * reference.scale
+    made = right_at_a_glance([[reference.gradient]], [[TOLERANCE * reference.scale]])
+    assert made
+    errors = made.errors([came(got).returned])
+    looked = compare(got, situation, tensor, frozenset())
+    assert (errors is not None) == (looked.outcome == "right")
+    if errors is not None and looked.scaled_error is not None:
+        assert errors.tolist()[0] / reference.scale == looked.scaled_error
+
+
+def _never(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every answer is looked at long from here on."""
+    monkeypatch.setattr(_Work, "at_a_glance", lambda _: None)
+    monkeypatch.setattr(_Chain, "are_right", lambda *_: False)
+    monkeypatch.setattr(training, "_along", lambda *_: (False, None))
+
+
+def _solutions() -> dict[str, str]:
+    return {file.stem: file.read_text(encoding="utf-8") for file in (ROOT / "solutions" / "mlp").glob("ex*.py")}
+
+
+def _from_the_corpus(every: int) -> dict[str, str]:
+    """The solutions with every so-manieth wrong and right answer in place of theirs, each for a step of its own."""
+    texts = _solutions()
+    for kind in ("wrong", "right"):
+        for file in sorted((ROOT / "tests" / "corpus" / kind).glob("*.toml")):
+            answers = tomllib.loads(file.read_text(encoding="utf-8"))["answer"]
+            chosen = {answer["step"]: answer["code"] for answer in answers[::every] if answer["step"] != "*"}
+            texts[file.stem] += "".join(f"\n{PRELUDE}{code}" for code in chosen.values())
+    return texts
+
+
+def _float32() -> dict[str, str]:
+    texts = _solutions()
+    texts["ex4_training"] = texts["ex4_training"].replace(
+        "    return ", "    dlogits = dlogits.float()\n    return ", 1
+    )
+    texts["ex1_chain"] = texts["ex1_chain"].replace("return dlogprobs / probs", "return (dlogprobs / probs).float()")
+    return texts
+
+
+CLASSES: dict[str, Callable[[], dict[str, str]]] = {
+    "the solutions": _solutions,
+    "the lecture's style": lambda: {name.removesuffix(".py"): text for name, text in lecture_style().items()},
+    "every 7th of the corpus": lambda: _from_the_corpus(7),
+    "every 11th of the corpus": lambda: _from_the_corpus(11),
+    "float32": _float32,
+}
+
+
+@pytest.mark.parametrize("texts", CLASSES)
+def test_with_and_without_a_glance_the_results_are_the_same(
+    texts: str, judge: Judge, lesson: Lesson, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for exercise, text in CLASSES[texts]().items():
+        (tmp_path / f"{exercise}.py").write_text(text, encoding="utf-8")
+    request = Request(submission_at(tmp_path, lesson), mends=False)
+    at_a_glance = judge.judge(request)
+    _never(monkeypatch)
+    assert judge.judge(request).as_json() == at_a_glance.as_json()
+
+
+def test_a_right_submission_needs_no_longer_look(judge: Judge, lesson: Lesson, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_Work, "evidence", lambda self: pytest.fail(f"{self.written.name} was looked at"))
+    monkeypatch.setattr(training, "_run", lambda *_: pytest.fail("training was run step by step"))
+    result = judge.judge(Request(submission_at(ROOT / "solutions" / "mlp", lesson)))
+    assert all(step.passes for exercise in result.exercises for step in exercise.steps)
+    assert result.chain_reaches == "dC"
+
+
+def test_a_run_that_takes_too_long_says_how_far_it_came(lesson: Lesson, warm: Warm, tmp_path: Path) -> None:
+    text = _solutions()["ex4_training"]
+    signature, rest = text.split("def gradients(", 1)[1].split(":\n", 1)
+    slow = f"calls = []\ndef gradients({signature}:\n    calls.append(1)\n    while len(calls) > 20: pass\n{rest}"
+    (tmp_path / "ex4_training.py").write_text(f"{PRELUDE}{text.split('def gradients(')[0]}{slow}", encoding="utf-8")
+    judge = Judge(replace(lesson, limits=replace(lesson.limits, training_seconds=1.0)), 0, warm)
+    result = judge.judge(Request(submission_at(tmp_path, lesson), frozenset({"ex4_training.training"}), mends=False))
+    (step,) = (step for exercise in result.exercises for step in exercise.steps)
+    assert step.verdict == "timeout"
+    assert step.message.startswith("it was at step 11 to 15 when the 1 s for training were over")

@@ -256,7 +256,7 @@ LOST = {
     "it claims 4 GB": (
         "crashed",
         "over the caps",
-        "os.write(_channel(), struct.pack('<IIII', 9, 2**32 - 1, 0, 0)); time.sleep(60)",
+        "os.write(_channel(), struct.pack('<IIQ', 9, 2**32 - 1, 0)); time.sleep(60)",
     ),
     "it says it passed": (
         "crashed",

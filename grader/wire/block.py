@@ -59,7 +59,7 @@ def crosses(tensor: Tensor) -> bool:
 
 def put(tensor: Tensor, block: list[bytes]) -> Any:
     """Appends the numbers of a tensor to the block; what the text says of it."""
-    dense = _contiguous(_detach(tensor))
+    dense = _contiguous(_detach(tensor) if tensor.requires_grad else tensor)
     shown = _view(dense, torch.int16) if dense.dtype is torch.bfloat16 else dense  # NumPy has no such numbers
     numbers = _numpy(shown).tobytes()
     block.append(numbers)

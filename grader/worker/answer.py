@@ -26,11 +26,17 @@ _SEED = 0
 _CUT = "\n[output cut here]"
 _UNNAMED = "<unknown>"  # how ast.parse calls what it reads
 # A student's code may rebind torch's own functions (`torch.equal = ...`): these are bound before it runs.
-_clone, _equal, _is_complex, _resolve_neg = Tensor.clone, torch.equal, Tensor.is_complex, Tensor.resolve_neg
-_set_default_dtype, _set_num_threads = torch.set_default_dtype, torch.set_num_threads
+_clone, _equal, _is_complex = Tensor.clone, torch.equal, Tensor.is_complex
+_is_neg, _resolve_neg = Tensor.is_neg, Tensor.resolve_neg
+_default_dtype, _set_default_dtype, _set_num_threads = (
+    torch.get_default_dtype,
+    torch.set_default_dtype,
+    torch.set_num_threads,
+)
 _set_deterministic = torch._C._set_deterministic_algorithms  # torch's own function around it costs as much as a step
 _generator, _inference_mode, _strided = torch.default_generator, torch._C._InferenceMode, torch.strided
 _DTYPES = {"float64": torch.float64, "float32": torch.float32}
+_USUAL = frozenset(_DTYPES.values())
 _REHEARSAL_THAT_ENDS = "def trial(x):\n    return x\n"
 _REHEARSAL = "import torch\ndef trial(x):\n    print(x.exp() @ x.softmax(1).T, repr(x))\n    raise ValueError\n"
 
@@ -135,7 +141,8 @@ class _StudentWorld:
         self._output, self._dtype = output, _DTYPES[dtype]
 
     def __enter__(self) -> None:
-        _set_default_dtype(self._dtype)
+        if _default_dtype() is not self._dtype:  # to set it takes as long as a step
+            _set_default_dtype(self._dtype)
         _set_num_threads(1)
         _set_deterministic(True, warn_only=True)  # fills torch.empty with NaN: no verdict hangs on what memory held
         _generator.manual_seed(_SEED)
@@ -156,6 +163,8 @@ def _checked(item: Any) -> Tensor | Refused:
     """`item` if it is a plain dense real tensor that the pipe carries, else what it is."""
     if type(item) is not Tensor:
         return Refused(_describe(item))
+    if item.is_cpu and item.layout is _strided and item.dtype in _USUAL and crosses(item) and not _is_neg(item):
+        return item
     if item.layout is not _strided:
         return Refused("a sparse tensor")
     if item.device.type != "cpu":

@@ -36,15 +36,13 @@ def guarded(source: str) -> ast.Module | str:
     if _POWER not in source:
         return source
     tree = ast.parse(source)
-    waiting: list[ast.AST] = [tree]
-    while waiting:
-        node = waiting.pop()
-        for field, value in ast.iter_fields(node):
-            if isinstance(value, list):
-                value[:] = [_guarded(item) for item in value]
-            elif isinstance(value, ast.BinOp):
+    for node in reversed(list(ast.walk(tree))):  # what is below a node first: a power may stand in a power
+        for field in node._fields:
+            value = getattr(node, field, None)
+            if isinstance(value, ast.BinOp):
                 setattr(node, field, _guarded(value))
-        waiting.extend(ast.iter_child_nodes(node))
+            elif isinstance(value, list):
+                value[:] = [_guarded(item) for item in value]
     return tree
 
 

@@ -116,7 +116,7 @@ def test_around_the_tolerance_a_glance_and_a_long_look_agree(
 
 def _never(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every answer is looked at long from here on."""
-    monkeypatch.setattr(_Work, "at_a_glance", lambda _: None)
+    monkeypatch.setattr(_Work, "at_a_glance", lambda *_: None)
     monkeypatch.setattr(_Chain, "are_right", lambda *_: False)
     monkeypatch.setattr(training, "_along", lambda *_: (False, None))
 

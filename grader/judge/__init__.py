@@ -7,13 +7,16 @@ tape        one forward pass, statement by statement, with its vector-Jacobian p
 reference   the right answer at cut points, and the scale that errors are measured by
 situation   one case of one callable: what is injected, what is right
 student     the student process: load, call, deadlines, death
+desk        what is asked of every answer, and what is right for it, worked out once for all submissions
+glance      all numbers that came against all that are right; what is not right is looked at by the next
 compare     one answer against one reference
 diagnosis/  which mistake explains a wrong answer: predictions from graph and numbers
 tags        the closed list of mistakes
 verdict     all cases of one step -> its verdict
 steps       one callable of a student -> the results of its steps
 chain       the student's own chain, end to end
-training    the training run
+course      autograd's training run
+training    the student's, which has to follow it
 submission  all of it, for one submission
 serve       the judge as a process
 """

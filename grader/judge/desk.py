@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeGuard
@@ -40,16 +40,18 @@ class Usual:
         """Of which tensors a right answer proves something, in some case."""
         return tuple(any(case[place].proves for case in self._references) for place in range(len(self.tensors)))
 
-    def scaled_errors(self, replies: Mapping[Part, object]) -> list[float] | None:
-        """The largest error of each tensor over all cases, as a part of its scale; None for what is not all right."""
-        came = [replies.get(call) for call in self.calls]
-        plain = [reply.returned for reply in came if self._is_plain(reply) and not reply.changed]
-        errors = self._right.errors(plain) if len(plain) == len(came) and self._right else None
+    def scaled_errors(self, replies: Sequence[object]) -> list[float] | None:
+        """The largest error of each tensor over all cases, as a part of its scale; None for what is not all right.
+
+        `replies` are those to the burst.
+        """
+        plain = [reply.returned for reply in replies[: len(self.calls)] if self._is_plain(reply) and not reply.changed]
+        errors = self._right.errors(plain) if len(plain) == len(self.calls) and self._right else None
         return None if errors is None else (errors / self._scales).reshape(-1, len(self.tensors)).max(0).tolist()
 
-    def real_answer(self, replies: Mapping[Part, object]) -> Answer | None:
-        """What came at the lecture's own comparison, where it is of the form asked for."""
-        reply = replies.get(self.real)
+    def real_answer(self, replies: Sequence[object]) -> Answer | None:
+        """What came last, at the lecture's own comparison, where it is of the form asked for."""
+        reply = replies[-1] if len(replies) == len(self.burst) else None
         return reply if self._is_plain(reply) else None
 
     def _is_plain(self, reply: object) -> TypeGuard[Answer]:

@@ -63,10 +63,12 @@ def _judged(
     injection = resolve(desk.lesson, targets, loaded, written)
     if isinstance(injection, Impossible):
         return [_settled(step, "error", injection.message, written.line) for step in steps]
-    work = replace(guess, injection=injection)
     if injection == ahead:
-        work.replies.update(zip(burst, replies, strict=False))
-    results = [decide(evidence, desk.lesson) for evidence in work.at_a_glance() or work.evidence()]
+        work = replace(guess, replies=dict(zip(burst, replies, strict=False)))
+        evidence = work.at_a_glance(replies) or work.evidence()
+    else:
+        evidence = replace(guess, injection=injection).evidence()
+    results = [decide(of_one, desk.lesson) for of_one in evidence]
     remark = _not_from_the_start(exercise, injection) or None
     return [
         replace(
@@ -131,10 +133,10 @@ class _Work:
         tensors = tuple(step.tensor for step in self.steps)
         return self.desk.usual(self.exercise, self.written.name, tensors, self.injection)
 
-    def at_a_glance(self) -> list[Evidence] | None:
-        """The evidence where every number that came is right; None where a longer look is needed."""
+    def at_a_glance(self, replies: Sequence[object]) -> list[Evidence] | None:
+        """The evidence where every number in the replies to the burst is right; None where a longer look is needed."""
         usual = self.usual()
-        errors, real = usual.scaled_errors(self.replies), usual.real_answer(self.replies)
+        errors, real = usual.scaled_errors(replies), usual.real_answer(replies)
         if errors is None or real is None:
             return None
         outcomes = [

@@ -363,6 +363,17 @@ def test_more_answers_than_questions_are_none(student: Student) -> None:
     assert torch.equal(tensor_of(ask(student, written("return x + 2", "after"))), X + 2)
 
 
+def test_of_a_burst_that_takes_too_long_the_calls_that_ended_are_told(student: Student) -> None:
+    answer = written("time.sleep(60 if x[0, 0] == 2 else 0.15)\nreturn x")
+    calls = [call_of(answer, x=torch.full((1, 1), float(number))) for number in range(5)]
+    assert isinstance(student.load(answer, time.monotonic() + 20), Loaded)
+    _, replies = student.load_and_call(answer, calls, time.monotonic() + 1.5)
+    assert [tensor_of(reply).item() for reply in replies[:-1]] == [0, 1]
+    lost = replies[-1]
+    assert isinstance(lost, Lost)
+    assert lost.verdict == "timeout"
+
+
 AT_THE_THIRD = {
     "it dies": ("if x[0, 0] == 2: os._exit(3)\nreturn x", "ended itself with exit code 3"),
     "it plants an answer": (f"if x[0, 0] == 2: {ANSWER_NONE}\nreturn x", "more than one answer"),

@@ -82,7 +82,8 @@ def _along(
     for stretch in course.stretches(desk, exercise, written.name, injection):
         replies = student.calls(written, stretch.calls, deadline)
         if isinstance(replies[-1], Lost) and replies[-1].is_step_limit:
-            return False, _failed(replies[-1], f"{stretch.first} to {stretch.last}", desk)
+            at = stretch.first + len(replies) - 1  # or after it: replies that come quickly come together
+            return False, _failed(replies[-1], f"{at} to {stretch.last}" if at < stretch.last else at, desk)
         came = [r.returned for r in replies if isinstance(r, Answer) and r.is_sequence and not r.watched]
         if len(came) < len(stretch.calls) or stretch.right is None or stretch.right.errors(came) is None:
             return False, None

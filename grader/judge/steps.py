@@ -134,10 +134,10 @@ class _Work:
         return self.desk.usual(self.exercise, self.written.name, tensors, self.injection)
 
     def at_a_glance(self, replies: Sequence[object]) -> list[Evidence] | None:
-        """The evidence where every number in the replies to the burst is right; None where a longer look is needed."""
+        """The evidence where the replies to the burst are right, and prove it; None where a longer look is needed."""
         usual = self.usual()
         errors, real = usual.scaled_errors(replies), usual.real_answer(replies)
-        if errors is None or real is None:
+        if errors is None or real is None or (self.exercise.is_chain and not all(usual.proves)):
             return None
         outcomes = [
             CaseOutcome(usual.cases[-1], "right", comparison=Comparison("right", proves=proves, scaled_error=error))

@@ -232,7 +232,8 @@ def _worst(case: CaseOutcome, evidence: Evidence) -> tuple[tuple[int, ...], floa
 def _case_reports(evidence: Evidence) -> tuple[CaseReport, ...]:
     """Every case, for the instructor."""
     reports = []
-    for outcome in (*evidence.cases, *([evidence.public] if evidence.public else [])):
+    outcomes = [*evidence.cases, *([evidence.public] if evidence.public else [])]
+    for outcome in {id(outcome): outcome for outcome in outcomes}.values():  # each once: it may be among the cases
         index, got, expected = _worst(outcome, evidence) or (None, None, None)
         case = outcome.situation.case
         error = outcome.comparison.scaled_error if outcome.comparison else None

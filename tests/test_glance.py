@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import textwrap
 import tomllib
 from collections.abc import Callable
 from dataclasses import replace
@@ -21,7 +23,8 @@ from grader.judge.job import Request
 from grader.judge.situation import TOLERANCE, Situation, Situations
 from grader.judge.steps import _Work
 from grader.judge.submission import Judge
-from grader.lesson import Lesson
+from grader.lesson import Lesson, load_lesson
+from grader.results.model import StepResult
 from grader.submission.find import submission_at
 from grader.warm.client import Warm
 from grader.wire import frames
@@ -86,6 +89,7 @@ def test_more_or_fewer_tensors_than_asked_for_are_not_right_at_a_glance(right: R
 def test_of_a_gradient_without_numbers_nothing_is_known_at_a_glance() -> None:
     assert right_at_a_glance([[FIRST, FIRST[:0]]], [[0.0, 0.0]]) is None
     assert right_at_a_glance([], []) is None
+    assert right_at_a_glance([[FIRST]], [[INF]]) is None
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +122,7 @@ def _never(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every answer is looked at long from here on."""
     monkeypatch.setattr(_Work, "at_a_glance", lambda *_: None)
     monkeypatch.setattr(_Chain, "are_right", lambda *_: False)
-    monkeypatch.setattr(training, "_along", lambda *_: (False, None))
+    monkeypatch.setattr(training, "_along", lambda *_: training._Left(0))
 
 
 def _solutions() -> dict[str, str]:
@@ -182,13 +186,77 @@ def test_a_right_submission_needs_no_longer_look(judge: Judge, lesson: Lesson, m
     assert result.chain_reaches == "dC"
 
 
-def test_a_run_that_takes_too_long_says_how_far_it_came(lesson: Lesson, warm: Warm, tmp_path: Path) -> None:
-    text = _solutions()["ex4_training"]
-    signature, rest = text.split("def gradients(", 1)[1].split(":\n", 1)
-    slow = f"calls = []\ndef gradients({signature}:\n    calls.append(1)\n    while len(calls) > 20: pass\n{rest}"
-    (tmp_path / "ex4_training.py").write_text(f"{PRELUDE}{text.split('def gradients(')[0]}{slow}", encoding="utf-8")
-    judge = Judge(replace(lesson, limits=replace(lesson.limits, training_seconds=1.0)), 0, warm)
-    result = judge.judge(Request(submission_at(tmp_path, lesson), frozenset({"ex4_training.training"}), mends=False))
+def _trained(extra: str, lesson: Lesson, warm: Warm, folder: Path, *, seconds: float = 20.0) -> StepResult:
+    """The training of the solution with these lines at its start; COUNT holds as many things as it was called."""
+    before, rest = _solutions()["ex4_training"].split("def gradients(", 1)
+    signature, body = rest.split(":\n", 1)
+    lines = textwrap.indent(f"COUNT.append(1)\n{extra}", "    ")
+    text = f"{PRELUDE}import os\nCOUNT: list[int] = []\n{before}def gradients({signature}:\n{lines}\n{body}"
+    (folder / "ex4_training.py").write_text(text, encoding="utf-8")
+    judge = Judge(replace(lesson, limits=replace(lesson.limits, training_seconds=seconds)), 0, warm)
+    result = judge.judge(Request(submission_at(folder, lesson), frozenset({"ex4_training.training"}), mends=False))
     (step,) = (step for exercise in result.exercises for step in exercise.steps)
+    return step
+
+
+BACKWARD = """\
+if len(COUNT) == 20:
+    try: torch.ones(2, requires_grad=True).sum().backward()
+    except BaseException: pass"""
+# Seven calls come before the training, so the twentieth is its thirteenth step.
+ENDS = {
+    "it raises once": ("if len(COUNT) == 20: raise ValueError('no')", "error", "at step 13: ValueError: no"),
+    "it runs out of memory": ("if len(COUNT) >= 20: raise MemoryError", "memory", "at step 13: ran out of memory"),
+    "its process ends": ("if len(COUNT) == 20: os._exit(3)", "crashed", "at step 11 to 15: the process ended itself"),
+    "its process is killed": ("if len(COUNT) == 20: os.kill(os.getpid(), 9)", "memory", "at step 11 to 15: "),
+    "it tries autograd": (BACKWARD, "forbidden", "at step 13 it tried torch.Tensor.backward"),
+    "it is wrong once": (
+        "if len(COUNT) == 20: W2 = W2 * 2",
+        "wrong",
+        "the loss leaves autograd's at step 14 of 25: ",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", ENDS)
+def test_what_ends_a_training_run_is_told_with_its_step(
+    what: str, lesson: Lesson, warm: Warm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("grader.submission.answers.first_breach", lambda *_: None)
+    extra, verdict, words = ENDS[what]
+    step = _trained(extra, lesson, warm, tmp_path)
+    assert (step.verdict, step.message[: len(words)]) == (verdict, words)
+
+
+def test_a_run_that_takes_too_long_says_how_far_it_came(lesson: Lesson, warm: Warm, tmp_path: Path) -> None:
+    step = _trained("while len(COUNT) > 20: pass", lesson, warm, tmp_path, seconds=1.0)
     assert step.verdict == "timeout"
     assert step.message.startswith("it was at step 11 to 15 when the 1 s for training were over")
+
+
+def test_an_answer_that_hangs_in_the_chain_costs_no_other_exercise(lesson: Lesson, warm: Warm, tmp_path: Path) -> None:
+    texts = _solutions()
+    texts["ex1_chain"] += (
+        "\nCOUNT: list[int] = []\n\ndef dprobs(dlogprobs, probs):\n    COUNT.append(1)\n"
+        "    while len(COUNT) > 8: pass\n    return dlogprobs / probs\n"
+    )
+    for exercise, text in texts.items():
+        (tmp_path / f"{exercise}.py").write_text(text, encoding="utf-8")
+    limits = replace(lesson.limits, step_seconds=1.0, submission_seconds=12.0)
+    result = Judge(replace(lesson, limits=limits), 0, warm).judge(Request(submission_at(tmp_path, lesson), mends=False))
+    assert [step.step for exercise in result.exercises for step in exercise.steps if not step.passes] == []
+
+
+def test_two_chains_with_the_same_steps_are_told_apart(warm: Warm, tmp_path: Path) -> None:
+    tiny = shutil.copytree(ROOT / "tests" / "lessons" / "solutions" / "tiny", tmp_path / "tiny")
+    told = (tiny / "lesson.toml").read_text(encoding="utf-8")
+    first = told.index("[[exercises]]")
+    second = told.index("[[exercises]]", first + 1)
+    again = told[first:second].replace('name = "ex_walk"', 'name = "ex_stroll"')
+    (tiny / "lesson.toml").write_text(told[:second] + again + told[second:], encoding="utf-8")
+    walk = (tiny / "ex_walk.py").read_text(encoding="utf-8")
+    (tiny / "ex_stroll.py").write_text(walk, encoding="utf-8")
+    (tiny / "ex_walk.py").write_text(walk.replace("2 * delta * dsquare", "3 * delta * dsquare"), encoding="utf-8")
+    lesson = load_lesson(tiny)
+    result = Judge(lesson, 0, warm).judge(Request(submission_at(tiny, lesson), mends=False))
+    assert result.chain_reaches == lesson.exercise("ex_stroll").gradient_steps[-1].name

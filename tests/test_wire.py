@@ -117,9 +117,10 @@ messages: dict[str, st.SearchStrategy[Any]] = {
     ),
     "loaded": _made(Loaded, name_lists, name_lists, st.booleans()),
     "answer": _made(
-        Answer, st.lists(tensors() | refusals, max_size=4).map(tuple), st.booleans(), name_lists, anything, name_lists
-    ),
-    "failed": _made(Failed, st.booleans(), anything, st.none() | st.integers(-1, 1 << 31), anything, name_lists),
+        Answer, st.lists(tensors() | refusals, max_size=4).map(tuple), st.just(True), name_lists, anything, name_lists
+    )
+    | _made(Answer, st.tuples(tensors() | refusals), st.booleans(), name_lists, anything, name_lists),
+    "failed": _made(Failed, st.booleans(), anything, st.none() | st.integers(1, 1 << 31), anything, name_lists),
     "sealed": _made(Sealed, name_lists),
     "unsealed": _made(Unsealed, anything),
 }
@@ -408,6 +409,12 @@ FORGED = {
     "a refusal that is no text": _answer({}, [["", [], 3]], b""),
     "a refusal of 201 letters": _answer({}, [["", [], "x" * 201]], b""),
     "a sequence of 3": _answer({"is_sequence": 3}),
+    "nothing, and no sequence": _answer({}, [], b""),
+    "two things, and no sequence": _answer({}, [F64, F64], bytes(16)),
+    "a line before the first": _frame(json.dumps([WHOLE[4] | {"line": 0}]).encode()),
+    "a line after every last": _frame(json.dumps([WHOLE[4] | {"line": 1 << 40}]).encode()),
+    "an error as long as a book": _frame(json.dumps([WHOLE[4] | {"error": "x" * 10_000}]).encode()),
+    "output over its cap": _frame(json.dumps([WHOLE[4] | {"output": "x" * (1 << 18)}]).encode()),
     "a name of 201 letters": _answer({"changed": ["x" * 201]}),
     "a name that is no text": _answer({"changed": [1]}),
     "too many names": _answer({"changed": ["x"] * (MOST + 1)}),

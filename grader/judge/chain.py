@@ -42,7 +42,7 @@ def chain_reaches(
         if (
             not isinstance(reply, Answer)
             or reply.watched
-            or reply.is_sequence
+            or reply.is_sequence  # before its first thing is looked at: it may hold none
             or not isinstance(reply.returned[0], Tensor)
         ):
             break
@@ -77,7 +77,7 @@ class _Chain:
         came = [reply.returned for reply in replies.values() if isinstance(reply, Answer)]
         if len(came) < len(steps):
             return False
-        kept, names = self.desk.chain_rights, tuple(step.name for step in steps)
+        kept, names = self.desk.chain_rights, (self.exercise.name, *(step.name for step in steps))
         if names not in kept:
             keep_small(kept)
             references = [self.situation.reference(step.tensor, _NO_CUTS) for step in steps]
@@ -91,8 +91,7 @@ class _Chain:
 
         Their own process passes the gradients on. Nothing comes where the process did not come that far.
         """
-        seconds = self.desk.lesson.limits.step_seconds
-        deadline = self.student.deadline(seconds * len(steps))
+        deadline = self.student.deadline(self.desk.lesson.limits.step_seconds)  # what is slower is asked one by one
         returned: dict[str, str] = {}
         calls: list[Part] = []
         for step in steps:
@@ -124,7 +123,7 @@ class _Chain:
 
     def _kept_call(self, step: Step, injection: Injection, returned: Mapping[str, str]) -> Part:
         """The call with the real values, and with what was returned before; the same for every submission."""
-        place = (step.name, injection)
+        place = (self.exercise.name, step.name, injection)
         kept = self.desk.chain_calls
         if place not in kept:
             keep_small(kept)

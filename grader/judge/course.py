@@ -42,7 +42,7 @@ class Stretch:
 
     first: int  # the number of its first point, from 1
     calls: tuple[Part, ...]
-    right: Right | None
+    rights: tuple[Right | None, ...]
 
     @property
     def last(self) -> int:
@@ -73,8 +73,9 @@ class Course:
                 Stretch(
                     first + 1,
                     tuple(self._call(desk, answer_key(exercise.name, name), injection, point) for point in points),
-                    right_at_a_glance(
-                        [[point.gradients[target] for target in targets] for point in points], [allowed] * len(points)
+                    tuple(
+                        right_at_a_glance([[point.gradients[target] for target in targets]], [allowed])
+                        for point in points
                     ),
                 )
                 for first in range(0, len(self.points), _STRIDE)

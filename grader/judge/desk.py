@@ -86,8 +86,8 @@ class Desk:
     lesson: Lesson
     situations: Situations
     real_chain: RealChain
-    chain_calls: dict[tuple[str, Injection], Part] = field(default_factory=dict)  # of a chain that is right
-    chain_rights: dict[tuple[str, ...], Right | None] = field(default_factory=dict)  # of so many of its steps
+    chain_calls: dict[tuple[str, str, Injection], Part] = field(default_factory=dict)  # of a chain that is right
+    chain_rights: dict[tuple[str, ...], Right | None] = field(default_factory=dict)  # of so many steps of an exercise
     _usual: dict[tuple[str, str, tuple[str, ...], Injection], Usual] = field(default_factory=dict)
 
     def usual(self, exercise: Exercise, name: str, tensors: tuple[str, ...], injection: Injection) -> Usual:

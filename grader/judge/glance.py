@@ -43,14 +43,14 @@ class Right:
 
 
 def right_at_a_glance(replies: Sequence[Sequence[Tensor]], tolerances: Sequence[Sequence[float]]) -> Right | None:
-    """For replies that should hold these float64 gradients; None where one of them has no numbers."""
+    """For replies that should hold these float64 gradients; None where one has no numbers, or no finite tolerance."""
     gradients = [gradient for reply in replies for gradient in reply]
-    if not gradients or not all(gradient.numel() for gradient in gradients):
+    allowed = np.array([tolerance for reply in tolerances for tolerance in reply])
+    if not gradients or not all(gradient.numel() for gradient in gradients) or not np.isfinite(allowed).all():
         return None
     forms: tuple[list[Form], ...] = tuple(
         [("F64", tuple(gradient.shape), "") for gradient in reply] for reply in replies
     )
     rows = [gradient.detach().reshape(-1).numpy() for gradient in gradients]
     starts = np.cumsum([0, *map(len, rows)])[:-1]
-    allowed = np.array([tolerance for reply in tolerances for tolerance in reply])
     return Right(forms, np.concatenate(rows), tuple(starts.tolist()), allowed)

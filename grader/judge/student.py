@@ -136,7 +136,7 @@ class Student:
 
     def calls(self, written: Written, calls: Sequence[Part], deadline: float) -> list[Answer | Failed | Lost]:
         """Several calls of one answer at once: the replies in order, up to one that is lost, at least one."""
-        ready, replies = self.load_and_call(written, calls, deadline)
+        ready, replies = self._together(written, calls, deadline)
         return replies if isinstance(ready, Loaded) else [ready]
 
     def _called(self, replies: Sequence[Reply | Lost]) -> list[Answer | Failed | Lost]:

@@ -7,7 +7,7 @@ Gradients that were judged not right are replaced by autograd's, so that one mis
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -29,6 +29,14 @@ FOLLOWS = 1e-9  # relative, in float64
 FOLLOWS_FLOAT32 = 1e-6  # from the first step on that brought a float32 gradient
 
 Problem = tuple[str, str]  # a verdict and its message
+
+
+@dataclass(frozen=True)
+class _Left:
+    """Where a function leaves autograd's own run: after so many points, with this answer to the next."""
+
+    at: int
+    answer: Answer | None = None  # where it was asked
 
 
 def judge_training(
@@ -55,11 +63,13 @@ def judge_training(
     student.extend(seconds)
     deadline = student.deadline(seconds)
     result = StepResult(step.name, "right", 1.0, step.points, file=written.file or None, line=written.line)
-    follows, problem = (False, None) if replaced else _along(desk, student, exercise, course, written, deadline)
-    if not follows and not problem:
-        problem = _run(desk, student, exercise, course, written, usable, deadline)
+    found = _Left(0) if replaced else _along(desk, student, exercise, course, written, deadline)
+    if isinstance(found, _Left):
+        problem = _run(desk, student, exercise, course, written, usable, deadline, found)
+    else:
+        problem = found
     if problem and problem[0] == "error" and FLOAT32_WORDS.search(written.source):  # mixed dtypes raise
-        in_float32 = _run(desk, student, exercise, course, written, usable, deadline, torch.float32)
+        in_float32 = _run(desk, student, exercise, course, written, usable, deadline, _Left(0), torch.float32)
         problem = problem if in_float32 else None
     if problem:
         verdict, message = problem
@@ -71,23 +81,34 @@ def judge_training(
 
 def _along(
     desk: Desk, student: Student, exercise: Exercise, course: Course, written: Written, deadline: float
-) -> tuple[bool, Problem | None]:
-    """Whether the function's gradients are autograd's at each point of autograd's own run, so that its own is the same.
+) -> _Left | Problem | None:
+    """Where the function leaves autograd's own run; the problem that ended it; None where it follows to the end.
 
-    No problem but time is told from here: what is not the same is looked at in the run itself.
+    As long as its gradients are autograd's, its own run is the same.
     """
     injection = _asked(desk, student, exercise, written, deadline)
-    if not isinstance(injection, Injection) or injection.cuts:
-        return False, None
+    if not isinstance(injection, Injection):
+        return injection
+    if injection.cuts:
+        return _Left(0)
     for stretch in course.stretches(desk, exercise, written.name, injection):
         replies = student.calls(written, stretch.calls, deadline)
-        if isinstance(replies[-1], Lost) and replies[-1].is_step_limit:
-            at = stretch.first + len(replies) - 1  # or after it: replies that come quickly come together
-            return False, _failed(replies[-1], f"{at} to {stretch.last}" if at < stretch.last else at, desk)
-        came = [r.returned for r in replies if isinstance(r, Answer) and r.is_sequence and not r.watched]
-        if len(came) < len(stretch.calls) or stretch.right is None or stretch.right.errors(came) is None:
-            return False, None
-    return True, None
+        for number, (reply, right) in enumerate(zip(replies, stretch.rights, strict=False), start=stretch.first):
+            if problem := _ended(reply, number, stretch.last, desk):
+                return problem
+            assert isinstance(reply, Answer)
+            if right is None or not reply.is_sequence or right.errors([reply.returned]) is None:
+                return _Left(number - 1, reply)
+    return None
+
+
+def _ended(reply: Answer | Failed | Lost, number: int, last: int, desk: Desk) -> Problem | None:
+    """The problem that the reply to a call is; one that is lost came at a step from `number` to `last`."""
+    if isinstance(reply, Answer | Failed) and reply.watched:
+        return "forbidden", f"at step {number} it tried {reply.watched[0]}, which the exercise does by hand"
+    if isinstance(reply, Lost):
+        return _failed(reply, f"{number} to {last}" if number < last else number, desk)
+    return None if isinstance(reply, Answer) else _failed(reply, number, desk)
 
 
 @torch.inference_mode()
@@ -99,10 +120,12 @@ def _run(
     written: Written,
     usable: set[str],
     deadline: float,
+    left: _Left,
     dtype: torch.dtype = torch.float64,
 ) -> Problem | None:
     """The first problem of the run as (verdict, message); None if its loss followed to the end.
 
+    The run begins where the function `left` autograd's.
     `dtype` is that of what the function is given; the forward pass and the update stay in float64.
     """
     injection = _asked(desk, student, exercise, written, deadline)
@@ -111,10 +134,10 @@ def _run(
     targets = [step.tensor for step in exercise.gradient_steps]
     key = answer_key(exercise.name, written.name)
     name_of_dtype = str(dtype).removeprefix("torch.")
-    parameters = {target: course.points[0].inputs[target] for target in targets}
+    parameters = {target: course.points[left.at].inputs[target] for target in targets}
     needs_autograd = [target for target in targets if target not in usable] + sorted(injection.cuts)
     follows = FOLLOWS if dtype is torch.float64 else FOLLOWS_FLOAT32
-    for number, point in enumerate(course.points, start=1):
+    for number, point in enumerate(course.points[left.at :], start=left.at + 1):
         inputs = {**point.inputs, **parameters}
         values = desk.situations.network.forward(inputs, course.plan.sizes)
         loss = float(values[desk.lesson.loss])
@@ -126,11 +149,11 @@ def _run(
         real = by_autograd(desk, inputs, course.plan.sizes, needs_autograd)[1] if needs_autograd else {}
         given = {name: _in(dtype, values[name]) for name in injection.names if name in values}
         call = written_call(key, name_of_dtype, injection, course.plan.sizes, given, _from(real))
-        reply = student.call(written, call, deadline)
-        if isinstance(reply, Answer | Failed) and reply.watched:
-            return "forbidden", f"at step {number} it tried {reply.watched[0]}, which the exercise does by hand"
-        if not isinstance(reply, Answer):
-            return _failed(reply, number, desk)
+        said = left.answer if number == left.at + 1 else None
+        reply = said or student.call(written, call, deadline)
+        if problem := _ended(reply, number, number, desk):
+            return problem
+        assert isinstance(reply, Answer)
         for target, item in zip(targets, reply.returned, strict=False):
             gradient = item if target in usable and isinstance(item, Tensor) else real.get(target)
             if gradient is None or gradient.shape != parameters[target].shape:

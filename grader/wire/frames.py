@@ -34,6 +34,7 @@ from grader.wire.messages import (
     Greeting,
     Load,
     Loaded,
+    Output,
     Refused,
     Reply,
     Request,
@@ -64,7 +65,7 @@ class _AnswerText(Struct, tag="answer", tag_field="kind"):
     returned: Annotated[list[Form], Meta(max_length=MOST)]
     is_sequence: bool
     changed: Words
-    output: str
+    output: Output
     watched: Words
 
 
@@ -165,12 +166,7 @@ def read_requests(frame: bytes | bytearray) -> list[Request]:
 def read_replies(frame: bytes | bytearray) -> list[Reply]:
     """The worker's messages in `frame`: nothing in them is believed beyond its form."""
     texts, block = _read(frame, _REPLIES)
-    replies = [
-        Answer(block.items(text.returned), text.is_sequence, text.changed, text.output, text.watched)
-        if isinstance(text, _AnswerText)
-        else text
-        for text in texts
-    ]
+    replies = [_answer(text, block) if isinstance(text, _AnswerText) else text for text in texts]
     block.ends()
     return replies
 
@@ -220,6 +216,12 @@ def _read(frame: bytes | bytearray, decoder: msgspec.json.Decoder[list[Any]]) ->
     if len(said) > MOST:
         raise WireError(f"{len(said)} messages in one frame")
     return said, Block(frame if isinstance(frame, bytearray) else bytearray(frame), start)
+
+
+def _answer(text: _AnswerText, block: Block) -> Answer:
+    if len(text.returned) != 1 and not text.is_sequence:
+        raise WireError(f"{len(text.returned)} things that are no sequence")
+    return Answer(block.items(text.returned), text.is_sequence, text.changed, text.output, text.watched)
 
 
 def _sayable(value: Any) -> Any:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 MOST = 256  # tensors, or words, in one message; messages in one frame
 Word = Annotated[str, Meta(max_length=200)]
 Words = Annotated[tuple[Word, ...], Meta(max_length=MOST)]
+Output = Annotated[str, Meta(max_length=1 << 17)]
 
 
 class Sealed(Struct, frozen=True, tag="sealed", tag_field="kind"):
@@ -78,9 +79,9 @@ class Failed(Struct, frozen=True, tag="failed", tag_field="kind"):
     """Loading or calling raised."""
 
     is_memory: bool  # MemoryError or the allocator's error
-    error: str  # "RuntimeError: The size of tensor a (13) must match ..."
-    line: int | None  # in the student's file
-    output: str
+    error: Annotated[str, Meta(max_length=1 << 13)]  # "RuntimeError: The size of tensor a (13) must match ..."
+    line: Annotated[int, Meta(ge=1, le=1 << 31)] | None  # in the student's file
+    output: Output
     watched: Words = ()  # as in Answer
 
 

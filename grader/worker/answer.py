@@ -36,7 +36,7 @@ _default_dtype, _set_default_dtype, _set_num_threads = (
 _set_deterministic = torch._C._set_deterministic_algorithms  # torch's own function around it costs as much as a step
 _generator, _inference_mode, _strided = torch.default_generator, torch._C._InferenceMode, torch.strided
 _DTYPES = {"float64": torch.float64, "float32": torch.float32}
-_USUAL = frozenset(_DTYPES.values())
+_PLAIN = frozenset(_DTYPES.values())
 _REHEARSAL_THAT_ENDS = "def trial(x):\n    return x\n"
 _REHEARSAL = "import torch\ndef trial(x):\n    print(x.exp() @ x.softmax(1).T, repr(x))\n    raise ValueError\n"
 
@@ -163,7 +163,7 @@ def _checked(item: Any) -> Tensor | Refused:
     """`item` if it is a plain dense real tensor that the pipe carries, else what it is."""
     if type(item) is not Tensor:
         return Refused(_describe(item))
-    if item.is_cpu and item.layout is _strided and item.dtype in _USUAL and crosses(item) and not _is_neg(item):
+    if item.is_cpu and item.layout is _strided and item.dtype in _PLAIN and crosses(item) and not _is_neg(item):
         return item
     if item.layout is not _strided:
         return Refused("a sparse tensor")

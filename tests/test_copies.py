@@ -70,7 +70,7 @@ def test_the_planted_copies_are_disguised(tmp_path: Path) -> None:
         texts = [(tmp_path / "class" / name / "ex1_chain.py").read_text(encoding="utf-8") for name in sorted(pair)]
         assert sum(is_disguised(text) for text in texts) == 1
         bodies = [[line for line in text.splitlines() if line.startswith("    ") and "_" in line] for text in texts]
-        assert len(set(bodies[0]) & set(bodies[1])) < 0.5 * min(len(body) for body in bodies)
+        assert len(set(bodies[0]) & set(bodies[1])) <= 0.5 * min(len(body) for body in bodies)
         orders = [[line.split("(")[0] for line in text.splitlines() if line.startswith("def d")] for text in texts]
         assert orders[0] != orders[1]
 

@@ -20,6 +20,7 @@ from grader.judge.chain import _Chain
 from grader.judge.compare import compare
 from grader.judge.glance import Right, right_at_a_glance
 from grader.judge.job import Request
+from grader.judge.real_chain import RealChain
 from grader.judge.situation import TOLERANCE, Situation, Situations
 from grader.judge.steps import _Work
 from grader.judge.submission import Judge
@@ -260,3 +261,11 @@ def test_two_chains_with_the_same_steps_are_told_apart(warm: Warm, tmp_path: Pat
     lesson = load_lesson(tiny)
     result = Judge(lesson, 0, warm).judge(Request(submission_at(tiny, lesson), mends=False))
     assert result.chain_reaches == lesson.exercise("ex_stroll").gradient_steps[-1].name
+
+
+@pytest.mark.parametrize("off", [0.0, 0.3, 0.99, 1.01, 3.0, NAN, INF])
+def test_the_lectures_comparison_is_torch_allclose(off: float, lesson: Lesson) -> None:
+    chain = RealChain(lesson, Situations(lesson, 0).network)
+    right = chain._gradients["logits"]
+    got = right + off * (1e-8 + 1e-5 * right.abs())
+    assert chain.compare(got, "logits").approximate == torch.allclose(got, right)

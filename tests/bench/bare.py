@@ -29,7 +29,7 @@ def recorded(judge: Judge, request: Request) -> list[Load | Call]:
     ask = Student._ask_all
 
     def noted(student: Student, questions: Any, deadline: float) -> Any:
-        asked.extend(request for request in frames.read_requests(frames.join(questions)))
+        asked.extend(frames.read_requests(frames.join(questions)))
         return ask(student, questions, deadline)
 
     with pytest.MonkeyPatch.context() as patch:

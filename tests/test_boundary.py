@@ -16,6 +16,7 @@ from grader.judge.job import Request
 from grader.judge.submission import Judge
 from grader.lesson import Lesson, load_lesson
 from grader.results.store import RunFolder, as_text
+from grader.results.summary import summary_of
 from grader.submission.find import submission_at
 from grader.warm.client import Warm
 from tests.support import ROOT
@@ -27,6 +28,7 @@ SAMPLE = ROOT / "data" / "class" / "s01"
 # Which part of the package may import which, also inside a function. A new edge is a decision: write it here.
 EDGES = {
     "__main__": "cli",
+    "bounds": "",
     "cli": "__version__ errors",
     "errors": "",
     "names": "",
@@ -37,12 +39,12 @@ EDGES = {
     "lesson": "errors names scope",
     "intake": "errors",
     "submission": "errors intake lesson names scope syntax",
-    "judge": "__version__ errors lesson names results scope seal submission warm wire",
+    "judge": "__version__ bounds errors lesson names report results scope seal submission warm wire",
     "results": "__version__ errors intake lesson submission",
     "report": "lesson results submission",
     "copies": "lesson report submission",
     "export": "errors lesson results",
-    "run": "__version__ errors judge lesson report results seal submission warm wire",
+    "run": "errors judge lesson report results seal submission warm wire",
     "seal": "",
     "warm": "errors seal",
     "watch": "errors intake judge lesson report results run seal submission warm",
@@ -238,11 +240,13 @@ def test_a_class_that_is_unchanged_is_reported_without_torch(
     own = load_lesson(lesson.folder)
     folder = RunFolder(tmp_path / "grades", own)
     submission = submission_at(SAMPLE, own)
-    basis = folder.basis(submission, folder.seed(0), warm.isolation.layers)
-    folder.archive.keep(basis.key, as_text(judge.judge(Request(submission)).as_json()))
+    folder.begin([submission.name], [SAMPLE], 0, regrade=False)
+    result = judge.judge(Request(submission))
+    basis = folder.basis(submission, 0, warm.isolation.layers)
+    folder.publish(summary_of(result), basis, as_text(result.as_json()), "<p>its page</p>")
     folder.close()
-    assert _loaded_by("grade", SAMPLE, "--out", tmp_path / "grades", "--seed", "0") == []
-    assert (tmp_path / "grades" / "submissions" / "s01" / "results.json").is_file()
+    assert _loaded_by("grade", SAMPLE, "--out", tmp_path / "grades") == []
+    assert "s01" in (tmp_path / "grades" / "grades.csv").read_text(encoding="utf-8")
 
 
 def test_the_far_side_imports_torch_and_nothing_that_judges() -> None:

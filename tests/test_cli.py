@@ -612,12 +612,20 @@ def assert_known_verdicts(results: Mapping[str, Mapping[str, Any]]) -> None:
     assert "NUL bytes" in unread["message"]
 
 
+def seed_of(out: Path, lesson: Lesson, wanted: int | None = None) -> int:
+    folder = RunFolder(out, lesson)
+    try:
+        return folder.begin(["ann"], [out], wanted, regrade=False).record.seed
+    finally:
+        folder.close()
+
+
 def test_a_new_folder_draws_a_seed_and_keeps_it(tmp_path: Path, lesson: Lesson) -> None:
-    drawn = RunFolder(tmp_path / "a", lesson).seed(None)
-    assert RunFolder(tmp_path / "a", lesson).seed(None) == drawn
-    assert RunFolder(tmp_path / "b", lesson).seed(None) != drawn
-    assert RunFolder(tmp_path / "a", lesson).seed(5) == 5
-    assert RunFolder(tmp_path / "a", lesson).seed(None) == 5
+    drawn = seed_of(tmp_path / "a", lesson)
+    assert seed_of(tmp_path / "a", lesson) == drawn
+    assert seed_of(tmp_path / "b", lesson) != drawn
+    assert seed_of(tmp_path / "a", lesson, 5) == 5
+    assert seed_of(tmp_path / "a", lesson) == 5
 
 
 # A process that reads and writes as its owner may and no further: root, too, gives up the right to

@@ -26,11 +26,11 @@ from grader.results.archive import Archive, Published
 from grader.results.basis import Basis
 from grader.results.changes import changes_of, changes_table
 from grader.results.model import ExerciseResult, StepResult, SubmissionResult
-from grader.results.store import RunFolder, as_text
+from grader.results.store import RunFolder
 from grader.results.summary import Summary, summary_from_json, summary_of
 from grader.run.classrun import ClassRun
 from grader.run.pool import Pool
-from grader.run.standing import Fault
+from grader.run.standing import Fault, Graded
 from grader.run.stopping import Stopping
 from grader.submission.find import find_submissions
 from tests.support import ROOT, run_grader
@@ -74,8 +74,8 @@ def stored(out: Path) -> int:
     database = sqlite3.connect(file)
     try:
         assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-        tables = database.execute("SELECT count(*) FROM sqlite_master WHERE name = 'results'").fetchone()[0]
-        return int(database.execute("SELECT count(*) FROM results").fetchone()[0]) if tables else 0
+        tables = database.execute("SELECT count(*) FROM sqlite_master WHERE name = 'published'").fetchone()[0]
+        return int(database.execute("SELECT count(*) FROM published").fetchone()[0]) if tables else 0
     finally:
         database.close()
 
@@ -120,10 +120,6 @@ def result(name: str = "ann", verdict: str = "right") -> SubmissionResult:
     )
 
 
-def text_of(found: SubmissionResult) -> str:
-    return as_text(found.as_json())
-
-
 @pytest.fixture
 def archive(tmp_path: Path) -> Iterator[Archive]:
     opened = Archive(tmp_path / "own" / "results.sqlite")
@@ -131,14 +127,19 @@ def archive(tmp_path: Path) -> Iterator[Archive]:
     opened.close()
 
 
-def test_what_is_kept_comes_back_in_the_next_run(tmp_path: Path, archive: Archive) -> None:
-    archive.keep("k", text_of(result()))
-    archive.publish("ann\udcff", Published(basis(), summary_of(result()), (1, 2)))
+def published(name: str = "ann", verdict: str = "right", **other: str) -> Published:
+    return Published(basis(**other), summary_of(result(name, verdict)), ("1", "2"))
+
+
+def test_what_was_published_comes_back_in_the_next_run(tmp_path: Path, archive: Archive) -> None:
+    archive.publish("ann\udcff", published())
     archive.close()
     again = Archive(tmp_path / "own" / "results.sqlite")
-    assert again.result("k") == result()
-    assert again.result("other") is None
-    assert again.published() == {"ann\udcff": Published(basis(), summary_of(result()), (1, 2))}
+    assert again.published() == {"ann\udcff": published()}
+    again.settle()
+    assert again.published()["ann\udcff"].is_settled
+    again.forget("ann\udcff")
+    assert again.published() == {}
     again.close()
 
 
@@ -153,38 +154,33 @@ def test_a_store_that_is_none_is_made_anew(content: bytes, tmp_path: Path) -> No
     file = tmp_path / "results.sqlite"
     file.write_bytes(content)
     opened = Archive(file)
-    opened.keep("k", text_of(result()))
-    assert opened.result("k") == result()
+    opened.publish("ann", published())
+    assert opened.published() == {"ann": published()}
     opened.close()
 
 
 def test_a_second_run_in_the_same_folder_is_told_to_wait(tmp_path: Path, archive: Archive) -> None:
-    archive.keep("k", text_of(result()))
+    archive.publish("ann", published())
     with pytest.raises(KitError, match="another run is at work here"):
         Archive(tmp_path / "own" / "results.sqlite")
 
 
 def test_a_full_disk_is_an_error_that_says_so_and_what_was_there_stays(archive: Archive) -> None:
-    archive.keep("k", text_of(result()))
+    archive.publish("ann", published())
     archive._database.execute("PRAGMA max_page_count = 1")  # as full as a disk can be
-    noise = random.randbytes(1 << 16).hex()  # that no compression makes small
+    noise = random.randbytes(1 << 16).hex()
     with pytest.raises(KitError, match=r"cannot be written: .*full"):
-        archive.keep("other", text_of(result(noise)))
-    assert archive.result("k") == result()
+        archive.publish(noise, published(noise))
+    assert archive.published() == {"ann": published()}
 
 
-def test_what_moved_is_told_once_with_its_reason_and_old_results_go(archive: Archive) -> None:
-    one, other = basis(), basis(lesson="1", seed="2")
+def test_what_moved_is_told_once_with_its_reason(archive: Archive) -> None:
     for name in ("ann", "bob"):
-        archive.keep(one.key, text_of(result(name)))
-        archive.publish(name, Published(one, summary_of(result(name)), ()))
+        archive.publish(name, published(name))
     assert changes_of(archive.settle()) == []
-    archive.publish(
-        "ann", Published(basis(lesson="1"), summary_of(result("ann", "shape")), ())
-    )  # a run that was killed
-    archive.keep(other.key, text_of(result("ann", "wrong")))
-    archive.publish("ann", Published(other, summary_of(result("ann", "wrong")), ()))
-    archive.publish("bob", Published(one, summary_of(result("bob", "exact")), ()))  # right and exact are one
+    archive.publish("ann", published("ann", "shape", lesson="1"))  # a run that was killed
+    archive.publish("ann", published("ann", "wrong", lesson="1", seed="2"))
+    archive.publish("bob", published("bob", "exact"))  # right and exact are one
     (change,) = changes_of(archive.settle()[:1])
     assert (change.before, change.after) == (1.0, 0.0)
     assert change.steps == (("ex1_chain.dprobs", "right", "wrong"),)
@@ -193,8 +189,6 @@ def test_what_moved_is_told_once_with_its_reason_and_old_results_go(archive: Arc
         "ann,1,0,ex1_chain.dprobs,right,wrong,the lesson changed; another seed"
     )
     assert archive.settle() == []
-    assert archive.result(one.key) is not None  # bob's
-    assert archive.result(other.key) is not None
 
 
 def test_summaries_of_a_class_share_what_is_the_same() -> None:
@@ -214,15 +208,18 @@ class _NoPool:
     def __init__(self, happens: Any = None) -> None:
         self._happens = happens
 
-    def judge(self, requests: Sequence[Request]) -> Iterator[tuple[int, SubmissionResult | Fault]]:
+    def grade(self, requests: Sequence[Request]) -> Iterator[tuple[int, Graded | Fault]]:
         if self._happens:
             self._happens()
-        yield from ((place, result(request.submission.name)) for place, request in enumerate(requests))
+        for place, request in enumerate(requests):
+            yield place, Graded(result(request.submission.name), "<p>its page</p>")
 
 
-def class_run(students: Path, out: Path, lesson: Lesson, pool: _NoPool) -> ClassRun:
+def class_run(
+    students: Path, out: Path, lesson: Lesson, pool: _NoPool, again: bool = False, goes_on: bool = False
+) -> ClassRun:
     found = find_submissions([students], lesson).submissions
-    return ClassRun(lesson, found, RunFolder(out, lesson), cast(Pool, pool), 7)
+    return ClassRun(lesson, found, RunFolder(out, lesson), cast(Pool, pool), 7, again=again, goes_on=goes_on)
 
 
 def outcomes(run: ClassRun) -> dict[str, Summary | Fault]:
@@ -233,7 +230,7 @@ def outcomes(run: ClassRun) -> dict[str, Summary | Fault]:
     return {run.submissions[place].name: outcome for place, outcome in plan.settled.items()}
 
 
-def test_the_kit_is_read_once_a_run_and_each_file_of_a_submission_no_more_than_three_times(
+def test_the_kit_is_read_once_a_run_and_each_file_of_a_submission_no_more_than_twice(
     students: Path, tmp_path: Path, lesson: Lesson, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened: Counter[object] = Counter()
@@ -249,7 +246,7 @@ def test_the_kit_is_read_once_a_run_and_each_file_of_a_submission_no_more_than_t
     kit = [opened[file] for file in (ROOT / "grader").rglob("*.py")]
     theirs = [opened[file] for file in students.iterdir()]
     assert kit == [1] * len(kit)
-    assert theirs == [3] * STUDENTS  # before it is judged, after it, and for the page
+    assert theirs == [2] * STUDENTS  # before it is judged, and after it
 
 
 @pytest.mark.parametrize("when", ["before", "while"])
@@ -287,17 +284,20 @@ def test_what_changed_while_it_was_graded_is_graded_again_the_next_time(
     again.folder.close()
 
 
-def test_a_page_that_was_lost_or_cut_is_written_again_without_grading(
-    students: Path, tmp_path: Path, lesson: Lesson
+@pytest.mark.parametrize("file", ["submissions/s01/feedback.html", "submissions/s01/results.json", "feedback/s01.html"])
+@pytest.mark.parametrize("change", ["lost", "cut", "edited"])
+def test_a_file_that_was_lost_cut_or_edited_by_hand_is_made_again(
+    file: str, change: str, students: Path, tmp_path: Path, lesson: Lesson
 ) -> None:
     outcomes(class_run(students, tmp_path / "out", lesson, _NoPool()))
     whole = what_is_there(tmp_path / "out")
-    own = tmp_path / "out" / "submissions"
-    (own / "s01" / "feedback.html").unlink()
-    (own / "s02" / "results.json").write_text("", encoding="utf-8")
+    target = tmp_path / "out" / file
+    if change == "lost":
+        target.unlink()
+    else:
+        target.write_bytes(b"" if change == "cut" else target.read_bytes()[:-1] + b" ")
     again = class_run(students, tmp_path / "out", lesson, _NoPool())
-    assert not again.plan().todo
-    again.folder.close()
+    assert sorted(outcomes(again)) == [f"s{number:02}" for number in range(STUDENTS)]
     assert what_is_there(tmp_path / "out") == whole
 
 
@@ -323,7 +323,25 @@ def test_a_request_to_stop_waits_for_the_end_of_the_result_that_is_written(numbe
 
 def test_regrade_takes_nothing_over(students: Path, tmp_path: Path, lesson: Lesson) -> None:
     outcomes(class_run(students, tmp_path / "out", lesson, _NoPool()))
-    found = find_submissions([students], lesson).submissions
-    again = ClassRun(lesson, found, RunFolder(tmp_path / "out", lesson), cast(Pool, _NoPool()), 7, again=True)
+    again = class_run(students, tmp_path / "out", lesson, _NoPool(), again=True)
     assert len(again.plan().todo) == STUDENTS
     again.folder.close()
+
+
+def test_a_regrade_that_was_stopped_goes_on_where_it_was(students: Path, tmp_path: Path, lesson: Lesson) -> None:
+    first = class_run(students, tmp_path / "out", lesson, _NoPool())
+    dict(first.judge(first.plan()))
+    first.folder.archive.settle()
+    first.folder.close()
+    stopped = class_run(students, tmp_path / "out", lesson, _NoPool(), again=True)
+    judging = stopped.judge(stopped.plan())
+    for _ in range(5):
+        next(judging)
+    stopped.folder.close()
+    goes_on = class_run(students, tmp_path / "out", lesson, _NoPool(), again=True, goes_on=True)
+    plan = goes_on.plan()
+    assert (len(plan.settled), len(plan.todo)) == (5, STUDENTS - 5)
+    goes_on.folder.close()
+    anew = class_run(students, tmp_path / "out", lesson, _NoPool(), again=True)
+    assert len(anew.plan().todo) == STUDENTS
+    anew.folder.close()

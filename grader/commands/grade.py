@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
@@ -13,41 +12,28 @@ from rich.console import Console
 from grader.commands.isolation import require, warn
 from grader.errors import KIT_FAULT, STOPPED, KitError
 from grader.lesson import Lesson, find_lesson, load_lesson
-from grader.report.class_page import class_page
 from grader.report.taken import TAKEN, doubtful, listing, show_not_taken, show_taken
-from grader.report.terminal import make_console, one_line, show_changes, show_class, show_faults, show_notes
+from grader.report.terminal import (
+    make_console,
+    one_line,
+    show_changes,
+    show_class,
+    show_ended,
+    show_faults,
+    show_notes,
+)
 from grader.results.changes import Change, changes_of, changes_table
-from grader.results.gradebook import gradebook
-from grader.results.store import RunFolder, write_atomically
+from grader.results.store import Begun, RunFolder, write_atomically
 from grader.results.summary import Summary
-from grader.run.classrun import ClassRun, Outcome, Plan
-from grader.run.judges import judges
+from grader.run.classfiles import ClassFiles
+from grader.run.classrun import ClassRun, Outcome
+from grader.run.judges import Judges, judges
 from grader.run.progress import shown
 from grader.run.standing import Fault
 from grader.submission.find import Found, find_submissions
 
-
-@dataclass(frozen=True)
-class _Report:
-    """What came of a run, by place in the list of submissions."""
-
-    found: Found
-    outcomes: dict[int, Outcome]
-    changes: Sequence[Change]
-    is_stopped: bool
-
-    @property
-    def summaries(self) -> list[Summary]:
-        return [outcome for _, outcome in sorted(self.outcomes.items()) if isinstance(outcome, Summary)]
-
-    @property
-    def faults(self) -> list[tuple[str, str]]:
-        """Names, and why they have no verdict."""
-        return [
-            (self.found.submissions[place].name, outcome.reason)
-            for place, outcome in sorted(self.outcomes.items())
-            if isinstance(outcome, Fault)
-        ]
+_CHANGES = "changes.csv"
+_MOST_NAMED = 5
 
 
 def run(options: argparse.Namespace) -> int:
@@ -55,54 +41,95 @@ def run(options: argparse.Namespace) -> int:
     console = make_console()
     lesson = load_lesson(find_lesson(options.lesson))
     with find_submissions([Path(path) for path in options.paths], lesson) as found:
+        if not found.submissions:
+            show_not_taken(console, found)
+            raise KitError(
+                f"nothing to grade under {', '.join(options.paths)}",
+                mend=f"a submission is a folder with {lesson.exercises[0].file} and so on, or one .py file",
+            )
         return _run(console, lesson, found, options)
 
 
 def _run(console: Console, lesson: Lesson, found: Found, options: argparse.Namespace) -> int:
-    if not found.submissions:
-        show_not_taken(console, found)
-        raise KitError(
-            f"nothing to grade under {', '.join(options.paths)}",
-            mend=f"a submission is a folder with {lesson.exercises[0].file} and so on, or one .py file",
-        )
-    mends = not options.no_mends
-    folder = RunFolder(Path(options.out), lesson, mends)
-    seed, jobs = folder.seed(options.seed), options.jobs or os.cpu_count() or 1
-    with judges(lesson, seed, jobs, options.cluster) as pool:
-        if options.require_isolation:
-            require(pool.isolation)
-        where = f"the cluster at {options.cluster}" if options.cluster else f"{jobs} judges"
-        console.print(f"{len(found.submissions)} submissions, lesson {lesson.name}, seed {seed}, {where}")
-        show_taken(console, found)
-        warn(console, pool.isolation)
-        try:
-            report = _graded(
-                console, ClassRun(lesson, found.submissions, folder, pool, seed, mends, options.regrade), found
-            )
-        finally:
-            folder.close()
-    _write(folder, lesson, report)
-    _show(console, lesson, report, options.out)
-    if report.is_stopped:
-        return STOPPED
-    return KIT_FAULT if report.faults else 0
-
-
-def _graded(console: Console, job: ClassRun, found: Found) -> _Report:
-    """Every submission's outcome; those there were, where it was stopped."""
-    plan = Plan({}, {})
+    folder = RunFolder(Path(options.out), lesson, not options.no_mends)
+    jobs = options.jobs or os.cpu_count() or 1
     try:
-        with job.stopping:
-            plan = job.plan()
-            taken_over = sum(isinstance(outcome, Summary) for outcome in plan.settled.values())
-            if taken_over:
-                console.print(f"{taken_over} of them unchanged since the last run")
-            for _ in shown(job.judge(plan), len(plan.todo), console, _Behind(found)):
-                pass
-            changes = changes_of(job.folder.archive.settle())
-    except KeyboardInterrupt:
-        return _Report(found, plan.settled, (), True)
-    return _Report(found, plan.settled, changes, False)
+        names = [submission.name for submission in found.submissions]
+        begun = folder.begin(names, [Path(path) for path in options.paths], options.seed, options.regrade)
+        with judges(lesson, begun.record.seed, jobs, options.cluster) as pool:
+            if options.require_isolation:
+                require(pool.isolation)
+            where = f"the cluster at {options.cluster}" if options.cluster else f"{jobs} judges"
+            seed = begun.record.seed
+            console.print(f"{len(found.submissions)} submissions, lesson {lesson.name}, seed {seed}, {where}")
+            show_taken(console, found)
+            warn(console, pool.isolation)
+            return _graded(console, _Job(lesson, found, folder, pool, begun, options))
+    finally:
+        folder.close()
+
+
+class _Job:
+    """One run: what was found, where it goes, and what comes of it."""
+
+    def __init__(
+        self,
+        lesson: Lesson,
+        found: Found,
+        folder: RunFolder,
+        pool: Judges,
+        begun: Begun,
+        options: argparse.Namespace,
+    ) -> None:
+        self.lesson = lesson
+        self.found = found
+        self.folder = folder
+        self.change = begun.change
+        self._begun = begun
+        self.out: str = options.out
+        self.is_stopped = False
+        self.changes: Sequence[Change] = ()
+        mends, seed = not options.no_mends, begun.record.seed
+        self._run = ClassRun(lesson, found.submissions, folder, pool, seed, mends, options.regrade, begun.goes_on)
+        before = {name: entry.summary for name, entry in folder.archive.published().items()}
+        not_taken = [(entry.path.name, entry.why) for entry in doubtful(found)]
+        self.files = ClassFiles(folder, lesson, begun.record.submissions, before, not_taken)
+
+    def grade(self, console: Console) -> None:
+        """Every submission's outcome into the folder; those there were, where it is stopped."""
+        write_atomically(self.folder.folder / TAKEN, listing(self.found))
+        try:
+            with self._run.stopping:
+                self._grade_all(console)
+        except KeyboardInterrupt:
+            self.is_stopped = True
+        self.files.write()
+        if not self.is_stopped:
+            self.folder.complete(self._begun)
+        self._write_changes()
+
+    def _grade_all(self, console: Console) -> None:
+        plan = self._run.plan()
+        for place, outcome in plan.settled.items():
+            self.files.found[self._name(place)] = outcome
+        self.files.write(is_running=True)
+        taken_over = sum(isinstance(outcome, Summary) for outcome in plan.settled.values())
+        if taken_over:
+            console.print(f"{taken_over} of them unchanged since the last run")
+        for place, outcome in shown(self._run.judge(plan), len(plan.todo), console, _Behind(self.found)):
+            self.files.add(self._name(place), outcome)
+        self.changes = changes_of(self.folder.archive.settle())
+
+    def _name(self, place: int) -> str:
+        return self.found.submissions[place].name
+
+    def _write_changes(self) -> None:
+        """Of this run alone: what an earlier one had changed is no news."""
+        file = self.folder.folder / _CHANGES
+        if self.changes:
+            write_atomically(file, changes_table(self.changes))
+        elif not self.is_stopped:
+            file.unlink(missing_ok=True)
 
 
 class _Behind:
@@ -121,23 +148,49 @@ class _Behind:
         return f"{self._faults} not graded, last {self._last}" if self._faults else name
 
 
-def _write(folder: RunFolder, lesson: Lesson, report: _Report) -> None:
-    not_taken = [(entry.path.name, entry.why) for entry in doubtful(report.found)]
-    write_atomically(folder.folder / TAKEN, listing(report.found))
-    write_atomically(folder.folder / "grades.csv", gradebook(report.summaries, lesson))
-    write_atomically(folder.folder / "index.html", class_page(report.summaries, lesson, not_taken, report.faults))
-    if report.changes:
-        write_atomically(folder.folder / "changes.csv", changes_table(report.changes))
+def _graded(console: Console, job: _Job) -> int:
+    job.grade(console)
+    _show(console, job)
+    if job.is_stopped:
+        return STOPPED
+    return KIT_FAULT if job.files.faults else 0
 
 
-def _show(console: Console, lesson: Lesson, report: _Report, out: str) -> None:
-    show_class(console, report.summaries, lesson)
-    show_changes(console, report.changes, f"{out}/changes.csv")
-    show_faults(console, report.faults, f"{out}/index.html")
-    notes = [(summary.submission, note) for summary in report.summaries for note in summary.notes]
-    show_notes(console, notes, f"{out}/index.html")
-    show_not_taken(console, report.found, f"{out}/{TAKEN}")
-    if report.is_stopped:
-        left = len(report.found.submissions) - len(report.outcomes)
-        console.print(f"stopped with {left} to go; the same command goes on from here", style="bold")
-    console.print(f"wrote {out}/grades.csv, {out}/index.html, {out}/submissions/<name>/{{results.json, feedback.html}}")
+def _show(console: Console, job: _Job) -> None:
+    graded = job.files.graded
+    page = f"{job.out}/index.html"
+    show_class(console, graded, job.lesson)
+    show_changes(console, job.changes, f"{job.out}/{_CHANGES}")
+    show_faults(console, [(name, fault.reason) for name, fault in job.files.faults], page)
+    show_ended(console, [(summary.submission, summary.notes[-1]) for summary in graded if summary.ended], page)
+    notes = [(summary.submission, note) for summary in graded if not summary.ended for note in summary.notes]
+    show_notes(console, notes, page)
+    show_not_taken(console, job.found, f"{job.out}/{TAKEN}")
+    _show_class_change(console, job)
+    console.print(
+        f"wrote {job.out}/grades.csv, {page}, {job.out}/feedback/ (to hand out), "
+        f"{job.out}/submissions/<name>/{{results.json, feedback.html}}",
+        soft_wrap=True,
+    )
+
+
+def _show_class_change(console: Console, job: _Job) -> None:
+    """Whose results the files show, where that is not simply who was found."""
+    if job.change.gone:
+        aside = job.folder.folder / ".grader" / "gone"
+        console.print(
+            f"no more in the class: {_named(job.change.gone)}; their results are in {aside}",
+            style="bold",
+            soft_wrap=True,
+        )
+    if changed := job.folder.changed(job.change.kept):
+        console.print(f"changed by hand since they were written; grade them again: {_named(changed)}", style="red")
+    if state := job.files.state(is_running=False):
+        console.print(state, style="bold")
+    if job.is_stopped:
+        console.print("stopped; the same command goes on from here", style="bold")
+
+
+def _named(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return ", ".join(one_line(name) for name in names[:_MOST_NAMED]) + more

@@ -17,6 +17,7 @@ class Request:
     steps: frozenset[str] = frozenset()  # "exercise.step"
     is_check: bool = False  # a self-check trains for longer than a class run
     mends: bool = True  # whether to look for the nearest mend of what is wrong
+    page: bool = False  # whether the student's page is made, too
 
 
 def job(request: Request) -> str:
@@ -35,6 +36,7 @@ def job(request: Request) -> str:
                 "steps": sorted(request.steps),
                 "is_check": request.is_check,
                 "mends": request.mends,
+                "page": request.page,
             }
         )
         + "\n"
@@ -56,4 +58,5 @@ def read_job(line: str) -> Request:
         frozenset(raw["steps"]),
         raw["is_check"],
         raw["mends"],
+        raw["page"],
     )

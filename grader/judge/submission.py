@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import time
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from traceback import extract_tb
 
-from grader import __version__
 from grader.errors import KitError
 from grader.judge.chain import chain_reaches
 from grader.judge.course import Course, make_course
@@ -18,6 +18,7 @@ from grader.judge.located import located
 from grader.judge.mend import mended
 from grader.judge.real_chain import RealChain
 from grader.judge.situation import Situations
+from grader.judge.stages import Progress, Stage, empty_result
 from grader.judge.steps import judge_callable
 from grader.judge.student import Student
 from grader.judge.training import judge_training
@@ -27,6 +28,7 @@ from grader.results.store import kit_hash
 from grader.submission.answers import Answers, callable_of, callables, read_answers
 from grader.warm.client import Forker
 
+_SLOW = 5.0  # seconds: from here on every exercise is told as it is settled
 NO_MENDS = "no mends were looked for, by the kit's own fault:"
 
 
@@ -44,7 +46,29 @@ class Judge:
 
     def judge(self, request: Request) -> SubmissionResult:
         """Never raises for what a student wrote; raises WorkerFault when the kit itself cannot go on."""
+        *_, last = self.stages(request)
+        assert last.result is not None
+        return last.result
+
+    def stages(self, request: Request) -> Iterator[Progress]:
+        """The same, stage by stage: each is told before it begins, with what is settled until then."""
+        empty = self._result(request, (), None, ())
+        yield Progress(Stage.READING, empty)
         answers = read_answers(request.submission, self._lesson, self._callables_for(request))
+        yield Progress(Stage.JUDGING)
+        settled = empty
+        slow = time.monotonic() + _SLOW
+        for exercises, reaches in self._judged(answers, request):
+            settled = self._result(request, exercises, reaches, answers.notes)
+            if time.monotonic() > slow:
+                yield Progress(Stage.JUDGING, self._located(settled, answers))
+        if request.mends and not all(step.passes for exercise in settled.exercises for step in exercise.steps):
+            yield Progress(Stage.FIXES, self._located(settled, answers))
+            settled = self._mended(settled, answers)
+        yield Progress(Stage.PAGE, self._located(settled, answers))
+
+    def _judged(self, answers: Answers, request: Request) -> Iterator[tuple[Sequence[ExerciseResult], str | None]]:
+        """After each exercise: the results so far, and how far the student's own chain is right."""
         exercises: list[ExerciseResult] = []
         reaches: str | None = None
         with Student(self._forker, self._lesson.limits) as student:
@@ -57,24 +81,17 @@ class Judge:
                     own = {step.name: answers.by_name[exercise.name, step.name] for step in exercise.gradient_steps}
                     right = {result.step for result in results if result.passes}
                     reaches = chain_reaches(self._desk, student, exercise, own, right)
-        notes = answers.notes
-        if request.mends:
-            try:
-                exercises = self._mended(exercises, answers)
-            except KitError:
-                raise
-            except Exception as fault:  # verdicts stand without a mend; a fault in the search must not cost them
-                notes = (*notes, f"{NO_MENDS} {_place(fault)}")
-        exercises = [self._located(result, answers) for result in exercises]
-        return SubmissionResult(
-            __version__,
-            self._lesson.name,
-            request.submission.name,
-            self._seed,
-            self._forker.isolation.layers,
-            tuple(exercises),
-            reaches,
-            notes,
+                yield exercises, reaches
+
+    def _result(
+        self, request: Request, exercises: Sequence[ExerciseResult], reaches: str | None, notes: Sequence[str]
+    ) -> SubmissionResult:
+        layers = self._forker.isolation.layers
+        return replace(
+            empty_result(self._lesson, request.submission.name, self._seed, layers),
+            exercises=tuple(exercises),
+            chain_reaches=reaches,
+            notes=tuple(notes),
             kit_hash=self._kit_hash,
         )
 
@@ -104,10 +121,16 @@ class Judge:
                 results[step.name] = self._training(student, exercise, step, answers, results, request)
         return [results[step.name] for step in wanted]
 
-    def _mended(self, results: Sequence[ExerciseResult], answers: Answers) -> list[ExerciseResult]:
-        """The results with the nearest mend of each wrong step: all verdicts are settled, in another process."""
-        with Student(self._forker, self._lesson.limits) as workshop:
-            return [self._exercise_mended(workshop, result, answers) for result in results]
+    def _mended(self, settled: SubmissionResult, answers: Answers) -> SubmissionResult:
+        """The result with the nearest mend of each wrong step: all verdicts are settled, in another process."""
+        try:
+            with Student(self._forker, self._lesson.limits) as workshop:
+                exercises = [self._exercise_mended(workshop, result, answers) for result in settled.exercises]
+        except (KitError, MemoryError):
+            raise
+        except Exception as fault:  # verdicts stand without a mend; a fault in the search must not cost them
+            return replace(settled, notes=(*settled.notes, f"{NO_MENDS} {fault_at(fault)}"))
+        return replace(settled, exercises=tuple(exercises))
 
     def _exercise_mended(self, workshop: Student, result: ExerciseResult, answers: Answers) -> ExerciseResult:
         exercise = self._lesson.exercise(result.exercise)
@@ -120,8 +143,11 @@ class Judge:
                 settled |= {r.step: r for r in mended(self._desk, workshop, exercise, steps, written, found)}
         return replace(result, steps=tuple(settled[step.step] for step in result.steps))
 
-    def _located(self, result: ExerciseResult, answers: Answers) -> ExerciseResult:
-        """The results with the lines of the student's own file."""
+    def _located(self, result: SubmissionResult, answers: Answers) -> SubmissionResult:
+        """The result with the lines of the student's own files."""
+        return replace(result, exercises=tuple(self._exercise_located(found, answers) for found in result.exercises))
+
+    def _exercise_located(self, result: ExerciseResult, answers: Answers) -> ExerciseResult:
         exercise = self._lesson.exercise(result.exercise)
         names = {step.name: callable_of(exercise, step) for step in exercise.steps}
         steps = [located(step, answers.by_name[exercise.name, names[step.step]].origin) for step in result.steps]
@@ -160,6 +186,7 @@ def _no_course(plan: TrainingPlan) -> Course:
     return Course(plan, (), 0.0)
 
 
-def _place(fault: Exception) -> str:
+def fault_at(fault: Exception) -> str:
+    """An exception of the kit's own in one line: what, and where."""
     frame = extract_tb(fault.__traceback__)[-1]
     return f"{type(fault).__name__}: {fault} ({Path(frame.filename).name}:{frame.lineno})"

@@ -18,7 +18,7 @@ from grader.jupyter.answer import Handed, exercise_of, handed, name_of
 from grader.lesson import Lesson, Step, find_lesson, load_lesson
 from grader.report.graph import graph_svg
 from grader.results.model import StepResult, SubmissionResult
-from grader.run.standing import Fault, StandingJudge
+from grader.run.standing import Fault, Graded, StandingJudge
 from grader.submission.answers import callable_of
 from grader.submission.find import Submission
 from grader.warm.client import Warm
@@ -39,12 +39,11 @@ class _Bench:
         fault = Fault("")
         for _ in range(_TRIES):
             self._judge.ask(request)
-            while (said := self._judge.answer()) is None:
-                pass  # answer() waits for the next part
-            if isinstance(said, SubmissionResult):
-                return said
-            fault = said
-        raise KitError(f"the kit itself failed:\n{fault.reason}", exit_code=KIT_FAULT)
+            found = self._judge.wait()
+            if isinstance(found, Graded):
+                return found.result
+            fault = found
+        raise KitError(f"the kit itself failed: {fault.reason}", exit_code=KIT_FAULT)
 
     def close(self) -> None:
         """Ends both, and a student's process with them."""

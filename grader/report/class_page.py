@@ -77,8 +77,9 @@ def class_page(
     lesson: Lesson,
     not_taken: Sequence[tuple[str, str]],
     faults: Sequence[tuple[str, str]],
+    state: str = "",
 ) -> str:
-    """The page of the class: index.html. `not_taken` and `faults` are names and reasons."""
+    """The page of the class: index.html. `not_taken` and `faults` are names and reasons, `state` of a partial run."""
     rows = _rows(summaries, lesson)
     script = Markup(template_text("class.js"))  # ours, and the only script the page's policy lets run
     return render(
@@ -94,6 +95,8 @@ def class_page(
         family_names=FAMILIES,
         not_taken=not_taken,
         faults=faults,
+        state=state,
+        ended=[(row, row.summary.notes[-1]) for row in rows if row.summary.ended],
         remarks=[(row, note) for row in rows for note in row.summary.notes],
         for_instructor=_for_instructor(rows),
         seeds=_distinct(str(summary.seed) for summary in summaries),

@@ -108,6 +108,16 @@ def feedback_page(result: SubmissionResult, lesson: Lesson, sources: Mapping[str
     )
 
 
+def plain_page(result: SubmissionResult, lesson: Lesson) -> str:
+    """The same with the verdicts alone: nothing of what the student wrote or printed has to be rendered."""
+    bare = [replace(found, steps=tuple(_bare(step) for step in found.steps)) for found in result.exercises]
+    return feedback_page(replace(result, exercises=tuple(bare)), lesson, {})
+
+
+def _bare(step: StepResult) -> StepResult:
+    return replace(step, message=step.message[:_LONGEST_LINE], output="", line=None, cell=None)
+
+
 _drawn: dict[tuple[object, ...], Markup] = {}  # a class of hundreds has few different pictures
 
 

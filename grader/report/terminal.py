@@ -94,6 +94,14 @@ def show_faults(console: Console, faults: Sequence[tuple[str, str]], page: str) 
         console.print(f"and {len(faults) - _MOST_SAID} more that could not be graded, on top of {page}", style="red")
 
 
+def show_ended(console: Console, ended: Sequence[tuple[str, str]], page: str) -> None:
+    """Submissions that took more than one may take, and what was left out for it."""
+    for name, why in ended[:_MOST_SAID]:
+        console.print(f"ended early: {one_line(name)}: {plain(why)}", style="yellow")
+    if len(ended) > _MOST_SAID:
+        console.print(f"and {len(ended) - _MOST_SAID} more that were ended early, on top of {page}", style="yellow")
+
+
 def show_notes(console: Console, notes: Sequence[tuple[str, str]], page: str) -> None:
     """What is said about files, by submission: the first of it, and where all of it stands."""
     for name, note in notes[:_MOST_SAID]:

@@ -1,43 +1,43 @@
-"""What a class run has found so far, in one SQLite file: whole rows or none, whatever kills the run.
+"""What the files of each submission were made from, in one SQLite file: whole rows or none, whatever kills a run.
 
-results     every result by the key of what it depends on; a later run starts from them
-published   by submission: what its files in DIR were written from, and what had been before this run
+A later run takes a submission over whose files are as they were written, and were made from the same. Until a
+run is complete, each row also holds what had been there before it.
 """
 
 from __future__ import annotations
 
 import json
 import sqlite3
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from grader.errors import KitError
 from grader.results.basis import Basis, basis_from_json
-from grader.results.model import SubmissionResult, result_from_json
 from grader.results.summary import Summary, summary_from_json
 
-_SCHEMA = 1
+_SCHEMA = 2
 _Read = TypeVar("_Read")
 _TABLES = """
-CREATE TABLE results (key TEXT PRIMARY KEY, result BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE published (
-  name TEXT PRIMARY KEY, basis TEXT NOT NULL, summary TEXT NOT NULL, sizes TEXT NOT NULL,
+  name TEXT PRIMARY KEY, basis TEXT NOT NULL, summary TEXT NOT NULL, digests TEXT NOT NULL,
   old_basis TEXT, old_summary TEXT, is_settled INTEGER NOT NULL
 ) WITHOUT ROWID;
 """
 
+_SETTLE = "UPDATE published SET is_settled = 1, old_basis = NULL, old_summary = NULL WHERE NOT is_settled"
+
 
 @dataclass(frozen=True)
 class Published:
-    """What the files of one submission were written from. `sizes` are those of its files."""
+    """What the files of one submission were written from. `digests` are those of its files."""
 
     basis: Basis
     summary: Summary
-    sizes: tuple[int, ...] = ()
+    digests: tuple[str, ...] = ()
+    is_settled: bool = False  # the run that wrote them came to its end
 
 
 @dataclass(frozen=True)
@@ -62,63 +62,51 @@ class Archive:
     def close(self) -> None:
         self._database.close()
 
-    def result(self, key: str) -> SubmissionResult | None:
-        """An earlier result under the same key; None for none, or one that cannot be read."""
-        try:
-            row = self._database.execute("SELECT result FROM results WHERE key = ?", (key,)).fetchone()
-            return result_from_json(json.loads(zlib.decompress(row[0]))) if row else None
-        except (sqlite3.Error, zlib.error, ValueError, KeyError, TypeError):
-            return None
-
-    def keep(self, key: str, text: str) -> None:
-        """Stores a result, as results.json has it, for later runs. Raises KitError where it cannot be written."""
-        packed = zlib.compress(text.encode(), 1)
-        with self._writing():
-            self._database.execute("INSERT OR REPLACE INTO results VALUES (?, ?)", (key, packed))
-
     def published(self) -> dict[str, Published]:
         """By submission, what its files were last written from."""
         found: dict[str, Published] = {}
         try:
-            rows = self._database.execute("SELECT name, basis, summary, sizes FROM published").fetchall()
+            rows = self._database.execute("SELECT name, basis, summary, digests, is_settled FROM published").fetchall()
         except sqlite3.Error:
             return {}
-        for name, *parts in rows:
+        for name, *parts, is_settled in rows:
             entry = _published(*parts)
             if entry:
-                found[_raw_name(name)] = entry
+                found[_raw_name(name)] = replace(entry, is_settled=bool(is_settled))
         return found
 
     def publish(self, name: str, entry: Published) -> None:
         """Notes that the files of a submission were written. What they were before this run is kept until `settle`."""
-        parts = (_text(entry.basis.as_json()), _text(entry.summary.as_json()), _text(entry.sizes))
+        parts = (_text(entry.basis.as_json()), _text(entry.summary.as_json()), _text(entry.digests))
         with self._writing():
             self._database.execute(
                 "INSERT INTO published VALUES (?, ?, ?, ?, NULL, NULL, 0) ON CONFLICT (name) DO UPDATE SET "
                 "old_basis = CASE WHEN is_settled THEN basis ELSE old_basis END, "
                 "old_summary = CASE WHEN is_settled THEN summary ELSE old_summary END, "
-                "basis = excluded.basis, summary = excluded.summary, sizes = excluded.sizes, is_settled = 0",
+                "basis = excluded.basis, summary = excluded.summary, digests = excluded.digests, is_settled = 0",
                 (_text(name), *parts),
             )
 
+    def forget(self, name: str) -> None:
+        """Takes a submission out, whose files are no more what was written."""
+        with self._writing():
+            self._database.execute("DELETE FROM published WHERE name = ?", (_text(name),))
+
+    def begin_anew(self) -> None:
+        """Nothing that is there counts as written by the run that begins."""
+        with self._writing():
+            self._database.execute(_SETTLE)
+
     def settle(self) -> list[Moved]:
-        """To be called once a run is complete: what it wrote anew, and what had been there; forgets old results."""
+        """To be called once a run is complete: what it wrote anew, and what had been there."""
         rows = self._database.execute(
             "SELECT old_basis, old_summary, basis, summary FROM published "
             "WHERE NOT is_settled AND old_summary IS NOT NULL ORDER BY name"
         ).fetchall()
         pairs = [(_published(a, b, "[]"), _published(c, d, "[]")) for a, b, c, d in rows]
         with self._writing():
-            self._database.execute("UPDATE published SET is_settled = 1, old_basis = NULL, old_summary = NULL "
-                                   "WHERE NOT is_settled")  # fmt: skip
-            kept = {key for (key,) in self._database.execute("SELECT key FROM results")}
-            self._database.executemany("DELETE FROM results WHERE key = ?", [(key,) for key in kept - self._used()])
+            self._database.execute(_SETTLE)
         return [Moved(before, after) for before, after in pairs if before and after]
-
-    def _used(self) -> set[str]:
-        """The keys of what the published files were written from."""
-        texts = self._database.execute("SELECT basis FROM published")
-        return {basis.key for (text,) in texts if (basis := _read(basis_from_json, text))}
 
     def _open(self) -> sqlite3.Connection:
         database = self._connected()
@@ -177,9 +165,9 @@ def _raw_name(text: str) -> str:
     return name
 
 
-def _published(basis: str, summary: str, sizes: str) -> Published | None:
+def _published(basis: str, summary: str, digests: str) -> Published | None:
     """The entry in these texts; None where they are none."""
-    what, short, written = _read(basis_from_json, basis), _read(summary_from_json, summary), _read(tuple, sizes)
+    what, short, written = _read(basis_from_json, basis), _read(summary_from_json, summary), _read(tuple, digests)
     return None if what is None or short is None or written is None else Published(what, short, written)
 
 

@@ -13,19 +13,21 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def gradebook(results: Sequence[Summary], lesson: Lesson) -> str:
-    """The text of grades.csv: name, scores by exercise, how far the own chain reaches, a verdict a step."""
+    """The text of grades.csv: name, scores by exercise, how far the own chain reaches, a verdict a step.
+
+    Cells of what is not graded are empty: nobody takes them for a zero.
+    """
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     exercises = [exercise.name for exercise in lesson.exercises]
     writer.writerow(["submission", "score", "max_score", *exercises, "chain_reaches", *[s.path for s in lesson.steps]])
     for result in results:
         verdicts = {step.path: step.verdict for step in result.steps}
+        points = [result.score, result.max_score, *(result.scores.get(name, 0.0) for name in exercises)]
         writer.writerow(
             [
                 cell(result.submission),
-                number(result.score),
-                number(result.max_score),
-                *[number(result.scores.get(name, 0.0)) for name in exercises],
+                *[number(value) if result.is_graded else "" for value in points],
                 result.chain_reaches or "",
                 *[verdicts.get(step.path, "") for step in lesson.steps],
             ]

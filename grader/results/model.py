@@ -138,6 +138,7 @@ class SubmissionResult:
     notes: tuple[str, ...]
     identity: Identity | None = None  # who it is of, as the download says; for gradebooks
     kit_hash: str = ""  # of the grader's own source: results of the same hash come from the same grader
+    ended: str | None = None  # the stage that exceeded its bound and was ended: reading, judging, fixes, page
 
     @property
     def score(self) -> float:
@@ -172,6 +173,7 @@ class SubmissionResult:
             "chain": {"reaches": self.chain_reaches},
             "notes": list(self.notes),
             "identity": _plain(self.identity),
+            "ended": self.ended,
             "exercises": [
                 {
                     "exercise": exercise.exercise,
@@ -196,6 +198,7 @@ def result_from_json(raw: Mapping[str, Any]) -> SubmissionResult:
         notes=tuple(raw["notes"]),
         identity=_identity_from_json(raw.get("identity")),
         kit_hash=raw.get("kit_hash") or "",
+        ended=raw.get("ended"),
         exercises=tuple(
             ExerciseResult(exercise["exercise"], tuple(_step_from_json(step) for step in exercise["steps"]))
             for exercise in raw["exercises"]

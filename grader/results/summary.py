@@ -44,6 +44,12 @@ class Summary:
     chain_reaches: str | None
     notes: tuple[str, ...]
     steps: tuple[StepSummary, ...]
+    ended: str | None = None  # the stage that was ended at its bound
+
+    @property
+    def is_graded(self) -> bool:
+        """Whether there is a verdict: not before its turn, and not where the kit itself failed."""
+        return bool(self.steps)
 
     def as_json(self) -> dict[str, Any]:
         """Plain data, for the store."""
@@ -52,7 +58,7 @@ class Summary:
         return {**own, "isolation": list(self.isolation), "notes": list(self.notes), "steps": steps}
 
 
-_PLAIN = ("kit", "submission", "seed", "score", "max_score", "scores", "chain_reaches")
+_PLAIN = ("kit", "submission", "seed", "score", "max_score", "scores", "chain_reaches", "ended")
 
 
 def summary_of(result: SubmissionResult) -> Summary:
@@ -68,7 +74,13 @@ def summary_of(result: SubmissionResult) -> Summary:
         result.chain_reaches,
         result.notes,
         tuple(_step(exercise.exercise, step) for exercise in result.exercises for step in exercise.steps),
+        result.ended,
     )
+
+
+def ungraded(submission: str) -> Summary:
+    """The summary of a submission that has no result."""
+    return Summary("", submission, 0, (), 0.0, 0.0, {}, None, (), ())
 
 
 def summary_from_json(raw: Mapping[str, Any]) -> Summary:

@@ -1,7 +1,7 @@
 """Many submissions on many machines: the judges of `Pool`, on the workers of a Dask cluster.
 
     with Cluster("tcp://scheduler:8786", lesson, seed) as cluster:
-        for place, outcome in cluster.judge(requests): ...
+        for place, outcome in cluster.grade(requests): ...
 
 The same interface as `Pool`. Each worker keeps a warm process for as long as the run lasts. Submissions
 travel as the bytes of their files, in handfuls; results come back as the object of results.json. What a
@@ -23,10 +23,10 @@ from distributed import Client, Future, KilledWorker, as_completed
 from grader.errors import KIT_FAULT, KitError
 from grader.judge.job import Request
 from grader.lesson import Lesson
-from grader.results.model import SubmissionResult, result_from_json
+from grader.results.model import result_from_json
 from grader.run.pool import Pool
 from grader.run.remote import JudgingPlugin, Versions, judge_handful, versions
-from grader.run.standing import Fault
+from grader.run.standing import Fault, Graded
 from grader.run.travel import Parcel, Setup, TooLarge, pack, packed_lesson
 from grader.seal.layers import Isolation
 
@@ -80,8 +80,8 @@ class Cluster:
         finally:
             self._connected.close()
 
-    def judge(self, requests: Sequence[Request]) -> Iterator[tuple[int, SubmissionResult | Fault]]:
-        """Yields (place in requests, result) as results come, each place once."""
+    def grade(self, requests: Sequence[Request]) -> Iterator[tuple[int, Graded | Fault]]:
+        """Yields (place in requests, what came of it) as results come, each place once."""
         stay: list[int] = []  # what cannot travel
         handfuls = _handfuls(requests, self._handful(len(requests)), stay)
         alone: list[int] = []  # one of them may be what ends workers
@@ -108,7 +108,7 @@ class Cluster:
             send_more()
         if stay:
             with Pool(self._lesson, self._seed) as pool:
-                yield from ((stay[at], outcome) for at, outcome in pool.judge([requests[place] for place in stay]))
+                yield from ((stay[at], outcome) for at, outcome in pool.grade([requests[place] for place in stay]))
 
     @property
     def _connected(self) -> Client:
@@ -181,7 +181,7 @@ def _handfuls(
         yield tuple(places), parcels
 
 
-def _outcomes(future: Future, count: int) -> list[SubmissionResult | Fault]:
+def _outcomes(future: Future, count: int) -> list[Graded | Fault]:
     """What came of one handful."""
     error = future.exception()
     if error is not None:
@@ -189,5 +189,7 @@ def _outcomes(future: Future, count: int) -> list[SubmissionResult | Fault]:
     return [_outcome(reply) for reply in future.result()]
 
 
-def _outcome(reply: Mapping[str, Any]) -> SubmissionResult | Fault:
-    return result_from_json(reply["result"]) if "result" in reply else Fault(reply["fault"])
+def _outcome(reply: Mapping[str, Any]) -> Graded | Fault:
+    if "result" in reply:
+        return Graded(result_from_json(reply["result"]), reply["page"], reply["is_final"])
+    return Fault(reply["fault"], detail=reply["detail"])

@@ -9,9 +9,8 @@ from typing import Protocol
 from grader.errors import KitError
 from grader.judge.job import Request
 from grader.lesson import Lesson
-from grader.results.model import SubmissionResult
 from grader.run.pool import Pool
-from grader.run.standing import Fault
+from grader.run.standing import Fault, Graded
 from grader.seal.layers import Isolation
 
 
@@ -22,8 +21,8 @@ class Judges(Protocol):
     def isolation(self) -> Isolation:
         """The layers around every student process."""
 
-    def judge(self, requests: Sequence[Request]) -> Iterator[tuple[int, SubmissionResult | Fault]]:
-        """Yields (place in requests, result) as results come, each place once."""
+    def grade(self, requests: Sequence[Request]) -> Iterator[tuple[int, Graded | Fault]]:
+        """Yields (place in requests, what came of it) as results come, each place once."""
 
 
 def judges(lesson: Lesson, seed: int, jobs: int, cluster: str | None = None) -> AbstractContextManager[Judges]:

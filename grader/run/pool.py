@@ -15,7 +15,7 @@ from grader.errors import USAGE, KitError
 from grader.judge.job import Request
 from grader.lesson import Lesson
 from grader.results.model import SubmissionResult
-from grader.run.standing import Fault, StandingJudge
+from grader.run.standing import Fault, Graded, StandingJudge
 from grader.seal.layers import Isolation
 from grader.warm.client import Warm
 
@@ -77,6 +77,11 @@ class Pool:
 
     def judge(self, requests: Sequence[Request]) -> Iterator[tuple[int, SubmissionResult | Fault]]:
         """Yields (place in requests, result) as results come. Raises KitError for a broken lesson."""
+        for place, found in self.grade(requests):
+            yield place, found.result if isinstance(found, Graded) else found
+
+    def grade(self, requests: Sequence[Request]) -> Iterator[tuple[int, Graded | Fault]]:
+        """The same with the students' pages, where the requests ask for them."""
         waiting = list(reversed(range(len(requests))))
         tries = [0] * len(requests)
         self._dismiss()
@@ -84,9 +89,10 @@ class Pool:
         for slot in self._slots:
             self._hand_out(slot, requests, waiting, tries)
         while busy := [slot for slot in self._slots if slot.at is not None]:
-            ready, _, _ = select.select([slot.judge for slot in busy], [], [])
+            left = min(slot.judge.seconds_left for slot in busy)
+            ready, _, _ = select.select([slot.judge for slot in busy], [], [], left)
             for slot in busy:
-                said = slot.judge.answer() if slot.judge in ready else None
+                said = slot.judge.answer() if slot.judge in ready else slot.judge.overdue()
                 if said is None:
                     continue
                 place, slot.at = slot.at, None

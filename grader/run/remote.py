@@ -18,7 +18,7 @@ from distributed import Reschedule, WorkerPlugin, get_worker
 from grader.lesson import load_lesson
 from grader.results.store import kit_hash
 from grader.run.pool import Pool
-from grader.run.standing import Fault
+from grader.run.standing import Fault, Graded
 from grader.run.travel import Parcel, Setup, unpack, unpack_lesson
 from grader.seal.layers import Isolation
 
@@ -96,7 +96,7 @@ class JudgingPlugin(WorkerPlugin):  # type: ignore[misc]  # distributed may be m
 
 
 def judge_handful(parcels: Sequence[Parcel]) -> list[dict[str, Any]]:
-    """A reply a parcel, in their order: {"result": the object of results.json} or {"fault": why there is none}."""
+    """A reply a parcel, in their order: {"result": the object of results.json, "page": ...} or {"fault": why not}."""
     plugin: JudgingPlugin = get_worker().plugins[JudgingPlugin.name]
     if not plugin.may_judge:
         raise Reschedule  # to another worker; this one is about to leave
@@ -107,6 +107,12 @@ def judge_handful(parcels: Sequence[Parcel]) -> list[dict[str, Any]]:
             own = Path(folder) / str(place)
             own.mkdir()
             requests.append(unpack(parcel, own))
-        for place, outcome in pool.judge(requests):
-            replies[place] = {"fault": outcome.reason} if isinstance(outcome, Fault) else {"result": outcome.as_json()}
+        for place, outcome in pool.grade(requests):
+            replies[place] = _reply(outcome)
     return [replies[place] for place in range(len(parcels))]
+
+
+def _reply(outcome: Graded | Fault) -> dict[str, Any]:
+    if isinstance(outcome, Fault):
+        return {"fault": outcome.reason, "detail": outcome.detail}
+    return {"result": outcome.result.as_json(), "page": outcome.page, "is_final": outcome.is_final}

@@ -28,6 +28,7 @@ class Parcel:
     steps: frozenset[str]
     is_check: bool
     mends: bool
+    page: bool
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,7 @@ def pack(request: Request) -> Parcel:
         request.steps,
         request.is_check,
         request.mends,
+        request.page,
     )
 
 
@@ -73,7 +75,7 @@ def unpack(parcel: Parcel, folder: Path) -> Request:
     }
     lone = tuple(_unpacked(file, folder / f"lone-{at}") for at, file in enumerate(parcel.lone))
     submission = Submission(parcel.name, folder, files, lone, parcel.notes)
-    return Request(submission, parcel.steps, parcel.is_check, parcel.mends)
+    return Request(submission, parcel.steps, parcel.is_check, parcel.mends, parcel.page)
 
 
 def _packed(path: Path) -> tuple[str, bytes]:

@@ -15,7 +15,7 @@ from types import TracebackType
 from grader.errors import KitError
 from grader.judge.job import Request
 from grader.lesson import Lesson
-from grader.run.standing import StandingJudge
+from grader.run.standing import Graded, StandingJudge
 from grader.warm.client import Warm
 from grader.watch.events import Broken, Event, Judged, Ready
 
@@ -90,14 +90,13 @@ class Judging:
         give_up: float | None = None
         while give_up is None or time.monotonic() < give_up:
             listening: list[StandingJudge | socket.socket] = [judge] if give_up else [judge, self._ear]
-            left = None if give_up is None else max(0.0, give_up - time.monotonic())
+            left = judge.seconds_left if give_up is None else max(0.0, give_up - time.monotonic())
             ready, _, _ = select.select(listening, [], [], left)
-            if judge in ready:
-                outcome = judge.answer()
-                if outcome is not None:
-                    if not self._is_outdated():
-                        self._events.put(Judged(request, outcome))
-                    return
-            elif self._ear in ready:
+            found = judge.answer() if judge in ready else judge.overdue()
+            if found is not None:
+                if not self._is_outdated():
+                    self._events.put(Judged(request, found.result if isinstance(found, Graded) else found))
+                return
+            if self._ear in ready:
                 give_up = time.monotonic() + _PATIENCE
         judge.drop()

@@ -57,9 +57,9 @@ def _on_pool(lesson: Lesson, asked: list[Request], count: int) -> float:
 
 def _seconds(judges: Cluster | Pool, asked: list[Request]) -> float:
     """With everything warm: a first handful is judged before the clock starts."""
-    list(judges.judge(asked[:4]))
+    list(judges.grade(asked[:4]))
     start = time.monotonic()
-    assert not [outcome for _, outcome in judges.judge(asked) if isinstance(outcome, Fault)]
+    assert not [outcome for _, outcome in judges.grade(asked) if isinstance(outcome, Fault)]
     return time.monotonic() - start
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from grader.commands.steps import paths_of_steps
 from grader.errors import KIT_FAULT, KitError
 from grader.judge.job import Request
 from grader.lesson import Lesson, find_lesson, load_lesson
+from grader.lesson.drift import out_of_sync
 from grader.report.glance import show_glance
 from grader.report.terminal import make_console, near_path, show_check
 from grader.results.model import SubmissionResult
@@ -32,6 +34,8 @@ def run(options: argparse.Namespace) -> int:
     request = Request(submission, paths_of_steps(words, lesson), is_check=True)
     with Pool(lesson, SEED) as pool:
         warn(make_console(stderr=True), pool.isolation)
+        if drift := out_of_sync(lesson):
+            print(f"warning: {drift}", file=sys.stderr)
         result = only_result(pool, request)
     story = _kept(path, submission, result, lesson)
     if not options.verbose:

@@ -24,6 +24,7 @@ from grader.export.roster import Filled
 from grader.export.table import Table, read_table, table_text
 from grader.export.workflow import workflow
 from grader.lesson import Lesson, find_lesson, load_lesson
+from grader.lesson.drift import require_in_sync
 from grader.report.terminal import make_console, one_line
 from grader.results.store import write_atomically
 
@@ -121,7 +122,9 @@ def _github(options: argparse.Namespace, console: Console) -> int:
 def _gradescope(options: argparse.Namespace, console: Console) -> int:
     seed = options.seed if options.seed is not None else secrets.randbelow(_MOST_SEED)
     target = Path(options.out or "autograder.zip")
-    _write_archive(target, autograder_zip(_lesson(options), seed))
+    lesson = _lesson(options)
+    require_in_sync(lesson)
+    _write_archive(target, autograder_zip(lesson, seed))
     _say_where(console, target)
     console.print("upload it under Configure Autograder; choose Ubuntu 22.04 or later and 2 GB of memory or more")
     return 0

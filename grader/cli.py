@@ -165,6 +165,7 @@ def _export_parser(export: argparse.ArgumentParser) -> None:
     export.add_argument("--roster", metavar="CSV", help="what the host exported: canvas, moodle; nbgrader if you like")
     export.add_argument("--column", metavar="C", help="the assignment's column in the roster (default: the only one)")
     export.add_argument("--rescale", action="store_true", help="make 100 %% of these points 100 %% of the host's")
+    export.add_argument("--overwrite", action="store_true", help="replace scores that the roster already holds")
     export.add_argument("--assignment", metavar="A", help="nbgrader: the assignment's name (default: the lesson's)")
     export.add_argument("--kit", metavar="OWNER/REPO@REF", help="github-workflow: where it finds the kit")
     export.add_argument("--under", default=".", metavar="DIR", help="github: where in the repository the answers are")

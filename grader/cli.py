@@ -149,7 +149,7 @@ def _parser() -> argparse.ArgumentParser:
     copies.add_argument("--pairs", type=_at_least_one, default=20, metavar="N", help="how many (default: 20)")
     _lesson_option(copies)
     release = commands.add_parser("release", help="the zip for students: without solutions")
-    release.add_argument("--out", default="dist", metavar="DIR", help="where the zip goes (default: dist)")
+    release.add_argument("--out", default="dist", metavar="DIR|ZIP", help="where the zip goes (default: into dist)")
     _lesson_option(release)
 
     commands.add_parser("doctor", help="what this machine has, and what is missing")

@@ -14,6 +14,7 @@ import pytest
 
 from grader.commands.lesson import write_exercises
 from grader.errors import USAGE, KitError
+from grader.invocation import command
 from grader.judge.draw import draw_inputs
 from grader.lesson import Lesson, load_lesson
 from grader.lesson.cut import cut_lesson, drift
@@ -160,7 +161,7 @@ def test_a_lesson_is_not_graded_by_what_differs_from_its_solutions(edit: Edit, t
         require_in_sync(lesson)
     assert edit.says in caught.value.what
     assert caught.value.exit_code == USAGE
-    assert f"make lesson LESSON={exercises.resolve()} " in caught.value.mend
+    assert f"{command('lesson', LESSON=str(exercises.resolve()))} " in caught.value.mend
 
 
 def test_a_lesson_that_has_a_file_less_than_its_solutions_is_not_graded_by(tiny: tuple[Path, Path]) -> None:
@@ -193,7 +194,7 @@ def test_grade_and_gradescope_refuse_and_check_warns(
     ran = run_grader(*command, "--lesson", exercises, cwd=tmp_path)
     assert ran.returncode == code, ran.stderr
     assert "points: 3, in solutions/ 4" in ran.stderr
-    assert f"make lesson LESSON={exercises.resolve()} " in ran.stderr
+    assert f"python -m grader lesson --lesson {exercises.resolve()} " in ran.stderr
     assert not (tmp_path / "autograder.zip").exists()
 
 

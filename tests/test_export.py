@@ -245,7 +245,7 @@ def test_a_score_that_somebody_entered_stays_unless_it_is_to_be_replaced(
     said = capsys.readouterr().err
     assert list(grades().values()) == [there if is_kept else "44", "44"]
     jane = "Doe, Jane" if host == "canvas" else "Jane Doe"
-    line = f"- {jane}: {there} in the roster, 44 here: kept; --overwrite (with make: OVERWRITE=1) replaces it\n"
+    line = f"- {jane}: {there} in the roster, 44 here: kept; --overwrite replaces it\n"
     assert (line in said) == is_kept
     assert ("1 score is in it" if is_kept else "2 scores are in it") in said
     export(*command, "--overwrite")

@@ -10,6 +10,7 @@ from pathlib import Path
 from grader.commands.isolation import warn
 from grader.commands.steps import paths_of_steps
 from grader.errors import KIT_FAULT, KitError
+from grader.invocation import command
 from grader.judge.job import Request
 from grader.lesson import Lesson, find_lesson, load_lesson
 from grader.lesson.drift import out_of_sync
@@ -67,7 +68,7 @@ def split_arguments(words: Sequence[str], lesson: Lesson) -> tuple[Path, list[st
     if len(paths) > 1:
         raise KitError(
             f"{paths[0]} and {paths[1]} are two paths; check takes one",
-            mend="for many submissions: python -m grader grade PATH...",
+            mend=f"for many submissions: {command('grade', SUBMISSIONS='DIR')}",
         )
     for step in steps:
         if "/" in step or step.endswith((".py", ".ipynb", ".zip")):

@@ -24,6 +24,7 @@ from grader.export.read import ClassResults, Lost, only, read_results
 from grader.export.roster import Filled
 from grader.export.table import Table, read_table, table_text
 from grader.export.workflow import workflow
+from grader.invocation import option
 from grader.lesson import Lesson, find_lesson, load_lesson
 from grader.lesson.drift import require_in_sync
 from grader.report.terminal import make_console, one_line
@@ -58,7 +59,9 @@ def _gradebook(
     where_from: str,
 ) -> int:
     if not options.roster:
-        raise KitError(f"{options.format} fills a gradebook that it exported: --roster CSV", mend=where_from)
+        raise KitError(
+            f"{options.format} fills a gradebook that it exported: {option('--roster', 'CSV')}", mend=where_from
+        )
     results = read_results(Path(options.results))
     wishes = Wishes(options.rescale, options.overwrite)
     filled = fill(results, read_table(Path(options.roster)), options.column, wishes)
@@ -79,7 +82,7 @@ def _write_table(options: argparse.Namespace, console: Console, results: ClassRe
     are = "score is" if tally.scores == 1 else "scores are"
     console.print(f"{tally.scores} {are} in it; late penalties and drop rules are the host's")
     for line in tally.kept:
-        _say(console, f"- {one_line(line)}: kept; --overwrite (with make: OVERWRITE=1) replaces it")
+        _say(console, f"- {one_line(line)}: kept; {option('--overwrite')} replaces it")
     return _NOT_ALL if _say_lost(console, results, tally.lost) or tally.kept else 0
 
 
@@ -145,7 +148,7 @@ def _github(options: argparse.Namespace, console: Console) -> int:
 
 def _gradescope(options: argparse.Namespace, console: Console) -> int:
     seed = options.seed if options.seed is not None else secrets.randbelow(_MOST_SEED)
-    target = Path(options.out or "autograder.zip")
+    target = _target(options, Path(), "autograder.zip")
     lesson = _lesson(options)
     require_in_sync(lesson)
     _write_archive(target, autograder_zip(lesson, seed))
@@ -155,7 +158,7 @@ def _gradescope(options: argparse.Namespace, console: Console) -> int:
 
 
 def _github_workflow(options: argparse.Namespace, console: Console) -> int:
-    target = Path(options.out or "grade.yml")
+    target = _target(options, Path(), "grade.yml")
     write_atomically(target, workflow(_lesson(options), options.kit, options.under, options.seed or 0))
     _say_where(console, target)
     console.print("put it into the assignment's template repository as .github/workflows/grade.yml")
@@ -179,9 +182,15 @@ def _lesson(options: argparse.Namespace, named: str | None = None) -> Lesson:
     return load_lesson(find_lesson(options.lesson or named))
 
 
+def _target(options: argparse.Namespace, folder: Path, name: str) -> Path:
+    """The file of --out, or `name` in it where it is a folder; without it, `name` in `folder`."""
+    out = Path(options.out) if options.out else folder
+    return out / name if not options.out or out.is_dir() else out
+
+
 def _write(options: argparse.Namespace, console: Console, name: str, text: str) -> None:
     source = Path(options.results)
-    target = Path(options.out) if options.out else (source if source.is_dir() else source.parent) / name
+    target = _target(options, source if source.is_dir() else source.parent, name)
     write_atomically(target, text)
     _say_where(console, target)
 
@@ -196,7 +205,9 @@ def _write_archive(target: Path, data: bytes) -> None:
     except OSError as error:
         part.unlink(missing_ok=True)
         raise KitError(
-            f"cannot be written: {error.strerror}", where=str(target), mend="choose another file with --out"
+            f"cannot be written: {error.strerror}",
+            where=str(target),
+            mend=f"choose another file with {option('--out', 'FILE')}",
         ) from None
 
 

@@ -13,6 +13,7 @@ from grader.export.points import Wishes, is_anothers, kept, points_text
 from grader.export.read import ClassResults, Graded
 from grader.export.roster import Entry, Filled, fill_rows, match
 from grader.export.table import Table, place_of
+from grader.invocation import option
 
 _FIRST = ("Student", "ID", "SIS User ID", "SIS Login ID", "Integration ID", "Section")
 _IDS = ("ID", "SIS User ID", "SIS Login ID", "Integration ID")
@@ -30,7 +31,7 @@ def canvas_gradebook(results: ClassResults, roster: Table, column: str | None, w
     if any(place_of(roster.header, name) is None for name in _FIRST[:2]):
         raise KitError(
             f"the roster starts with {', '.join(roster.header[:3])}; Canvas's starts with Student, ID",
-            mend="in Canvas: Grades, Export, Export Entire Gradebook; then --roster THAT.csv",
+            mend=f"in Canvas: Grades, Export, Export Entire Gradebook; then {option('--roster', 'THAT.csv')}",
         )
     filled = _assignment(roster, column)
     students = [row for row in roster.rows if _is_student(row, roster)]
@@ -65,7 +66,8 @@ def _assignment(roster: Table, column: str | None) -> int:
     listed = "; ".join(parts.group() for parts in found.values()) or "none"
     raise KitError(
         f"{len(wanted)} assignments of the roster fit{f' {column!r}' if column else ''}; it has: {listed}",
-        mend="name one with --column 'TITLE' or --column ID; a new one is made in Canvas first, then exported again",
+        mend=f"name one with {option('--column', repr('TITLE'))} or {option('--column', 'ID')}; "
+        "a new one is made in Canvas first, then exported again",
     )
 
 

@@ -18,6 +18,7 @@ from grader.export.read import ClassResults, Graded
 from grader.export.roster import Entry, Filled, fill_rows, match
 from grader.export.table import Table, place_of
 from grader.export.words import in_short
+from grader.invocation import option
 
 _IDENTIFIER = re.compile(r"[^\W\d][^\d@]*?(?P<id>\d+)\s*", re.DOTALL)
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)?")
@@ -63,7 +64,8 @@ def _columns(worksheet: Table, column: str | None) -> _Columns:
     if identifier is None or identifier + 1 >= len(worksheet.header):
         raise KitError(
             "no column of the worksheet holds identifiers like `Participant 123`",
-            mend="in Moodle: the assignment, View all submissions, Download grading worksheet; then --roster THAT.csv",
+            mend="in Moodle: the assignment, View all submissions, Download grading worksheet; "
+            f"then {option('--roster', 'THAT.csv')}",
         )
     named = place_of(worksheet.header, column) if column else None
     if column and named is None:
@@ -83,7 +85,7 @@ def _grade(worksheet: Table, identifier: int) -> int:
             return place
     raise KitError(
         f"the worksheet's column of grades was not found among {', '.join(worksheet.header)}",
-        mend="name it: --column 'Grade'",
+        mend=f"name it: {option('--column', repr('Grade'))}",
     )
 
 

@@ -9,6 +9,7 @@ from grader.errors import KitError
 from grader.export.read import ClassResults, Graded
 from grader.export.roster import Entry, Filled, Matches, fill_rows, match
 from grader.export.table import Table, place_of
+from grader.invocation import option
 from grader.results.gradebook import number
 
 COLUMNS = (
@@ -59,7 +60,7 @@ def _students(listed: Table) -> list[dict[str, str]]:
     if places["id"] is None:
         raise KitError(
             f"the list of students has the columns {', '.join(listed.header)}; nbgrader's has id, first_name, ...",
-            mend="give the file of `nbgrader db student import` with --roster",
+            mend=f"give the file of `nbgrader db student import` with {option('--roster', 'CSV')}",
         )
     people = [{name: row[at] if at is not None else "" for name, at in places.items()} for row in listed.rows]
     return [{"student_id": person.pop("id"), **person} for person in people]

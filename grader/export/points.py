@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from grader.errors import KitError
+from grader.invocation import option
 from grader.results.gradebook import number
 from grader.results.model import SubmissionResult
 
@@ -30,8 +31,7 @@ def points_text(result: SubmissionResult, out_of: str, rescale: bool, where: str
         raise KitError(
             f"the host counts to {number(possible)} points, these results to {number(result.max_score)}",
             where=where,
-            mend="--rescale (with make: RESCALE=1) makes 100 % of the one 100 % of the other; "
-            "or change the points on the host",
+            mend=f"{option('--rescale')} makes 100 % of the one 100 % of the other; or change the points on the host",
         )
     return number(round(result.score / result.max_score * possible, 2))
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from grader.errors import KitError
 from grader.export.person import Person, people_of
+from grader.invocation import command
 from grader.results.model import SubmissionResult, result_from_json
 from grader.results.names import safe_name
 
@@ -57,7 +58,7 @@ def read_results(path: Path) -> ClassResults:
     if not (found or lost):
         raise KitError(
             f"no results under {path}: there is no submissions/<name>/{RESULTS_FILE}",
-            mend="grade first: python -m grader grade SUBMISSIONS --out DIR",
+            mend=f"grade first: {command('grade', SUBMISSIONS='DIR', OUT=str(path))}",
         )
     return _sorted_out(found, lost, waiting)
 
@@ -68,9 +69,10 @@ def only(results: ClassResults) -> SubmissionResult:
         raise KitError(f"{results.lost[0].submission}: {results.lost[0].why}", mend="grade it again, then export")
     others = len(results.lost) + len(results.waiting)
     if len(results.graded) != 1 or others:
+        one = command("export", FORMAT="FORMAT", RESULTS=f"DIR/submissions/NAME/{RESULTS_FILE}")
         raise KitError(
             f"this format holds one submission; here are {len(results.graded) + others}",
-            mend=f"name one of them: python -m grader export FORMAT DIR/submissions/NAME/{RESULTS_FILE}",
+            mend=f"name one of them: {one}",
         )
     return results.graded[0].result
 
@@ -113,5 +115,5 @@ def _read(file: Path) -> Graded:
         raise KitError(
             f"is no {RESULTS_FILE} of this kit ({type(error).__name__}: {error})",
             where=str(file),
-            mend="grade again: python -m grader grade SUBMISSIONS --out DIR",
+            mend=f"grade again: {command('grade', SUBMISSIONS='DIR', OUT='DIR')}",
         ) from None

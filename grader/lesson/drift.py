@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from grader.errors import KitError
+from grader.invocation import command
 from grader.lesson.load import LESSON_FILE, ROOT
 from grader.lesson.model import Lesson
 from grader.lesson.own import SOLUTIONS, beside
@@ -37,7 +37,7 @@ def out_of_sync(lesson: Lesson) -> KitError | None:
     changes = "".join(f"\n  {line}" for line in _changes(source, differing[0]))
     return KitError(
         f"{names} in {lesson.folder} and in {source.parent} say different things{changes}",
-        mend=f"make lesson{_named(lesson)} writes {lesson.folder.parent.name}/ anew from {SOLUTIONS}/; "
+        mend=f"{command('lesson', LESSON=_named(lesson))} writes {lesson.folder.parent.name}/ anew from {SOLUTIONS}/; "
         f"what was changed in {lesson.folder.parent.name}/ alone goes into {SOLUTIONS}/ first",
     )
 
@@ -88,7 +88,6 @@ def _said(value: Any) -> str:
 
 
 def _named(lesson: Lesson) -> str:
-    """The lesson as the Makefile's variable, where it is another than the one that is meant without."""
+    """The lesson as a command takes it: by name where it lies in the kit, else by its path."""
     folder = lesson.folder.resolve()
-    is_here = folder == (ROOT / "exercises" / folder.name).resolve()
-    return f" LESSON={shlex.quote(folder.name if is_here else str(folder))}"
+    return folder.name if folder == (ROOT / "exercises" / folder.name).resolve() else str(folder)

@@ -1,4 +1,4 @@
-"""What messages tell people to type works where they type it: with make or without, in the kit's folder or elsewhere."""
+"""What messages tell people to type works where they type it: by make or without, in the kit's folder or elsewhere."""
 
 from __future__ import annotations
 

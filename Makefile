@@ -2,7 +2,7 @@
 
 PYTHON ?= python3
 VENV := .venv
-RUN := $(VENV)/bin/python -m grader
+RUN := GRADER_BY_MAKE=1 $(VENV)/bin/python -m grader
 
 SUBMISSIONS ?= data/class
 OUT ?=
@@ -24,8 +24,22 @@ FORMAT ?=
 RESULTS ?= grades
 ROSTER ?=
 COLUMN ?=
+RESCALE ?=
+OVERWRITE ?=
+ASSIGNMENT ?=
+UNDER ?=
 KIT ?=
 CLUSTER ?=
+PAIRS ?=
+CHECK ?=
+
+# A misspelt variable would be ignored without a word.
+KNOWN := SUBMISSIONS OUT STEP LEVEL SUBMISSION NAMES STEPS SEED JOBS LESSON VERBOSE ALL JSON MENDS REGRADE \
+  REQUIRE_ISOLATION FORMAT RESULTS ROSTER COLUMN RESCALE OVERWRITE ASSIGNMENT UNDER KIT CLUSTER PAIRS CHECK PYTHON VENV
+given := $(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(name)))
+upper = $(subst -,_,$(shell echo '$(1)' | tr '[:lower:]' '[:upper:]'))
+misspelt := $(foreach name,$(filter-out $(KNOWN),$(given)),$(if $(filter $(call upper,$(name)),$(KNOWN)),$(name)))
+$(foreach name,$(misspelt),$(error there is no variable $(name); did you mean $(call upper,$(name))?))
 
 # an option only where its variable is set; a leading ~ is the home folder in every shell
 option = $(if $(2),$(1) "$(patsubst ~/%,$(HOME)/%,$(2))")
@@ -55,11 +69,13 @@ help:
 	@echo "                              REQUIRE_ISOLATION=1 runs sealed or not at all"
 	@echo "  make export FORMAT=canvas RESULTS=DIR ROSTER=CSV"
 	@echo "                              grades for the host: canvas, moodle, nbgrader, junit, exercism,"
-	@echo "                              gradescope (autograder.zip), github-workflow KIT=OWNER/REPO@REF"
+	@echo "                              gradescope (autograder.zip), github-workflow KIT=OWNER/REPO@REF;"
+	@echo "                              RESCALE=1 where the host counts to other points, OVERWRITE=1 replaces"
+	@echo "                              scores that somebody entered there"
 	@echo "  make copies SUBMISSIONS=DIR OUT=FILE"
 	@echo "                              which submissions look alike, side by side; no verdict"
 	@echo "  make check SUBMISSION=DIR   the self-check on somebody's answers; VERBOSE=1 shows every case and the mend"
-	@echo "  make release                the zip for students: no solutions; into dist/"
+	@echo "  make release                the zip for students: no solutions; into dist/, or OUT=FILE.zip"
 	@echo "For those who write lessons"
 	@echo "  make lesson                 cut the exercises from the solutions, verify both"  # END INSTRUCTOR
 	@echo "For everybody"
@@ -116,13 +132,15 @@ grade: $(VENV)/.ready
 export: $(VENV)/.ready
 	@test -n "$(FORMAT)" || { echo "which format? make export FORMAT=canvas ROSTER=gradebook.csv; see make help"; exit 2; }
 	@$(RUN) export $(FORMAT) $(call option,,$(RESULTS)) $(call option,--out,$(OUT)) $(call option,--roster,$(ROSTER)) \
-	  $(call option,--column,$(COLUMN)) $(call option,--kit,$(KIT)) $(call option,--seed,$(SEED)) $(lesson)
+	  $(call option,--column,$(COLUMN)) $(call option,--kit,$(KIT)) $(call option,--seed,$(SEED)) \
+	  $(call switch,--rescale,$(RESCALE)) $(call switch,--overwrite,$(OVERWRITE)) \
+	  $(call option,--assignment,$(ASSIGNMENT)) $(call option,--under,$(UNDER)) $(lesson)
 
 copies: $(VENV)/.ready
-	@$(RUN) copies $(call option,,$(SUBMISSIONS)) $(call option,--out,$(OUT)) $(lesson)
+	@$(RUN) copies $(call option,,$(SUBMISSIONS)) $(call option,--out,$(OUT)) $(call option,--pairs,$(PAIRS)) $(lesson)
 
 lesson: $(VENV)/.ready
-	@$(RUN) lesson $(lesson)
+	@$(RUN) lesson $(call switch,--check,$(CHECK)) $(lesson)
 
 release: $(VENV)/.ready
 	@$(RUN) release $(call option,--out,$(OUT)) $(lesson)

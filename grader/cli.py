@@ -149,7 +149,7 @@ def _parser() -> argparse.ArgumentParser:
     copies.add_argument("--pairs", type=_at_least_one, default=20, metavar="N", help="how many (default: 20)")
     _lesson_option(copies)
     release = commands.add_parser("release", help="the zip for students: without solutions")
-    release.add_argument("--out", default="dist", metavar="DIR", help="where the zip goes (default: dist)")
+    release.add_argument("--out", default="dist", metavar="DIR|ZIP", help="where the zip goes (default: into dist)")
     _lesson_option(release)
 
     commands.add_parser("doctor", help="what this machine has, and what is missing")
@@ -165,6 +165,7 @@ def _export_parser(export: argparse.ArgumentParser) -> None:
     export.add_argument("--roster", metavar="CSV", help="what the host exported: canvas, moodle; nbgrader if you like")
     export.add_argument("--column", metavar="C", help="the assignment's column in the roster (default: the only one)")
     export.add_argument("--rescale", action="store_true", help="make 100 %% of these points 100 %% of the host's")
+    export.add_argument("--overwrite", action="store_true", help="replace scores that the roster already holds")
     export.add_argument("--assignment", metavar="A", help="nbgrader: the assignment's name (default: the lesson's)")
     export.add_argument("--kit", metavar="OWNER/REPO@REF", help="github-workflow: where it finds the kit")
     export.add_argument("--under", default=".", metavar="DIR", help="github: where in the repository the answers are")

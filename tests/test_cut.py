@@ -14,11 +14,14 @@ import pytest
 
 from grader.commands.lesson import write_exercises
 from grader.errors import USAGE, KitError
+from grader.invocation import command
 from grader.judge.draw import draw_inputs
 from grader.lesson import Lesson, load_lesson
-from grader.lesson.cut import cut_lesson, drift, stub_text
+from grader.lesson.cut import cut_lesson, drift
+from grader.lesson.drift import require_in_sync
 from grader.lesson.expression import whole
 from grader.lesson.network import Network
+from grader.lesson.stubs import stub_text
 from grader.submission.answers import callables, is_stub
 from tests.support import ROOT, run_grader
 
@@ -107,6 +110,94 @@ def test_a_lesson_without_solutions_cannot_be_cut(tmp_path: Path) -> None:
     assert caught.value.exit_code == USAGE
 
 
+# --- grading by what the solutions say --------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Edit:
+    """One edit of a lesson, and what is said of it ('' where it does not matter)."""
+
+    name: str
+    kind: str  # exercises, solutions
+    file: str
+    old: str
+    new: str
+    says: str = ""
+
+
+EDITS = (
+    Edit("points", "solutions", "lesson.toml", "points = 3", "points = 4",
+         "exercises.ex_fused.steps.dslope.points: 3, in solutions/ 4"),
+    Edit("points in the exercises alone", "exercises", "lesson.toml", "points = 3", "points = 4",
+         "exercises.ex_fused.steps.dslope.points: 4, in solutions/ 3"),
+    Edit("a limit", "solutions", "lesson.toml", "memory_mib = 1900", "memory_mib = 4096",
+         "limits.memory_mib: 1900, in solutions/ 4096"),
+    Edit("a credit that is gone", "solutions", "lesson.toml", "shape = 0.25\n", "",
+         "credit.shape: 0.25, in solutions/ nothing"),
+    Edit("a new credit", "solutions", "lesson.toml", "[vocabulary]", "hard-coded = 1\n\n[vocabulary]",
+         "credit.hard-coded: nothing, in solutions/ 1"),
+    Edit("a case", "solutions", "lesson.toml", 'name = "few kinds"', 'name = "two kinds"', "cases.few kinds: "),
+    Edit("not TOML", "solutions", "lesson.toml", "[limits]", "[limits", "lesson.toml in "),
+    Edit("the network", "solutions", "forward.py", "0.5", "0.25", "forward.py in "),
+    Edit("an answer", "exercises", "ex_walk.py", 'raise NotImplementedError("dshare")', "return square"),
+    Edit("a docstring of the solutions", "solutions", "ex_walk.py", "The walk back", "The way back"),
+    Edit("other line ends", "exercises", "lesson.toml", "\n", "\r\n"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("edit", EDITS, ids=lambda edit: edit.name)
+def test_a_lesson_is_not_graded_by_what_differs_from_its_solutions(edit: Edit, tiny: tuple[Path, Path]) -> None:
+    _, exercises = tiny
+    lesson = load_lesson(exercises)
+    require_in_sync(lesson)
+    file = exercises.parent.parent / edit.kind / "tiny" / edit.file
+    text = file.read_text(encoding="utf-8")
+    assert edit.old in text
+    file.write_bytes(text.replace(edit.old, edit.new).encode())
+    if not edit.says:
+        require_in_sync(lesson)
+        return
+    with pytest.raises(KitError) as caught:
+        require_in_sync(lesson)
+    assert edit.says in caught.value.what
+    assert caught.value.exit_code == USAGE
+    assert f"{command('lesson', LESSON=str(exercises.resolve()))} " in caught.value.mend
+
+
+def test_a_lesson_that_has_a_file_less_than_its_solutions_is_not_graded_by(tiny: tuple[Path, Path]) -> None:
+    solutions, exercises = tiny
+    (solutions / "train.py").write_text("", encoding="utf-8")
+    with pytest.raises(KitError, match=r"^train\.py in "):
+        require_in_sync(load_lesson(exercises))
+
+
+@pytest.mark.parametrize("kind", ["no solutions", "the solutions themselves"])
+def test_where_there_is_nothing_to_compare_nothing_is_said(kind: str, tiny: tuple[Path, Path]) -> None:
+    solutions, exercises = tiny
+    (exercises / "lesson.toml").write_text("", encoding="utf-8")
+    lesson = load_lesson(solutions)
+    if kind == "no solutions":
+        shutil.copytree(solutions, exercises, dirs_exist_ok=True)
+        shutil.rmtree(solutions)
+        lesson = load_lesson(exercises)
+    require_in_sync(lesson)
+
+
+@pytest.mark.parametrize(
+    ("command", "code"), [(("grade", "."), 2), (("export", "gradescope"), 2), (("check", "dshare"), 1)]
+)
+def test_grade_and_gradescope_refuse_and_check_warns(
+    command: tuple[str, ...], code: int, tiny: tuple[Path, Path], tmp_path: Path
+) -> None:
+    solutions, exercises = tiny
+    _answer(solutions, "points = 3", "points = 4", "lesson.toml")
+    ran = run_grader(*command, "--lesson", exercises, cwd=tmp_path)
+    assert ran.returncode == code, ran.stderr
+    assert "points: 3, in solutions/ 4" in ran.stderr
+    assert f"python -m grader lesson --lesson {exercises.resolve()} " in ran.stderr
+    assert not (tmp_path / "autograder.zip").exists()
+
+
 # --- markers ----------------------------------------------------------------------------------------------
 
 FUNCTION = "def dy(dz):\n"
@@ -162,8 +253,8 @@ def _contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file()}
 
 
-def _answer(exercises: Path, old: str, new: str) -> None:
-    file = exercises / "ex_walk.py"
+def _answer(exercises: Path, old: str, new: str, name: str = "ex_walk.py") -> None:
+    file = exercises / name
     text = file.read_text(encoding="utf-8")
     assert old in text
     file.write_text(text.replace(old, new, 1), encoding="utf-8")

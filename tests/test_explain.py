@@ -9,8 +9,8 @@ import pytest
 from rich.console import Console
 
 from grader.lesson import Lesson
-from grader.lesson.cut import solution_of
 from grader.lesson.own import solution, untouched
+from grader.lesson.stubs import solution_of
 from grader.report.explained import explanation
 from grader.submission.answers import callables
 from tests.support import ROOT, run_grader

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import csv
+import importlib
 import io
 import json
 import os
@@ -21,7 +22,7 @@ from markdown_it import MarkdownIt
 
 from grader.cli import EXPORT_FORMATS, main
 from grader.commands.export import EXPORTERS
-from grader.export.person import person_of
+from grader.export.person import people_of
 from grader.export.table import harmless
 from grader.lesson import Lesson
 from grader.results.gradebook import number
@@ -32,6 +33,7 @@ GOLDEN = Path(__file__).parent / "golden" / "export"
 FORMULA = re.compile(r"[\s]*[=+\-@\t\r＝＋－＠]")
 ALL_RIGHT = ("right",)
 EMPTY = ("missing",) * 60
+BOTH = ("--rescale", "--overwrite")
 
 
 def assert_golden(written: Path, name: str) -> str:
@@ -94,7 +96,7 @@ def test_a_canvas_gradebook_is_filled_from_its_roster_and_read_back_by_canvas_ru
     canvas_class: Path, lesson: Lesson, capsys: pytest.CaptureFixture[str]
 ) -> None:
     roster = GOLDEN / "canvas_roster.csv"
-    export("canvas", canvas_class, "--roster", roster, "--column", "4242", code=1)
+    export("canvas", canvas_class, "--roster", roster, "--column", "4242", "--overwrite", code=1)
     text = assert_golden(canvas_class / "canvas.csv", "canvas.csv")
     students = {row[1]: (row[2], row[0]) for row in cells(roster.read_text(encoding="utf-8"))[3:]}
     taken = canvas_import(text, students)
@@ -137,7 +139,7 @@ def test_a_roster_that_does_not_fit_is_refused_with_what_to_do(
 
 
 def test_scores_are_made_parts_of_the_hosts_points_only_when_asked(canvas_class: Path, lesson: Lesson) -> None:
-    export("canvas", canvas_class, "--roster", GOLDEN / "canvas_roster.csv", "--column", "811", "--rescale", code=1)
+    export("canvas", canvas_class, "--roster", GOLDEN / "canvas_roster.csv", "--column", "811", *BOTH, code=1)
     rows = cells((canvas_class / "canvas.csv").read_text(encoding="utf-8"))
     share = result("", lesson).score / lesson.max_score
     assert rows[1][-1] == "10"
@@ -182,7 +184,7 @@ def test_a_moodle_worksheet_is_filled_in_any_language_and_read_back_by_moodles_r
 ) -> None:
     folder = write_class(tmp_path / "grades", {name: result(name, lesson, v) for name, v in MOODLE_NAMES.items()})
     worksheet = GOLDEN / f"moodle_{language}.csv"
-    export("moodle", folder, "--roster", worksheet, *more, code=0 if language == "en" else 1)
+    export("moodle", folder, "--roster", worksheet, "--overwrite", *more, code=0 if language == "en" else 1)
     text = assert_golden(folder / "moodle.csv", f"moodle_{language}_filled.csv")
     most = 100 if more else lesson.max_score
     taken = moodle_import(text, language)
@@ -199,9 +201,230 @@ def test_a_moodle_worksheet_is_filled_in_any_language_and_read_back_by_moodles_r
 def test_a_comment_somebody_wrote_into_the_worksheet_stays(tmp_path: Path, lesson: Lesson) -> None:
     name = "Seán O'Brien_52_assignsubmission_file_"
     folder = write_class(tmp_path / "grades", {name: result(name, lesson)})
-    export("moodle", folder, "--roster", GOLDEN / "moodle_en.csv")
+    export("moodle", folder, "--roster", GOLDEN / "moodle_en.csv", "--overwrite")
     rows = cells((folder / "moodle.csv").read_text(encoding="utf-8"))
     assert rows[2][-1] == "see me"
+
+
+# ---- scores that somebody else entered
+
+CANVAS_ROSTER = """Student,ID,SIS User ID,SIS Login ID,Section,HW (7)
+    Points Possible,,,,,44.0
+"Doe, Jane",1,u1,jane,A,{}
+"Roe, Rick",2,u2,rick,A,
+"""
+MOODLE_ROSTER = """Identifier,Full name,Email address,Grade,Maximum grade,Last modified,Comments
+Participant 1,Jane Doe,jane@example.org,{},44.00,-,
+Participant 2,Rick Roe,rick@example.org,-,44.00,-,
+"""
+
+
+@pytest.mark.parametrize(("host", "roster", "grade"), [("canvas", CANVAS_ROSTER, 5), ("moodle", MOODLE_ROSTER, 3)])
+@pytest.mark.parametrize(
+    ("there", "is_kept"),
+    [("31", True), ("31.00", True), ("0", True), ("EX", True), ("excused", True), ("44.01", True),
+     ("", False), ("-", False), (" ", False), ("44", False), ("44.00", False), ("44.0 ", False)],
+)  # fmt: skip
+def test_a_score_that_somebody_entered_stays_unless_it_is_to_be_replaced(
+    host: str, roster: str, grade: int, there: str, is_kept: bool,
+    tmp_path: Path, lesson: Lesson, capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    names = ["doejane_1_5_x", "roerick_2_6_x"]
+    folder = write_class(tmp_path / "grades", {name: result(name, lesson, ALL_RIGHT) for name in names})
+    (tmp_path / "roster.csv").write_text(roster.format(there), encoding="utf-8")
+    column = "HW" if host == "canvas" else "Grade"
+    command = (host, folder, "--roster", tmp_path / "roster.csv", "--column", column)
+
+    def grades() -> dict[str, str]:
+        rows = cells((folder / f"{host}.csv").read_text(encoding="utf-8"))
+        found = {row[0 if host == "canvas" else 1]: row for row in rows}
+        assert not is_kept or host == "canvas" or found["Jane Doe"][-1] == "" or found["Jane Doe"][grade] == "44"
+        return {name: row[grade] for name, row in found.items() if "Jane" in name or "Rick" in name}
+
+    export(*command, code=1 if is_kept else 0)
+    said = capsys.readouterr().err
+    assert list(grades().values()) == [there if is_kept else "44", "44"]
+    jane = "Doe, Jane" if host == "canvas" else "Jane Doe"
+    line = f"- {jane}: {there} in the roster, 44 here: kept; --overwrite replaces it\n"
+    assert (line in said) == is_kept
+    assert ("1 score is in it" if is_kept else "2 scores are in it") in said
+    export(*command, "--overwrite")
+    assert list(grades().values()) == ["44", "44"]
+    assert "kept" not in capsys.readouterr().err
+
+
+def test_an_export_taken_back_from_the_host_is_the_same_again_without_a_word(
+    tmp_path: Path, lesson: Lesson, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = write_class(tmp_path / "grades", {name: result(name, lesson) for name in ("a_1_5_x", "b_2_6_x")})
+    (tmp_path / "roster.csv").write_text(CANVAS_ROSTER.format(""), encoding="utf-8")
+    export("canvas", folder, "--roster", tmp_path / "roster.csv", "--out", tmp_path / "first.csv")
+    export("canvas", folder, "--roster", tmp_path / "first.csv", "--out", tmp_path / "second.csv")
+    assert "kept" not in capsys.readouterr().err
+    assert (tmp_path / "first.csv").read_bytes() == (tmp_path / "second.csv").read_bytes()
+
+
+# ---- whom a run holds
+
+
+def _listed(folder: Path, names: list[str] | None) -> None:
+    (folder / ".grader").mkdir(exist_ok=True)
+    record: dict[str, Any] = {"seed": 1} if names is None else {"seed": 1, "submissions": names}
+    (folder / ".grader" / "run.json").write_text(json.dumps(record), encoding="utf-8")
+
+
+def _names(folder: Path) -> list[str]:
+    return [row["student_id"] for row in csv.DictReader(io.StringIO((folder / "nbgrader.csv").read_text("utf-8")))]
+
+
+def test_only_the_last_runs_submissions_are_exported_in_its_order(tmp_path: Path, lesson: Lesson) -> None:
+    folder = write_class(tmp_path / "g", {name: result(name, lesson) for name in ("ann", "bob", "../dan", "gone")})
+    _listed(folder, ["bob", "../dan", "ann"])
+    export("nbgrader", folder)
+    assert _names(folder) == ["bob", "../dan", "ann"]
+    export("junit", folder)
+    assert "gone" not in (folder / "junit.xml").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("record", [None, "no file", "no JSON"])
+def test_a_folder_of_an_older_kit_is_exported_whole(record: str | None, tmp_path: Path, lesson: Lesson) -> None:
+    folder = write_class(tmp_path / "g", {name: result(name, lesson) for name in ("bob", "ann")})
+    if record != "no file":
+        _listed(folder, None)
+    if record == "no JSON":
+        (folder / ".grader" / "run.json").write_text("{", encoding="utf-8")
+    export("nbgrader", folder)
+    assert _names(folder) == ["ann", "bob"]
+
+
+@pytest.mark.parametrize(
+    ("waiting", "said"),
+    [
+        (["bob"], "1 submission of the last run has no result yet: bob\n"),
+        ([f"s{number}" for number in range(20)],
+         "20 submissions of the last run have no result yet: s0, s1, s2, s3, s4, s5, s6, s7 and 12 more\n"),
+    ],
+)  # fmt: skip
+def test_a_stopped_runs_submissions_without_a_result_are_told(
+    waiting: list[str], said: str, tmp_path: Path, lesson: Lesson, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = write_class(tmp_path / "g", {"ann": result("ann", lesson)})
+    _listed(folder, ["ann", *waiting])
+    for command in ("nbgrader", "junit"):
+        export(command, folder, code=1)
+        assert said in capsys.readouterr().err
+    assert _names(folder) == ["ann"]
+
+
+SPOILED = {
+    "no JSON": "{",
+    "another file": '{"a": 1}',
+    "a list": "[1]",
+    "deep": "[" * 100_000,
+    "a score that is none": None,
+}
+
+
+@pytest.mark.parametrize("what", SPOILED)
+def test_a_result_that_cannot_be_read_costs_its_own_row(
+    what: str, tmp_path: Path, lesson: Lesson, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = write_class(tmp_path / "g", {name: result(name, lesson) for name in ("ann", "bob", "cid")})
+    file = folder / "submissions" / "bob" / "results.json"
+    spoiled = SPOILED[what] or re.sub(r'"points": [\d.]+', '"points": NaN', file.read_text(encoding="utf-8"))
+    file.write_text(spoiled, encoding="utf-8")
+    for command in ("nbgrader", "junit"):
+        export(command, folder, code=1)
+        assert "- bob is not: its results.json is no results.json of this kit" in capsys.readouterr().err
+    assert _names(folder) == ["ann", "cid"]
+
+
+@pytest.mark.parametrize("host", ["canvas", "moodle", "nbgrader", "junit"])
+def test_what_goes_wrong_with_one_row_costs_that_row(
+    host: str, tmp_path: Path, lesson: Lesson, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ["doejane_1_5_x", "roerick_2_6_x"]
+    results = {names[0]: result(names[0], lesson), names[1]: result(names[1], lesson, ALL_RIGHT)}
+    folder = write_class(tmp_path / "g", results)
+    rosters = {"canvas": CANVAS_ROSTER, "moodle": MOODLE_ROSTER, "nbgrader": "id,first_name\n1,Jane\n2,Rick\n"}
+    (tmp_path / "roster.csv").write_text(rosters.get(host, "").format(""), encoding="utf-8")
+
+    def spoiled(function: Any) -> Any:
+        """The function, but not for the first submission."""
+
+        def called(first: Any, *rest: Any) -> Any:
+            if first in (names[0], 37.0) or getattr(first, "submission", "") == names[0]:
+                raise RecursionError("too deep")
+            return function(first, *rest)
+
+        return called
+
+    for place in ("canvas.points_text", "moodle.points_text", "nbgrader.number", "junit._suite"):
+        module, name = place.split(".")
+        found = importlib.import_module(f"grader.export.{module}")
+        monkeypatch.setattr(found, name, spoiled(getattr(found, name)))
+    more = () if host == "junit" else ("--roster", tmp_path / "roster.csv")
+    export(host, folder, *more, code=1)
+    said = capsys.readouterr().err
+    assert f"- {names[0]} is not: it" in said
+    assert "RecursionError: too deep" in said
+    assert "Traceback" not in said
+    written = (folder / ("junit.xml" if host == "junit" else f"{host}.csv")).read_text(encoding="utf-8")
+    assert (names[1] if host == "junit" else ",44,") in written.replace("\n", ",")
+
+
+# ---- groups
+
+GROUP = {"lms": "gradescope", "user_id": "9", "display_name": "Jane Doe & Rick Roe", "sis_ids": ["u1", "u2"]}
+
+
+@pytest.mark.parametrize(
+    ("identity", "jane", "rick", "said"),
+    [
+        (GROUP, True, True, ""),
+        ({**GROUP, "sis_ids": []}, True, True, ""),  # known by their names
+        ({**GROUP, "sis_ids": ["u2"]}, True, True, ""),  # one of them has no id
+        ({**GROUP, "sis_ids": ["77"]}, True, True, ""),  # an id that the roster does not have
+        ({**GROUP, "display_name": "Jane Doe"}, True, True, ""),  # one of them has no name
+        ({**GROUP, "display_name": ""}, True, True, ""),
+        ({**GROUP, "sis_ids": ["u1", "77"], "display_name": "Jane Doe & A Stranger"}, True, False,
+         "- s is not: no row fits its member A Stranger, 77"),
+        ({**GROUP, "sis_ids": ["u1"], "display_name": "Jane Doe"}, True, False, ""),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("host", ["canvas", "nbgrader"])
+def test_each_member_of_a_group_gets_the_score(
+    host: str, identity: dict[str, Any], jane: bool, rick: bool, said: str,
+    tmp_path: Path, lesson: Lesson, capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    folder = write_class(tmp_path / "g", {"s": result("s", lesson, ALL_RIGHT)}, {"s": identity})
+    students = "id,first_name,last_name\nu1,Jane,Doe\nu2,Rick,Roe\n"
+    (tmp_path / "roster.csv").write_text(CANVAS_ROSTER.format("") if host == "canvas" else students, encoding="utf-8")
+    export(host, folder, "--roster", tmp_path / "roster.csv", code=1 if said else 0)
+    rows = cells((folder / f"{host}.csv").read_text(encoding="utf-8"))
+    column = 5 if host == "canvas" else rows[0].index("score")
+    scores = [row[column] for row in rows[-2:]]
+    assert [score == "44" for score in scores] == [jane, rick]
+    told = capsys.readouterr().err
+    assert said in told if said else "is not:" not in told
+
+
+def test_without_a_list_of_students_a_group_has_a_row_a_member(tmp_path: Path, lesson: Lesson) -> None:
+    folder = write_class(tmp_path / "g", {"s": result("s", lesson), "t": result("t", lesson)}, {"s": GROUP})
+    export("nbgrader", folder)
+    assert _names(folder) == ["u1", "u2", "t"]
+
+
+def test_somebody_in_two_groups_gets_no_score_and_the_others_do(
+    tmp_path: Path, lesson: Lesson, capsys: pytest.CaptureFixture[str]
+) -> None:
+    alone = {"lms": "gradescope", "user_id": "10", "display_name": "Jane Doe", "sis_ids": ["u1"]}
+    results = {name: result(name, lesson, ALL_RIGHT) for name in ("s", "t")}
+    folder = write_class(tmp_path / "g", results, {"s": GROUP, "t": alone})
+    (tmp_path / "roster.csv").write_text(CANVAS_ROSTER.format(""), encoding="utf-8")
+    export("canvas", folder, "--roster", tmp_path / "roster.csv", code=1)
+    assert [row[5] for row in cells((folder / "canvas.csv").read_text(encoding="utf-8"))[2:]] == ["", "44"]
+    assert capsys.readouterr().err.count("2 submissions fit its row") == 2
 
 
 # ---- nbgrader
@@ -253,7 +476,7 @@ def test_no_golden_gradebook_holds_a_formula(name: str) -> None:
 def test_a_submission_is_known_by_its_identity_or_by_its_name(
     submission: str, identity: dict[str, Any] | None, ids: tuple[str, ...], names: tuple[str, ...]
 ) -> None:
-    person = person_of(submission, identity)
+    (person,) = people_of(submission, identity)
     assert (person.ids, person.names) == (ids, names)
 
 

@@ -133,9 +133,7 @@ def test_doctor_says_where_things_are_one_line_each() -> None:
     ran = run_grader("doctor")
     assert ran.returncode == 0, ran.stdout
     kinds = [line[3:].split()[0] for line in ran.stdout.splitlines() if not line.startswith("   ")]
-    assert {"Python", "torch", "watchfiles", "kit", "lesson", "answers", "progress", "solutions", "isolation"} <= set(
-        kinds
-    )
+    assert {"Python", "torch", "kit", "lesson", "answers", "progress", "solutions", "isolation"} <= set(kinds)
     assert f"source hash {kit_hash()[:12]}" in ran.stdout
     assert "exercises/mlp/progress.json" in ran.stdout
 

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from grader import __version__
+from grader.cli import main
 from grader.commands.release import contents
 from grader.lesson import Lesson
 from grader.lesson.own import solution
@@ -111,6 +113,29 @@ def test_a_release_that_cannot_be_written_or_has_no_solutions_is_exit_code_2(tmp
     (tmp_path / "file").write_text("x", encoding="utf-8")
     assert run_grader("release", "--out", tmp_path / "file").returncode == 2
     assert "there is no" in run_grader("release", "--lesson", "nosuch", "--out", tmp_path).stderr
+
+
+@pytest.mark.parametrize(
+    ("out", "there", "zip_at"),
+    [
+        ("hw4.zip", None, "hw4.zip"),
+        ("new/HW4.ZIP", None, "new/HW4.ZIP"),
+        ("hw4", None, f"hw4/backprop-kit-mlp-{__version__}.zip"),
+        ("hw4.zip", "folder", f"hw4.zip/backprop-kit-mlp-{__version__}.zip"),
+        ("hw4.zip", "file", "hw4.zip"),
+        ("v1.2", None, f"v1.2/backprop-kit-mlp-{__version__}.zip"),
+    ],
+)
+def test_an_out_that_is_called_a_zip_is_the_file_and_any_other_a_folder(
+    out: str, there: str | None, zip_at: str, tmp_path: Path
+) -> None:
+    if there == "folder":
+        (tmp_path / out).mkdir()
+    elif there == "file":
+        (tmp_path / out).write_text("an old one", encoding="utf-8")
+    assert main(["release", "--out", str(tmp_path / out)]) == 0
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [tmp_path / zip_at]
+    assert zipfile.is_zipfile(tmp_path / zip_at)
 
 
 # --- in a fresh folder ------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from grader.commands.lesson import verify, write_exercises
 from grader.judge.job import Request
 from grader.judge.submission import Judge
 from grader.lesson import Lesson, load_lesson
-from grader.lesson.cut import stub_text
+from grader.lesson.stubs import stub_text
 from grader.results.model import StepResult, SubmissionResult
 from grader.submission.find import submission_at
 from grader.warm.client import Warm

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import pty
+import select
 import shutil
+import signal
+import subprocess
+import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from queue import SimpleQueue
 
 import pytest
 from rich.console import Console
@@ -17,12 +25,14 @@ from grader.judge.submission import Judge
 from grader.lesson import Lesson
 from grader.lesson.own import solution, untouched
 from grader.submission.answers import callables, read_answers
-from grader.submission.find import submission_at
+from grader.submission.find import find_submissions, submission_at
+from grader.watch.events import Event, Saved
+from grader.watch.files import Files
 from grader.watch.keyboard import keys_in
 from grader.watch.picture import Clock, picture
 from grader.watch.reset import block_of, reset, with_stub
 from grader.watch.session import Session, judged, looking_at, opened, pressed, saved
-from tests.support import ROOT, run_grader
+from tests.support import ROOT
 from tests.terminal import Terminal
 
 SOLUTIONS = ROOT / "solutions" / "mlp"
@@ -137,11 +147,186 @@ def test_a_small_terminal_shows_a_part_and_turns_the_page(answers: Path) -> None
         terminal.shows("hint 3 of 3", "watch 13:01", "q quit")
 
 
-def test_watch_without_a_terminal_is_exit_code_2_and_names_check() -> None:
-    ran = run_grader("watch")
-    assert ran.returncode == 2
-    assert "watch needs a terminal" in ran.stderr
-    assert "make check" in ran.stderr
+@pytest.mark.parametrize("term", ["no terminal", "dumb", ""])
+def test_where_nothing_can_be_drawn_every_save_is_told_in_lines(term: str, answers: Path) -> None:
+    with _Lines(answers, term) as watching:
+        watching.says("save a file, and what changed is checked; Ctrl-C ends it")
+        watching.says("0 of 44 points, 0 of 36 steps right")
+        fill_in(answers, "ex1_chain.py", "dprobs", "return dlogprobs * probs")
+        told = watching.says("ex1_chain.dprobs: wrong, ex1_chain.py:")
+        assert "\x1b" not in told
+        assert "missing" not in told
+        path = answers / "ex1_chain.py"
+        path.write_text(path.read_text(encoding="utf-8").replace("dlogprobs * probs", "dlogprobs / probs"), "utf-8")
+        watching.says("ex1_chain.dprobs: exact\n", "1 of 44 points, 1 of 36 steps right")
+        assert watching.ends_by_ctrl_c() == 0
+
+
+class _Lines:
+    """`grader watch` without a screen: in a pipe, or in a terminal that calls itself dumb."""
+
+    def __init__(self, folder: Path, term: str) -> None:
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "dumb" if term == "no terminal" else term}
+        command = [sys.executable, "-m", "grader", "watch", str(folder)]
+        self._here, there = os.pipe() if term == "no terminal" else pty.openpty()
+        takes = subprocess.DEVNULL if term == "no terminal" else there
+        self._child = subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdin=takes, stdout=there, stderr=there, start_new_session=True
+        )
+        os.close(there)
+        self._said = ""
+
+    def __enter__(self) -> _Lines:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._child.kill()
+        self._child.wait()
+        os.close(self._here)
+
+    def says(self, *texts: str, within: float = 120.0) -> str:
+        """Waits for the texts among what was not looked at before; what was said until then."""
+        give_up = time.monotonic() + within
+        while not all(text in self._said for text in texts):
+            assert time.monotonic() < give_up, self._said
+            if select.select([self._here], [], [], 0.1)[0]:
+                self._said += os.read(self._here, 1 << 16).decode().replace("\r\n", "\n")
+        told, self._said = self._said, ""
+        return told
+
+    def ends_by_ctrl_c(self) -> int:
+        self._child.send_signal(signal.SIGINT)
+        return self._child.wait(timeout=30)
+
+
+# --- saves ------------------------------------------------------------------------------------------------
+
+
+def _replaced(path: Path, text: str) -> None:
+    """As vim and most editors save: a new file in the old one's place."""
+    new = path.with_name(f".{path.name}.swp")
+    new.write_text(text, encoding="utf-8")
+    new.replace(path)
+
+
+def _moved_away(path: Path, text: str) -> None:
+    """As others do: the old one is kept as a backup."""
+    path.rename(path.with_name(f"{path.name}~"))
+    path.write_text(text, encoding="utf-8")
+
+
+def _emptied(path: Path, text: str) -> None:
+    path.write_text("", encoding="utf-8")
+    time.sleep(0.02)
+    path.write_text(text, encoding="utf-8")
+
+
+def _same_time_and_size(path: Path, text: str) -> None:
+    """On a drive that keeps times of two seconds: nothing but the text tells the saves apart."""
+    before = path.stat()
+    path.write_text(text[: before.st_size].ljust(before.st_size), encoding="utf-8")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def _folder_made_again(path: Path, text: str) -> None:
+    shutil.rmtree(path.parent)
+    time.sleep(0.3)
+    path.parent.mkdir()
+    path.write_text(text, encoding="utf-8")
+
+
+def _link_to_another(path: Path, text: str) -> None:
+    other = path.parent.parent / "another.py"
+    other.write_text(text, encoding="utf-8")
+    path.unlink()
+    path.symlink_to(other)
+
+
+SAVES = [
+    Path.write_text, _replaced, _moved_away, _emptied, _same_time_and_size, _folder_made_again, _link_to_another,
+]  # fmt: skip
+
+
+def _told_of(events: SimpleQueue[Event], name: str) -> Saved:
+    while True:
+        event = events.get(timeout=20)
+        if isinstance(event, Saved) and name in event.names:
+            return event
+
+
+@pytest.mark.parametrize("save", SAVES, ids=lambda save: save.__name__)
+@pytest.mark.parametrize("only", [False, True], ids=["a folder", "a file"])
+def test_every_way_to_save_is_heard_of(save: Callable[[Path, str], object], only: bool, tmp_path: Path) -> None:
+    file = tmp_path / "answers" / "ex1_chain.py"
+    file.parent.mkdir()
+    file.write_text("x = 1\n", encoding="utf-8")
+    events: SimpleQueue[Event] = SimpleQueue()
+    with Files(file.parent, file if only else None, events):
+        for text in ("x = 2\n", "x = 3\n"):
+            save(file, text)
+            while file.name not in _told_of(events, file.name).names or not file.is_file():
+                pass
+            time.sleep(0.3)
+            while not events.empty():  # a folder that was away for a while is two events
+                events.get()
+
+
+def test_the_file_behind_a_link_is_watched(tmp_path: Path) -> None:
+    (tmp_path / "cloud").mkdir()
+    (tmp_path / "answers").mkdir()
+    real, link = tmp_path / "cloud" / "mine.py", tmp_path / "answers" / "ex1_chain.py"
+    real.write_text("x = 1\n", encoding="utf-8")
+    link.symlink_to(real)
+    events: SimpleQueue[Event] = SimpleQueue()
+    with Files(link.parent, None, events):
+        real.write_text("x = 22\n", encoding="utf-8")
+        assert _told_of(events, link.name) == Saved(frozenset({link.name}))
+        _replaced(real, "x = 333\n")
+        assert _told_of(events, link.name) == Saved(frozenset({link.name}))
+
+
+def test_what_is_no_answer_is_not_heard_of_and_a_save_is_one_event(tmp_path: Path) -> None:
+    (tmp_path / "ex1_chain.py").write_text("x = 1\n", encoding="utf-8")
+    (tmp_path / ".#ex1_chain.py").symlink_to("nobody@nowhere:1")  # as Emacs locks a file
+    os.mkfifo(tmp_path / "pipe.py")
+    events: SimpleQueue[Event] = SimpleQueue()
+    with Files(tmp_path, None, events):
+        (tmp_path / "notes.txt").write_text("x", encoding="utf-8")
+        (tmp_path / "ex1_chain.py~").write_text("x", encoding="utf-8")
+        (tmp_path / "progress.json").write_text("{}", encoding="utf-8")
+        (tmp_path / "ex1_chain.py").write_text("x = 22\n", encoding="utf-8")
+        assert events.get(timeout=20) == Saved(frozenset({"ex1_chain.py"}))
+        time.sleep(0.3)
+        assert events.empty()
+
+
+def test_a_file_that_lies_deeper_is_watched_where_it_counts(tmp_path: Path) -> None:
+    deep = tmp_path / "src" / "ex1_chain.py"
+    deep.parent.mkdir()
+    deep.write_text("x = 1\n", encoding="utf-8")
+    events: SimpleQueue[Event] = SimpleQueue()
+    with Files(tmp_path, None, events, lambda: [deep]):
+        deep.write_text("x = 22\n", encoding="utf-8")
+        assert events.get(timeout=20) == Saved(frozenset({"ex1_chain.py"}))
+
+
+def test_a_file_that_only_grows_old_is_no_save(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "ex1_chain.py"
+    file.write_text("x = 1\n", encoding="utf-8")
+    monkeypatch.setattr("grader.watch.files._COARSE", 0.3)
+    events: SimpleQueue[Event] = SimpleQueue()
+    with Files(tmp_path, None, events):
+        time.sleep(0.8)
+        assert events.empty()
+
+
+def test_an_answer_that_is_a_link_counts_in_ones_own_folder_and_in_no_class(answers: Path, lesson: Lesson) -> None:
+    real = answers.parent / "elsewhere.py"
+    (answers / "ex2_cross_entropy.py").rename(real)
+    (answers / "ex2_cross_entropy.py").symlink_to(real)
+    assert "ex2_cross_entropy" in submission_at(answers, lesson).files
+    with find_submissions([answers], lesson) as found:
+        assert "ex2_cross_entropy" not in found.submissions[0].files
 
 
 # --- the session ------------------------------------------------------------------------------------------

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from grader.commands.isolation import warn
 from grader.commands.steps import paths_of_steps
 from grader.errors import KIT_FAULT, KitError
+from grader.invocation import command
 from grader.judge.job import Request
 from grader.lesson import Lesson, find_lesson, load_lesson
+from grader.lesson.drift import out_of_sync
 from grader.report.glance import show_glance
 from grader.report.terminal import make_console, near_path, show_check
 from grader.results.model import SubmissionResult
@@ -32,6 +35,8 @@ def run(options: argparse.Namespace) -> int:
     request = Request(submission, paths_of_steps(words, lesson), is_check=True)
     with Pool(lesson, SEED) as pool:
         warn(make_console(stderr=True), pool.isolation)
+        if drift := out_of_sync(lesson):
+            print(f"warning: {drift}", file=sys.stderr)
         result = only_result(pool, request)
     story = _kept(path, submission, result, lesson)
     if not options.verbose:
@@ -63,7 +68,7 @@ def split_arguments(words: Sequence[str], lesson: Lesson) -> tuple[Path, list[st
     if len(paths) > 1:
         raise KitError(
             f"{paths[0]} and {paths[1]} are two paths; check takes one",
-            mend="for many submissions: python -m grader grade PATH...",
+            mend=f"for many submissions: {command('grade', SUBMISSIONS='DIR')}",
         )
     for step in steps:
         if "/" in step or step.endswith((".py", ".ipynb", ".zip")):

@@ -69,7 +69,7 @@ def _python() -> Iterator[Finding]:
 
 
 def _packages() -> Iterator[Finding]:
-    for package in ("torch", "numpy", "rich", "jinja2", "matplotlib", "watchfiles"):
+    for package in ("torch", "numpy", "rich", "jinja2", "matplotlib"):
         try:
             yield Finding(package, True, version(package))
         except PackageNotFoundError:

@@ -10,6 +10,7 @@ from rich.console import Console
 from grader.commands.check import SEED, only_result
 from grader.commands.steps import named_steps
 from grader.errors import KitError
+from grader.invocation import command
 from grader.judge.job import Request
 from grader.lesson import Lesson, Step, find_lesson, load_lesson
 from grader.lesson.own import has_solutions, solution
@@ -50,7 +51,7 @@ def _explain(console: Console, step: Step, lesson: Lesson, result: StepResult) -
     """Prints the explanation of a step that passes; says what comes first for one that does not."""
     if not result.passes:
         console.print(f"{step.path} is {result.verdict}; it is explained once your own answer is right")
-        console.print(f"next: make hint STEP={step.path}\n")
+        console.print(f"next: {command('hint', STEP=step.path)}\n")
         return False
     exercise = lesson.exercise(step.exercise)
     console.print(f"{step.path}, explained", style="bold")

@@ -19,16 +19,20 @@ from grader.export.gradescope import gradescope_results
 from grader.export.junit import junit_xml
 from grader.export.moodle import moodle_worksheet
 from grader.export.nbgrader import nbgrader_csv
-from grader.export.read import ClassResults, only, read_results
+from grader.export.points import Wishes
+from grader.export.read import ClassResults, Lost, only, read_results
 from grader.export.roster import Filled
 from grader.export.table import Table, read_table, table_text
 from grader.export.workflow import workflow
+from grader.invocation import option
 from grader.lesson import Lesson, find_lesson, load_lesson
+from grader.lesson.drift import require_in_sync
 from grader.report.terminal import make_console, one_line
 from grader.results.store import write_atomically
 
 _NOT_ALL = 1
 _MOST_SEED = 1 << 31
+_MOST_NAMED = 8
 
 
 def run(options: argparse.Namespace) -> int:
@@ -51,13 +55,16 @@ def _moodle(options: argparse.Namespace, console: Console) -> int:
 def _gradebook(
     options: argparse.Namespace,
     console: Console,
-    fill: Callable[[ClassResults, Table, str | None, bool], Filled],
+    fill: Callable[[ClassResults, Table, str | None, Wishes], Filled],
     where_from: str,
 ) -> int:
     if not options.roster:
-        raise KitError(f"{options.format} fills a gradebook that it exported: --roster CSV", mend=where_from)
+        raise KitError(
+            f"{options.format} fills a gradebook that it exported: {option('--roster', 'CSV')}", mend=where_from
+        )
     results = read_results(Path(options.results))
-    filled = fill(results, read_table(Path(options.roster)), options.column, options.rescale)
+    wishes = Wishes(options.rescale, options.overwrite)
+    filled = fill(results, read_table(Path(options.roster)), options.column, wishes)
     return _write_table(options, console, results, filled)
 
 
@@ -71,12 +78,32 @@ def _nbgrader(options: argparse.Namespace, console: Console) -> int:
 
 def _write_table(options: argparse.Namespace, console: Console, results: ClassResults, filled: Filled) -> int:
     _write(options, console, f"{options.format}.csv", table_text(filled.table))
-    console.print(f"{filled.scores} scores are in it; late penalties and drop rules are the host's")
-    for lost in filled.unmatched:
-        console.print(f"- {one_line(lost.submission)} is not: {lost.why}", style="yellow", markup=False)
-    for name in results.ungraded:
-        console.print(f"- {one_line(name)} is not: it could not be graded", style="yellow", markup=False)
-    return _NOT_ALL if filled.unmatched or results.ungraded else 0
+    tally = filled.tally
+    are = "score is" if tally.scores == 1 else "scores are"
+    console.print(f"{tally.scores} {are} in it; late penalties and drop rules are the host's")
+    for line in tally.kept:
+        _say(console, f"- {one_line(line)}: kept; {option('--overwrite')} replaces it")
+    return _NOT_ALL if _say_lost(console, results, tally.lost) or tally.kept else 0
+
+
+def _say_lost(console: Console, results: ClassResults, lost: tuple[Lost, ...]) -> bool:
+    """Lists who is not in the file, and why. Whether there is anybody."""
+    for one in (*lost, *results.lost):
+        _say(console, f"- {one_line(one.submission)} is not: {one_line(one.why)}")
+    if results.waiting:
+        names = ", ".join(one_line(name) for name in results.waiting[:_MOST_NAMED])
+        more = f" and {len(results.waiting) - _MOST_NAMED} more" if len(results.waiting) > _MOST_NAMED else ""
+        have = (
+            "1 submission of the last run has"
+            if len(results.waiting) == 1
+            else (f"{len(results.waiting)} submissions of the last run have")
+        )
+        _say(console, f"- {have} no result yet: {names}{more}")
+    return bool(lost or results.lost or results.waiting)
+
+
+def _say(console: Console, line: str) -> None:
+    console.print(line, style="yellow", markup=False, soft_wrap=True)
 
 
 # ---- one submission, or a class of them
@@ -84,8 +111,9 @@ def _write_table(options: argparse.Namespace, console: Console, results: ClassRe
 
 def _junit(options: argparse.Namespace, console: Console) -> int:
     results = read_results(Path(options.results))
-    _write(options, console, "junit.xml", junit_xml(results))
-    return _NOT_ALL if results.ungraded else 0
+    text, lost = junit_xml(results)
+    _write(options, console, "junit.xml", text)
+    return _NOT_ALL if _say_lost(console, results, lost) else 0
 
 
 def _exercism(options: argparse.Namespace, console: Console) -> int:
@@ -120,15 +148,17 @@ def _github(options: argparse.Namespace, console: Console) -> int:
 
 def _gradescope(options: argparse.Namespace, console: Console) -> int:
     seed = options.seed if options.seed is not None else secrets.randbelow(_MOST_SEED)
-    target = Path(options.out or "autograder.zip")
-    _write_archive(target, autograder_zip(_lesson(options), seed))
+    target = _target(options, Path(), "autograder.zip")
+    lesson = _lesson(options)
+    require_in_sync(lesson)
+    _write_archive(target, autograder_zip(lesson, seed))
     _say_where(console, target)
     console.print("upload it under Configure Autograder; choose Ubuntu 22.04 or later and 2 GB of memory or more")
     return 0
 
 
 def _github_workflow(options: argparse.Namespace, console: Console) -> int:
-    target = Path(options.out or "grade.yml")
+    target = _target(options, Path(), "grade.yml")
     write_atomically(target, workflow(_lesson(options), options.kit, options.under, options.seed or 0))
     _say_where(console, target)
     console.print("put it into the assignment's template repository as .github/workflows/grade.yml")
@@ -152,9 +182,15 @@ def _lesson(options: argparse.Namespace, named: str | None = None) -> Lesson:
     return load_lesson(find_lesson(options.lesson or named))
 
 
+def _target(options: argparse.Namespace, folder: Path, name: str) -> Path:
+    """The file of --out, or `name` in it where it is a folder; without it, `name` in `folder`."""
+    out = Path(options.out) if options.out else folder
+    return out / name if not options.out or out.is_dir() else out
+
+
 def _write(options: argparse.Namespace, console: Console, name: str, text: str) -> None:
     source = Path(options.results)
-    target = Path(options.out) if options.out else (source if source.is_dir() else source.parent) / name
+    target = _target(options, source if source.is_dir() else source.parent, name)
     write_atomically(target, text)
     _say_where(console, target)
 
@@ -169,7 +205,9 @@ def _write_archive(target: Path, data: bytes) -> None:
     except OSError as error:
         part.unlink(missing_ok=True)
         raise KitError(
-            f"cannot be written: {error.strerror}", where=str(target), mend="choose another file with --out"
+            f"cannot be written: {error.strerror}",
+            where=str(target),
+            mend=f"choose another file with {option('--out', 'FILE')}",
         ) from None
 
 

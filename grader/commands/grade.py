@@ -12,6 +12,7 @@ from rich.console import Console
 from grader.commands.isolation import require, warn
 from grader.errors import KIT_FAULT, STOPPED, KitError
 from grader.lesson import Lesson, find_lesson, load_lesson
+from grader.lesson.drift import require_in_sync
 from grader.report.taken import TAKEN, doubtful, listing, show_not_taken, show_taken
 from grader.report.terminal import (
     make_console,
@@ -40,6 +41,7 @@ def run(options: argparse.Namespace) -> int:
     """0 if every submission was graded, 3 if some could not be, 130 if stopped."""
     console = make_console()
     lesson = load_lesson(find_lesson(options.lesson))
+    require_in_sync(lesson)
     with find_submissions([Path(path) for path in options.paths], lesson) as found:
         if not found.submissions:
             show_not_taken(console, found)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import shlex
 from pathlib import Path
 
 from grader.commands.check import SEED, only_result
 from grader.commands.steps import named_steps
 from grader.errors import KIT_FAULT, KitError
+from grader.invocation import command
 from grader.judge.job import Request
 from grader.lesson import Lesson, Step, find_lesson, load_lesson
 from grader.report.hints import hint_text, on_their_own
@@ -78,7 +78,7 @@ def _judged(steps: list[Step], submission: Submission, lesson: Lesson) -> dict[s
 
 def _next(step: Step, options: argparse.Namespace) -> str:
     """The command that goes on from here, for the same submission."""
-    whose = f" SUBMISSION={shlex.quote(one_line(options.path))}" if options.path else ""
+    given = {"SUBMISSION": one_line(options.path or ""), "LESSON": one_line(options.lesson or "")}
     if options.level < len(step.hints):
-        return f"next: make hint STEP={step.path} LEVEL={options.level + 1}{whose}"
-    return f"next: make check STEP={step.path}{whose}"
+        return f"next: {command('hint', STEP=step.path, LEVEL=str(options.level + 1), **given)}"
+    return f"next: {command('check', STEP=step.path, **given)}"

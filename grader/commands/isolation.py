@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 
 from grader.errors import KitError
+from grader.invocation import option
 from grader.seal.layers import FULL, MENDS, Isolation, described
 
 
@@ -13,7 +14,7 @@ def warn(console: Console, isolation: Isolation) -> None:
     if isolation.lacks:
         console.print(
             f"isolation: {described(isolation.layers)}, but no {' and no '.join(isolation.lacks)}; code written to do "
-            "harm is held by fewer walls here (`python -m grader doctor` says why, and what mends it)",
+            "harm is held by fewer walls here (`{command('doctor')}` says why, and what mends it)",
             style="yellow",
             soft_wrap=True,
         )
@@ -24,6 +25,6 @@ def require(isolation: Isolation) -> None:
     if isolation.lacks:
         missing = "; ".join(f"{layer}: {isolation.missing.get(layer, 'unknown')}" for layer in isolation.lacks)
         raise KitError(
-            f"--require-isolation asks for {described(FULL)}; missing here: {missing}",
+            f"{option('--require-isolation')} asks for {described(FULL)}; missing here: {missing}",
             mend="\n  ".join(MENDS.get(layer, "make setup") for layer in isolation.lacks),
         )

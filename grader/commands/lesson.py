@@ -13,6 +13,7 @@ from grader.lesson import Lesson, load_lesson
 from grader.lesson.cut import cut_lesson, drift, solution_notebook
 from grader.lesson.load import LESSON_FILE, ROOT
 from grader.lesson.notebook import code_cells
+from grader.lesson.stubs import is_same
 from grader.report.terminal import make_console
 from grader.results.model import SubmissionResult
 from grader.results.store import write_atomically
@@ -60,11 +61,7 @@ def write_exercises(solutions: Path, exercises: Path) -> list[str]:
     """Writes what differs, and says what. Refuses to overwrite files that hold answers."""
     lesson = load_lesson(solutions)
     wanted = cut_lesson(solutions)
-    changed = [
-        name
-        for name, text in wanted.items()
-        if not (exercises / name).is_file() or (exercises / name).read_bytes() != text.encode()
-    ]
+    changed = [name for name, text in wanted.items() if not is_same(exercises / name, text)]
     for name in changed:
         if _holds_answers(exercises / name, wanted[name], lesson):
             raise KitError(
@@ -72,9 +69,8 @@ def write_exercises(solutions: Path, exercises: Path) -> list[str]:
                 mend="move that file away first, then run this again",
             )
     files = {exercises / name: wanted[name] for name in changed}
-    for name, text in solution_notebook(solutions).items():
-        if not (solutions / name).is_file() or (solutions / name).read_bytes() != text.encode():
-            files[solutions / name] = text
+    made = solution_notebook(solutions)
+    files |= {solutions / name: text for name, text in made.items() if not is_same(solutions / name, text)}
     for file, text in files.items():
         write_atomically(file, text)
     return [f"wrote {file}" for file in files]

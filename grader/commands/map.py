@@ -8,6 +8,7 @@ from pathlib import Path
 
 from grader.commands.check import SEED, only_result
 from grader.errors import KitError
+from grader.invocation import option
 from grader.judge.job import Request
 from grader.lesson import Lesson, find_lesson, load_lesson
 from grader.report.graph import graph_file, graph_page, verdicts_of
@@ -24,7 +25,10 @@ def run(options: argparse.Namespace) -> int:
     """Writes the file, and says where. Judges only if there is a PATH."""
     out = Path(options.out)
     if out.suffix.lower() not in _KINDS:
-        raise KitError(f"{out} is neither a page nor a picture", mend="give --out a name that ends with .html or .svg")
+        raise KitError(
+            f"{out} is neither a page nor a picture",
+            mend=f"give a name that ends with .html or .svg: {option('--out', 'map.html')}",
+        )
     lesson = load_lesson(find_lesson(options.lesson))
     verdicts, line = _judged(Path(options.path), lesson) if options.path else ({}, "not judged")
     is_page = out.suffix.lower() == ".html"

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from grader import __version__
 from grader.errors import KitError
+from grader.invocation import option
 from grader.lesson.cut import cut_lesson
 from grader.lesson.load import LESSON_FILE, ROOT
 from grader.lesson.own import SOLUTIONS, STUBS
@@ -40,16 +41,23 @@ def run(options: argparse.Namespace) -> int:
     solutions = _solutions(options.lesson or "mlp")
     files = contents(solutions)
     top = f"backprop-kit-{solutions.name}-{__version__}"
-    target = Path(options.out) / f"{top}.zip"
+    target = _target(Path(options.out), f"{top}.zip")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         _write(target, top, files)
     except OSError as error:
-        raise KitError(f"cannot be written: {error.strerror}", where=str(target), mend="choose another --out") from None
+        raise KitError(
+            f"cannot be written: {error.strerror}", where=str(target), mend=f"choose another {option('--out', 'DIR')}"
+        ) from None
     console = make_console()
     console.print(f"wrote {near_path(target)}: {len(files)} files, no solutions; kit {__version__}")
     console.print(f"its hash is {kit_hash()[:12]}: results of students name it (kit_hash), and so does make doctor")
     return 0
+
+
+def _target(out: Path, name: str) -> Path:
+    """The file at `out` where that is called a zip, else `name` in the folder `out`."""
+    return out if out.suffix.lower() == ".zip" and not out.is_dir() else out / name
 
 
 def contents(solutions: Path) -> dict[str, bytes]:

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from grader.commands.isolation import warn
 from grader.errors import STOPPED, USAGE, KitError
+from grader.invocation import command
 from grader.lesson import Exercise, Lesson, find_lesson, load_lesson
 from grader.lesson.load import ROOT
 from grader.lesson.network import Network
@@ -39,7 +40,9 @@ def run(options: argparse.Namespace) -> int:
     exercise = _training_exercise(lesson)
     names = Path(options.names) if options.names else ROOT / "data" / "names.txt"
     if not names.is_file():
-        raise KitError(f"there is no {names}", mend="give a file with one name a line: make train NAMES=data/names.txt")
+        raise KitError(
+            f"there is no {names}", mend=f"give a file with one name a line: {command('train', NAMES='FILE')}"
+        )
     written = _answer(Path(options.path) if options.path else lesson.folder, lesson, exercise)
     module = _training_module(lesson)
     name = f"{lesson.name}-{_identity(written, names, options.steps)}"
@@ -148,7 +151,7 @@ def _answer(path: Path, lesson: Lesson, exercise: Exercise) -> Answer:
         raise KitError(
             f"{answer.name} cannot train yet: {answer.message}",
             where=where,
-            mend=f"fill it in, then: make check STEP={exercise.name}",
+            mend=f"fill it in, then: {command('check', STEP=exercise.name)}",
             exit_code=NOT_RIGHT,
         )
     return answer

@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 
 from grader.errors import KitError
-from grader.export.points import points_text
-from grader.export.read import ClassResults
-from grader.export.roster import Entry, Filled, match
+from grader.export.points import Wishes, is_anothers, kept, points_text
+from grader.export.read import ClassResults, Graded
+from grader.export.roster import Entry, Filled, fill_rows, match
 from grader.export.table import Table, place_of
+from grader.invocation import option
 
 _FIRST = ("Student", "ID", "SIS User ID", "SIS Login ID", "Integration ID", "Section")
 _IDS = ("ID", "SIS User ID", "SIS Login ID", "Integration ID")
@@ -21,30 +22,35 @@ _POINTS = "Points Possible"
 _POINTS_ROW = f"    {_POINTS}"
 
 
-def canvas_gradebook(results: ClassResults, roster: Table, column: str | None, rescale: bool) -> Filled:
+def canvas_gradebook(results: ClassResults, roster: Table, column: str | None, wishes: Wishes) -> Filled:
     """The columns Canvas finds students by, and the assignment's. Raises KitError.
 
-    Students without a submission keep what the roster says of them.
+    Students without a submission keep what the roster says of them, and so does a score that somebody entered.
     """
-    kept = [place for name in _FIRST if (place := place_of(roster.header, name)) is not None]
+    places = [place for name in _FIRST if (place := place_of(roster.header, name)) is not None]
     if any(place_of(roster.header, name) is None for name in _FIRST[:2]):
         raise KitError(
             f"the roster starts with {', '.join(roster.header[:3])}; Canvas's starts with Student, ID",
-            mend="in Canvas: Grades, Export, Export Entire Gradebook; then --roster THAT.csv",
+            mend=f"in Canvas: Grades, Export, Export Entire Gradebook; then {option('--roster', 'THAT.csv')}",
         )
     filled = _assignment(roster, column)
     students = [row for row in roster.rows if _is_student(row, roster)]
     possible = next((row[filled] for row in roster.rows if row[0].strip() == _POINTS), "")
     matches = match([_entry(roster, row) for row in students], results.graded)
-    rows = [[_POINTS_ROW, *[""] * (len(kept) - 1), possible]]
-    for index, row in enumerate(students):
-        score = row[filled]
-        if index in matches.by_row:
-            score = points_text(matches.by_row[index].result, possible, rescale, roster.header[filled])
-        rows.append([*[row[place] for place in kept], score])
-    header = tuple(roster.header[place] for place in [*kept, filled])
-    table = Table(header, tuple(map(tuple, rows)), roster.separator, roster.has_bom)
-    return Filled(table, len(matches.by_row), matches.unmatched)
+    scores = [row[filled] for row in students]
+
+    def fill(index: int, one: Graded) -> str:
+        score = points_text(one.result, possible, wishes.rescale, roster.header[filled])
+        if not wishes.overwrite and is_anothers(scores[index], score):
+            return kept(_entry(roster, students[index]).name, scores[index], score)
+        scores[index] = score
+        return ""
+
+    tally = fill_rows(matches, fill)
+    rows = [(_POINTS_ROW, *[""] * (len(places) - 1), possible)]
+    rows += [(*(row[place] for place in places), score) for row, score in zip(students, scores, strict=True)]
+    header = tuple(roster.header[place] for place in [*places, filled])
+    return Filled(Table(header, tuple(rows), roster.separator, roster.has_bom), tally)
 
 
 def _assignment(roster: Table, column: str | None) -> int:
@@ -60,7 +66,8 @@ def _assignment(roster: Table, column: str | None) -> int:
     listed = "; ".join(parts.group() for parts in found.values()) or "none"
     raise KitError(
         f"{len(wanted)} assignments of the roster fit{f' {column!r}' if column else ''}; it has: {listed}",
-        mend="name one with --column 'TITLE' or --column ID; a new one is made in Canvas first, then exported again",
+        mend=f"name one with {option('--column', repr('TITLE'))} or {option('--column', 'ID')}; "
+        "a new one is made in Canvas first, then exported again",
     )
 
 

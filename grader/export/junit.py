@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import xml.etree.ElementTree as ET
 
-from grader.export.read import ClassResults
+from grader.export.read import ClassResults, Lost
 from grader.export.words import explanation, headline, one_line, plain
 from grader.results.model import ExerciseResult, StepResult
 
@@ -13,15 +13,21 @@ _ERRORS = frozenset({"error", "timeout", "memory", "crashed"})  # it did not run
 _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def junit_xml(results: ClassResults) -> str:
-    """One document for a whole class or one submission. A step that does not pass fails, a missing one too."""
-    suites = [_suite(one.result.submission, exercise) for one in results.graded for exercise in one.result.exercises]
+def junit_xml(results: ClassResults) -> tuple[str, tuple[Lost, ...]]:
+    """One document for a whole class or one submission, and what is not in it. A step that does not pass fails."""
+    suites: list[ET.Element] = []
+    lost: list[Lost] = []
+    for one in results.graded:
+        name = one.result.submission
+        try:
+            suites += [_suite(name, exercise) for exercise in one.result.exercises]
+        except Exception as error:  # costs this submission's suites
+            lost.append(Lost(name, f"it cannot be written ({type(error).__name__}: {error})"))
     root = ET.Element("testsuites", {"name": _text(_lesson(results)), **_sums(suites)})
     root.extend(suites)
     ET.indent(root)
-    return ET.tostring(root, encoding="unicode", xml_declaration=False).join(
-        ['<?xml version="1.0" encoding="UTF-8"?>\n', "\n"]
-    )
+    text = ET.tostring(root, encoding="unicode", xml_declaration=False)
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n', tuple(lost)
 
 
 def _lesson(results: ClassResults) -> str:

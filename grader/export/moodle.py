@@ -13,15 +13,15 @@ import re
 from dataclasses import dataclass
 
 from grader.errors import KitError
-from grader.export.points import points_text
-from grader.export.read import ClassResults
-from grader.export.roster import Entry, Filled, match
+from grader.export.points import EMPTY_CELLS, Wishes, is_anothers, kept, points_text
+from grader.export.read import ClassResults, Graded
+from grader.export.roster import Entry, Filled, fill_rows, match
 from grader.export.table import Table, place_of
 from grader.export.words import in_short
+from grader.invocation import option
 
 _IDENTIFIER = re.compile(r"[^\W\d][^\d@]*?(?P<id>\d+)\s*", re.DOTALL)
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)?")
-_EMPTY = ("", "-")
 
 
 @dataclass(frozen=True)
@@ -36,18 +36,26 @@ class _Columns:
     comments: int | None
 
 
-def moodle_worksheet(results: ClassResults, worksheet: Table, column: str | None, rescale: bool) -> Filled:
-    """The worksheet with grades. A comment is added where there is none. Raises KitError."""
+def moodle_worksheet(results: ClassResults, worksheet: Table, column: str | None, wishes: Wishes) -> Filled:
+    """The worksheet with grades. A comment is added where there is none, a grade that somebody entered stays."""
     columns = _columns(worksheet, column)
     matches = match([_entry(row, columns) for row in worksheet.rows], results.graded)
     rows = [list(row) for row in worksheet.rows]
-    for index, one in matches.by_row.items():
-        most = rows[index][columns.most] if columns.most is not None else ""
-        rows[index][columns.grade] = points_text(one.result, most, rescale, worksheet.header[columns.grade])
-        if columns.comments is not None and rows[index][columns.comments].strip() in _EMPTY:
-            rows[index][columns.comments] = html.escape(in_short(one.result))  # Moodle shows it as HTML
+
+    def fill(index: int, one: Graded) -> str:
+        row, most = rows[index], rows[index][columns.most] if columns.most is not None else ""
+        score = points_text(one.result, most, wishes.rescale, worksheet.header[columns.grade])
+        if not wishes.overwrite and is_anothers(row[columns.grade], score):
+            return kept(row[columns.name], row[columns.grade], score)
+        comment = html.escape(in_short(one.result))  # Moodle shows it as HTML
+        row[columns.grade] = score
+        if columns.comments is not None and row[columns.comments].strip() in EMPTY_CELLS:
+            row[columns.comments] = comment
+        return ""
+
+    tally = fill_rows(matches, fill)
     table = Table(worksheet.header, tuple(map(tuple, rows)), worksheet.separator, worksheet.has_bom)
-    return Filled(table, len(matches.by_row), matches.unmatched)
+    return Filled(table, tally)
 
 
 def _columns(worksheet: Table, column: str | None) -> _Columns:
@@ -56,7 +64,8 @@ def _columns(worksheet: Table, column: str | None) -> _Columns:
     if identifier is None or identifier + 1 >= len(worksheet.header):
         raise KitError(
             "no column of the worksheet holds identifiers like `Participant 123`",
-            mend="in Moodle: the assignment, View all submissions, Download grading worksheet; then --roster THAT.csv",
+            mend="in Moodle: the assignment, View all submissions, Download grading worksheet; "
+            f"then {option('--roster', 'THAT.csv')}",
         )
     named = place_of(worksheet.header, column) if column else None
     if column and named is None:
@@ -76,7 +85,7 @@ def _grade(worksheet: Table, identifier: int) -> int:
             return place
     raise KitError(
         f"the worksheet's column of grades was not found among {', '.join(worksheet.header)}",
-        mend="name it: --column 'Grade'",
+        mend=f"name it: {option('--column', repr('Grade'))}",
     )
 
 
@@ -90,7 +99,7 @@ def _is_the_most(cells: tuple[str, ...]) -> bool:
 
 
 def _may_be_grades(cells: tuple[str, ...]) -> bool:
-    return all(cell.strip() in _EMPTY or _NUMBER.fullmatch(cell.strip()) for cell in cells)
+    return all(cell.strip() in EMPTY_CELLS or _NUMBER.fullmatch(cell.strip()) for cell in cells)
 
 
 def _holds_addresses(cells: tuple[str, ...]) -> bool:

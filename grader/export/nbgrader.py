@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from grader.errors import KitError
 from grader.export.read import ClassResults, Graded
-from grader.export.roster import Entry, Filled, match
+from grader.export.roster import Entry, Filled, Matches, fill_rows, match
 from grader.export.table import Table, place_of
+from grader.invocation import option
 from grader.results.gradebook import number
 
 COLUMNS = (
@@ -27,26 +28,42 @@ COLUMNS = (
 
 
 def nbgrader_csv(results: ClassResults, assignment: str, students: Table | None) -> Filled:
-    """A row a submission; with `students` (id, first_name, last_name, email), a row a student on that list."""
+    """A row a submission, or a member of its group; with `students` (id, ...), one a student of that list."""
     if students is None:
-        rows = [_row(assignment, {"student_id": one.result.submission}, one) for one in results.graded]
-        return Filled(Table(COLUMNS, tuple(rows)), len(rows), ())
-    if place_of(students.header, "id") is None:
+        listed = [(person, one) for one in results.graded for person in _unlisted(one)]
+        people = [person for person, _ in listed]
+        matches = Matches({index: one for index, (_, one) in enumerate(listed)}, ())
+        rows: dict[int, tuple[str, ...]] = {}
+    else:
+        people = _students(students)
+        matches = match([_entry(person) for person in people], results.graded)
+        most = max((one.result.max_score for one in results.graded), default=0.0)
+        rows = {index: _row(assignment, person, None, most) for index, person in enumerate(people)}
+
+    def fill(index: int, one: Graded) -> str:
+        rows[index] = _row(assignment, people[index], one)
+        return ""
+
+    tally = fill_rows(matches, fill)
+    return Filled(Table(COLUMNS, tuple(rows.values())), tally)
+
+
+def _unlisted(one: Graded) -> list[dict[str, str]]:
+    """Who gets the score where no list of students is there: the submission as it is named, or a group's members."""
+    if len(one.people) == 1:
+        return [{"student_id": one.result.submission}]
+    return [{"student_id": (person.ids or person.names)[0]} for person in one.people]
+
+
+def _students(listed: Table) -> list[dict[str, str]]:
+    places = {name: place_of(listed.header, name) for name in ("id", "last_name", "first_name", "email")}
+    if places["id"] is None:
         raise KitError(
-            f"the list of students has the columns {', '.join(students.header)}; nbgrader's has id, first_name, ...",
-            mend="give the file of `nbgrader db student import` with --roster",
+            f"the list of students has the columns {', '.join(listed.header)}; nbgrader's has id, first_name, ...",
+            mend=f"give the file of `nbgrader db student import` with {option('--roster', 'CSV')}",
         )
-    people = [_student(students, row) for row in students.rows]
-    matches = match([_entry(person) for person in people], results.graded)
-    most = max((one.result.max_score for one in results.graded), default=0.0)
-    rows = [_row(assignment, person, matches.by_row.get(index), most) for index, person in enumerate(people)]
-    return Filled(Table(COLUMNS, tuple(rows)), len(matches.by_row), matches.unmatched)
-
-
-def _student(students: Table, row: tuple[str, ...]) -> dict[str, str]:
-    places = {name: place_of(students.header, name) for name in ("id", "last_name", "first_name", "email")}
-    person = {name: row[place] if place is not None else "" for name, place in places.items()}
-    return {"student_id": person.pop("id"), **person}
+    people = [{name: row[at] if at is not None else "" for name, at in places.items()} for row in listed.rows]
+    return [{"student_id": person.pop("id"), **person} for person in people]
 
 
 def _entry(person: dict[str, str]) -> Entry:

@@ -13,27 +13,48 @@ _CANVAS = re.compile(r"(?P<name>.+?)(?:_LATE)?_(?P<user>\d+)_\d+(?:_.*)?", re.DO
 # <Full name>_<participant id>_assignsubmission_file_, as Moodle names folders
 _MOODLE = re.compile(r"(?P<name>.+)_(?P<participant>\d+)_assignsubmission_(?:file|onlinetext)(?:_.*)?", re.DOTALL)
 _ANONYMOUS = re.compile(r"anon_.*", re.DOTALL)  # its number is no student's id
-_UPLOAD_NUMBERS = frozenset({"gradescope"})  # platforms whose `user_id` numbers the submission, not the student
+_GROUPS = frozenset({"gradescope"})  # platforms where a submission, which `user_id` numbers, may have several people
+_BETWEEN = " & "  # in the display name of a group
 
 
 @dataclass(frozen=True)
 class Person:
-    """Ids and names under which a gradebook may list one submission's author; ids are tried first."""
+    """Ids and names under which a gradebook may list somebody; ids are tried first."""
 
     ids: tuple[str, ...]
     names: tuple[str, ...]
 
+    def __str__(self) -> str:
+        return ", ".join((*self.names, *self.ids))
 
-def person_of(submission: str, identity: Mapping[str, Any] | None) -> Person:
-    """From the identity a learning platform gave, if there is one; else from the submission's name."""
+
+def people_of(submission: str, identity: Mapping[str, Any] | None) -> tuple[Person, ...]:
+    """Everybody who handed it in: from the identity a learning platform gave, else from the submission's name."""
     if identity and identity.get("anonymous"):
-        return Person((), ())
-    if identity:
-        user = [] if identity.get("lms") in _UPLOAD_NUMBERS else [identity.get("user_id")]
-        ids = tuple(str(one) for one in (*user, *identity.get("sis_ids", ())) if one)
+        return (Person((), ()),)
+    if identity and identity.get("lms") in _GROUPS:
+        if people := _group(identity):
+            return people
+    elif identity:
+        ids = tuple(str(one) for one in (identity.get("user_id"), *identity.get("sis_ids", ())) if one)
         names = tuple(name for name in (identity.get("display_name"),) if name)
         if ids or names:
-            return Person(ids, names)
+            return (Person(ids, names),)
+    return (_named(submission),)
+
+
+def _group(identity: Mapping[str, Any]) -> tuple[Person, ...]:
+    """The submitters. Ids and names belong together in their order, unless somebody lacks one or the other."""
+    ids = [str(one) for one in identity.get("sis_ids", ()) if one]
+    names = [name for name in str(identity.get("display_name") or "").split(_BETWEEN) if name]
+    if len(ids) == len(names):
+        return tuple(Person((one,), (name,)) for one, name in zip(ids, names, strict=True))
+    if len(ids) <= 1 and len(names) <= 1:
+        return (Person(tuple(ids), tuple(names)),)
+    return (*(Person((one,), ()) for one in ids), *(Person((), (name,)) for name in names))
+
+
+def _named(submission: str) -> Person:
     if found := _MOODLE.fullmatch(submission):
         return Person((found["participant"],), (found["name"],))
     if _ANONYMOUS.fullmatch(submission):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from grader.errors import KitError
+from grader.invocation import option
 
 _SEPARATORS = ",;\t"
 _FORMULA = tuple("=+-@\t\r＝＋－＠")
@@ -34,7 +35,7 @@ def read_table(path: Path) -> Table:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise KitError(
-            f"cannot be read: {error.strerror}", where=str(path), mend="give the CSV with --roster"
+            f"cannot be read: {error.strerror}", where=str(path), mend=f"give the CSV with {option('--roster', 'CSV')}"
         ) from None
     except UnicodeDecodeError:
         raise KitError(

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from grader.errors import KitError
+from grader.invocation import option
 from grader.lesson import Lesson
 
 _TEMPLATE = Path(__file__).with_name("grade.yml")
@@ -21,10 +22,13 @@ def workflow(lesson: Lesson, kit: str | None, under: str, seed: int) -> str:
             f"{kit!r} does not say where the workflow finds the kit"
             if kit
             else "where does the workflow find the kit?",
-            mend="name your copy of it and a tag or commit: --kit OWNER/REPOSITORY@REF",
+            mend=f"name your copy of it and a tag or commit: {option('--kit', 'OWNER/REPOSITORY@REF')}",
         )
     if not _FOLDER.fullmatch(under) or ".." in under or under.startswith("/"):
-        raise KitError(f"{under!r} is no folder within a repository", mend="for example --under hw4; default: the root")
+        raise KitError(
+            f"{under!r} is no folder within a repository",
+            mend=f"for example {option('--under', 'hw4')}; default: the root",
+        )
     values = {
         "@REPOSITORY@": found["repository"],
         "@REF@": found["ref"],

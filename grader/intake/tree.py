@@ -104,12 +104,15 @@ def refused(name: str, shown: Path, why: str) -> Node:
     return Node(name, shown, "refused", why=why)
 
 
-def read_tree(path: Path, unpack: Unpack | None = None) -> Node:
-    """The file or folder at `path`, which may be a link itself. Without `unpack`, archives are files nobody reads."""
-    return _folder(path, unpack, 0) if path.is_dir() else _file(path, unpack, 1)
+def read_tree(path: Path, unpack: Unpack | None = None, links: bool = False) -> Node:
+    """The file or folder at `path`, which may be a link itself. Without `unpack`, archives are files nobody reads.
+
+    With `links`, for somebody's own folder, a link is the file that it leads to.
+    """
+    return _folder(path, unpack, 0, links) if path.is_dir() else _file(path, unpack, 1)
 
 
-def _folder(path: Path, unpack: Unpack | None, depth: int) -> Node:
+def _folder(path: Path, unpack: Unpack | None, depth: int, links: bool = False) -> Node:
     name = _name(path)
     try:
         with os.scandir(path) as found:  # says what each entry is, without a look at every file
@@ -118,25 +121,27 @@ def _folder(path: Path, unpack: Unpack | None, depth: int) -> Node:
         return Node(name, path, "unreadable", why=f"the folder cannot be read: {error.strerror}")
     if is_environment([entry.name for entry in entries]):
         return junk(name, path)
-    return Node(name, path, "folder", path, tuple(_children(path, entries, unpack, depth)))
+    return Node(name, path, "folder", path, tuple(_children(path, entries, unpack, depth, links)))
 
 
-def _children(folder: Path, entries: list[os.DirEntry[str]], unpack: Unpack | None, depth: int) -> Iterator[Node]:
+def _children(
+    folder: Path, entries: list[os.DirEntry[str]], unpack: Unpack | None, depth: int, links: bool
+) -> Iterator[Node]:
     archives = sum(suffix_of(entry.name) in ARCHIVES for entry in entries)
     for entry in entries:
         path = folder / entry.name
         if is_junk(entry.name):
             yield junk(entry.name, path)
-        elif entry.is_symlink():
+        elif entry.is_symlink() and not (links and path.is_file()):
             yield refused(entry.name, path, LINK)
         elif entry.is_dir(follow_symlinks=False):
             too_deep = depth >= DEEPEST
             yield (
                 refused(entry.name, path, "a folder nested too deeply")
                 if too_deep
-                else _folder(path, unpack, depth + 1)
+                else _folder(path, unpack, depth + 1, links)
             )
-        elif entry.is_file(follow_symlinks=False):
+        elif entry.is_file(follow_symlinks=links):
             yield _file(path, unpack, archives)
         else:
             yield refused(entry.name, path, "no plain file")

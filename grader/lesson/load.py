@@ -5,73 +5,23 @@ from __future__ import annotations
 import contextlib
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from grader.errors import KitError
-from grader.lesson.expression import evaluate, whole
+from grader.lesson.allowed import KEYS, MOST_NUMBERS, SIZE, Rule, is_name, said
+from grader.lesson.expression import Number, evaluate, whole
 from grader.lesson.graph import read_graph
-from grader.lesson.model import Case, Exercise, Input, Lesson, Limits, Step, Training, TrainingPlan
+from grader.lesson.model import GRADIENT_PREFIX, Case, Exercise, Input, Lesson, Limits, Step, Training, TrainingPlan
 from grader.names import did_you_mean
 
 ROOT = Path(__file__).resolve().parents[2]  # where exercises/ and solutions/ lie
 LESSON_FILE = "lesson.toml"
 SCHEMA = 1
-
-# What each table of lesson.toml may hold, and of which type.
-_NUMBER: tuple[type, ...] = (int, float)
-_EXPRESSION: tuple[type, ...] = (int, float, str)
-_KEYS: dict[str, dict[str, tuple[type, ...]]] = {
-    "": {
-        "schema": (int,),
-        "name": (str,),
-        "title": (str,),
-        "loss": (str,),
-        "video": (str,),
-        "sizes": (dict,),
-        "inputs": (dict,),
-        "cases": (list,),
-        "limits": (dict,),
-        "credit": (dict,),
-        "training": (dict,),
-        "exercises": (list,),
-        "vocabulary": (dict,),
-        "notebook": (str,),
-    },
-    "inputs": {"shape": (list,), "below": _EXPRESSION, "scale": _EXPRESSION, "shift": _NUMBER, "values": (list,)},
-    "cases": {"name": (str,), "sizes": (dict,), "inputs": (dict,), "ties": (bool,), "upstream": (int, float)},
-    "limits": {
-        "step_seconds": _NUMBER,
-        "submission_seconds": _NUMBER,
-        "training_seconds": _NUMBER,
-        "memory_mib": (int,),
-    },
-    "credit": {"shape": _NUMBER, "mutates": _NUMBER, "hard-coded": _NUMBER},
-    "training": {"batch": (list,), "learning_rate": _NUMBER, "check": (dict,), "grade": (dict,)},
-    "training plan": {"steps": (int,), "sizes": (dict,)},
-    "exercises": {
-        "name": (str,),
-        "title": (str,),
-        "about": (str,),
-        "chain": (bool,),
-        "function": (str,),
-        "unless_reads": (list,),
-        "steps": (list,),
-    },
-    "steps": {"name": (str,), "points": _NUMBER, "watch": (str,), "hints": (list,), "kind": (str,)},
-    "vocabulary": {"names": (list,), "attributes": (list,), "modules": (list,)},
-}
-_WATCH = re.compile(r"\d+(:\d\d){1,2}")
-_TYPE_NAMES = {
-    int: "a whole number",
-    float: "a number",
-    str: "a text",
-    list: "a list",
-    dict: "a table",
-    bool: "true or false",
-}
+_NO_TABLE: dict[str, Any] = {}
 
 
 def find_lesson(lesson: str | None) -> Path:
@@ -102,14 +52,14 @@ class _Reader:
     steps_read: int = 0
 
     def lesson(self) -> Lesson:
-        raw = self._table("", self._parse())
+        raw = self._table("", self._parse(), "")
         for key in ("name", "loss", "sizes", "inputs", "cases", "exercises"):
             if key not in raw:
                 raise self._error(f"the key {key} is missing", "")
         if raw.get("schema", SCHEMA) != SCHEMA:
             raise self._error(f"schema {raw['schema']} is not known; this kit reads schema {SCHEMA}", "schema")
         sizes = self._sizes(raw["sizes"])
-        inputs = {name: self._input(name, value, sizes) for name, value in raw["inputs"].items()}
+        inputs = {name: self._input(name, value, sizes, f"inputs.{name}") for name, value in raw["inputs"].items()}
         graph = read_graph(self.file.parent / "forward.py", tuple(inputs), tuple(sizes), raw["loss"])
         known = graph.tensors - {name for name, entry in inputs.items() if entry.is_integer}  # these have no gradient
         notebook = raw.get("notebook", "")
@@ -120,6 +70,8 @@ class _Reader:
         )
         self.start = 1
         self._distinct(exercises)
+        if not sum(exercise.max_score for exercise in exercises):
+            raise self._error("no step is worth any points", "points")
         cases = tuple(self._case(place, value, sizes, inputs) for place, value in enumerate(raw["cases"]))
         self.start = 1
         if all(case.ties for case in cases):
@@ -134,13 +86,11 @@ class _Reader:
             inputs=inputs,
             cases=cases,
             exercises=exercises,
-            limits=Limits(**self._positive("limits", raw.get("limits", {}))),
-            credit={key: float(value) for key, value in self._table("credit", raw.get("credit", {})).items()},
+            limits=Limits(**self._section("limits", raw)),
+            credit={key: float(value) for key, value in self._section("credit", raw).items()},
             training=self._training(raw["training"], sizes, inputs) if "training" in raw else None,
             graph=graph,
-            vocabulary={
-                key: tuple(words) for key, words in self._table("vocabulary", raw.get("vocabulary", {})).items()
-            },
+            vocabulary={key: tuple(words) for key, words in self._section("vocabulary", raw).items()},
             notebook=notebook,
         )
 
@@ -155,66 +105,87 @@ class _Reader:
             line = re.search(r"at line (\d+)", str(error))
             where = f"{self.file}:{line.group(1)}" if line else str(self.file)
             raise KitError(f"is not TOML: {error}", where=where) from None
+        except (ValueError, RecursionError) as error:  # a number of thousands of digits; lists in lists in lists
+            raise KitError(f"is not TOML that can be read: {error}", where=str(self.file)) from None
 
-    def _sizes(self, value: Mapping[str, Any]) -> dict[str, int]:
+    def _section(self, kind: str, raw: Mapping[str, Any]) -> dict[str, Any]:
+        """One of the tables that stand once in the file; empty where it is not there."""
+        with self._from(self._header(f"[{kind}]", 0)):
+            return self._table(kind, raw.get(kind, _NO_TABLE), kind)
+
+    def _sizes(self, value: Mapping[str, Any], at: str = "sizes") -> dict[str, int]:
         for name, size in value.items():
-            if not isinstance(size, int) or isinstance(size, bool) or size < 1:
-                raise self._error(f"the size {name} is {size!r}; a size is a whole number of at least 1", name)
+            self._named(name, at)
+            self._check(SIZE, size, f"{at}.{name}", name)
         return dict(value)
 
-    def _input(self, name: str, value: Any, sizes: Mapping[str, int], base: Input | None = None) -> Input:
+    def _input(self, name: str, value: Any, sizes: Mapping[str, int], at: str, base: Input | None = None) -> Input:
+        self._named(name, at.rpartition(".")[0])
         if not isinstance(value, dict):
-            raise self._error(f'the input {name} is {value!r}; expected a table such as {{ shape = ["n"] }}', name)
-        table = self._table("inputs", value)
+            raise self._error(f'{at} is {said(value)}; expected a table such as {{ shape = ["n"] }}', name)
+        with self._from(self._line(name)):
+            table = self._table("inputs", value, at)
         if base is None and "shape" not in table:
-            raise self._error(f"the input {name} has no shape", name)
+            raise self._error(f"{at} has no shape", name)
         for key in ("shape", "values"):
             if key in table:
                 table[key] = tuple(table[key])
         entry = replace(base, **table) if base else Input(name=name, **table)
-        try:
-            if not all(isinstance(length, str | int) for length in entry.shape):
-                raise KitError("a shape is a list of numbers and expressions over the sizes")
-            if not all(isinstance(value, int | float) for value in entry.values):
-                raise KitError("values is a list of numbers")
-            for length in entry.shape:
-                whole(length, sizes)
-            if entry.below is not None:
-                whole(entry.below, sizes)
-            evaluate(entry.scale, sizes)
-        except KitError as error:
-            raise self._error(f"the input {name}: {error.what}", name) from None
+        numbers = 1
+        for length in entry.shape:
+            numbers *= self._value(whole, length, sizes, f"{at}.shape", name)
+        if entry.below is not None:
+            self._value(whole, entry.below, sizes, f"{at}.below", name)
+        if self._value(evaluate, entry.scale, sizes, f"{at}.scale", name) < 0:
+            raise self._error(f"{at}.scale is {said(entry.scale)}; expected at least 0", name)
+        if numbers > MOST_NUMBERS:
+            raise self._error(f"{at}.shape has {numbers:,} numbers; at most {MOST_NUMBERS:,} are drawn", name)
         return entry
+
+    def _value(
+        self,
+        read: Callable[[str | Number, Mapping[str, int]], Number],
+        expression: str | Number,
+        sizes: Mapping[str, int],
+        at: str,
+        name: str,
+    ) -> Number:
+        try:
+            return read(expression, sizes)
+        except KitError as error:
+            raise self._error(f"{at}: {error.what}", name) from None
 
     def _case(self, place: int, value: Any, sizes: Mapping[str, int], inputs: Mapping[str, Input]) -> Case:
         self.start = self._header("[[cases]]", place)
-        table = self._table("cases", value)
-        own = self._own_sizes(table.get("sizes", {}), sizes)
+        at = f"cases.{value['name']}" if isinstance(value.get("name"), str) else f"cases[{place}]"
+        table = self._table("cases", value, at)
+        own = self._own_sizes(table.get("sizes", {}), sizes, f"{at}.sizes")
         changed = dict(inputs)
         for name, change in table.get("inputs", {}).items():
             if name not in inputs:
                 raise self._error(
                     f"the case changes the input {name}, which [inputs] does not list{did_you_mean(name, inputs)}", name
                 )
-            changed[name] = self._input(name, change, own, inputs[name])
+            changed[name] = self._input(name, change, own, f"{at}.inputs.{name}", inputs[name])
         return Case(
             table.get("name", "case"), own, changed, table.get("ties", False), float(table.get("upstream", 1.0))
         )
 
-    def _own_sizes(self, value: Mapping[str, Any], sizes: Mapping[str, int]) -> dict[str, int]:
+    def _own_sizes(self, value: Mapping[str, Any], sizes: Mapping[str, int], at: str) -> dict[str, int]:
         for name in value:
             if name not in sizes:
                 raise self._error(f"the size {name} is not listed under [sizes]{did_you_mean(name, sizes)}", name)
-        return {**sizes, **self._sizes(value)}
+        return {**sizes, **self._sizes(value, at)}
 
     def _exercise(self, place: int, value: Any, tensors: frozenset[str], has_training: bool) -> Exercise:
         self.start = self._header("[[exercises]]", place)
-        table = self._table("exercises", value)
+        at = f"exercises.{value['name']}" if isinstance(value.get("name"), str) else f"exercises[{place}]"
+        table = self._table("exercises", value, at)
         for key in ("name", "steps"):
             if key not in table:
                 raise self._error(f"an exercise has no {key}", "exercises")
         name = table["name"]
-        steps = tuple(self._step(name, step, tensors) for step in table["steps"])
+        steps = tuple(self._step(name, step, tensors, at) for step in table["steps"])
         for step in steps:
             if step.is_training and not (table.get("function") and has_training):
                 raise self._error(
@@ -230,28 +201,24 @@ class _Reader:
             unless_reads=tuple(table.get("unless_reads", ())),
         )
 
-    def _step(self, exercise: str, value: Any, tensors: frozenset[str]) -> Step:
+    def _step(self, exercise: str, value: dict[str, Any], tensors: frozenset[str], at: str) -> Step:
         self.start = self._header("[[exercises.steps]]", self.steps_read)
         self.steps_read += 1
-        table = self._table("steps", value)
+        table = self._table(
+            "steps", value, f"{at}.{value['name']}" if isinstance(value.get("name"), str) else f"{at}.steps"
+        )
         if "name" not in table:
             raise self._error(f"a step of {exercise} has no name", "exercises")
-        kind = table.get("kind", "gradient")
-        if kind not in ("gradient", "training"):
-            raise self._error(f'the step {table["name"]} has kind "{kind}"; expected "gradient" or "training"', "kind")
-        hints, watch = table.get("hints", ()), table.get("watch", "")
-        if not all(isinstance(hint, str) for hint in hints):
-            raise self._error("hints holds something else than texts", "hints")
-        if watch and not _WATCH.fullmatch(watch):
-            raise self._error(f'watch is "{watch}"; expected mm:ss or h:mm:ss', "watch")
         step = Step(
             name=table["name"],
             exercise=exercise,
             points=float(table.get("points", 1)),
-            watch=watch,
-            hints=tuple(hints),
-            is_training=kind == "training",
+            watch=table.get("watch", ""),
+            hints=tuple(table.get("hints", ())),
+            is_training=table.get("kind") == "training",
         )
+        if not step.is_training and not step.name.startswith(GRADIENT_PREFIX):
+            raise self._error(f"the step {step.name} is no gradient: its name starts with no d", f'"{step.name}"')
         if not step.is_training and step.tensor not in tensors:
             raise self._error(
                 f"the step {step.name} asks for the gradient of {step.tensor}, which forward.py does not "
@@ -261,21 +228,24 @@ class _Reader:
         return step
 
     def _training(self, value: dict[str, Any], sizes: Mapping[str, int], inputs: Mapping[str, Input]) -> Training:
-        table = self._table("training", value)
-        for name in table.get("batch", ()):
-            if not isinstance(name, str) or name not in inputs:
-                raise self._error(
-                    f"the batch holds {name}, which [inputs] does not list{did_you_mean(str(name), inputs)}", "batch"
-                )
-        plans: dict[str, TrainingPlan] = {}
-        for key in ("check", "grade"):
-            plan = self._table("training plan", table.get(key, {"steps": 25}))
-            if plan.get("steps", 0) < 1:
-                raise self._error(f"the training plan {key} needs steps, at least 1", key)
-            plans[key] = TrainingPlan(plan["steps"], self._own_sizes(plan.get("sizes", {}), sizes))
+        with self._from(self._header("[training]", 0)):
+            table = self._table("training", value, "training")
+            for name in table.get("batch", ()):
+                if name not in inputs:
+                    raise self._error(
+                        f"the batch holds {name}, which [inputs] does not list{did_you_mean(name, inputs)}", "batch"
+                    )
+            plans = {key: self._plan(key, table.get(key, {"steps": 25}), sizes) for key in ("check", "grade")}
         return Training(
             tuple(table.get("batch", ())), float(table.get("learning_rate", 0.1)), plans["check"], plans["grade"]
         )
+
+    def _plan(self, key: str, value: Any, sizes: Mapping[str, int]) -> TrainingPlan:
+        with self._from(self._line(key)):
+            plan = self._table("training plan", value, f"training.{key}")
+            if "steps" not in plan:
+                raise self._error(f"the training plan {key} needs steps, at least 1", key)
+            return TrainingPlan(plan["steps"], self._own_sizes(plan.get("sizes", {}), sizes, f"training.{key}.sizes"))
 
     def _distinct(self, exercises: tuple[Exercise, ...]) -> None:
         for names in (
@@ -286,26 +256,32 @@ class _Reader:
             if twice:
                 raise self._error(f"{twice[0]} stands there twice", f'"{twice[0]}"')
 
-    def _positive(self, kind: str, value: Any) -> dict[str, Any]:
-        table = self._table(kind, value)
-        for key, number in table.items():
-            if number <= 0:
-                raise self._error(f'"{key}" is {number}; it has to be more than 0', key)
-        return table
+    def _named(self, name: str, at: str) -> None:
+        if not is_name(name):
+            raise self._error(f"{at} has {said(name)}; expected a name, as Python has them", name)
 
-    def _table(self, kind: str, value: Mapping[str, Any]) -> dict[str, Any]:
-        """`value`, when it is a table that holds known keys of the right types alone."""
-        allowed = _KEYS[kind]
+    def _table(self, kind: str, value: Any, at: str) -> dict[str, Any]:
+        """`value`, when it is a table that holds known keys with values that make sense. `at` is its path."""
+        allowed = KEYS[kind]
         if not isinstance(value, dict):
-            raise self._error(f"{kind} is {value!r}; expected a table", kind)
+            raise self._error(f"{at} is {said(value)}; expected a table", kind)
         for key, entry in value.items():
             if key not in allowed:
                 place = f" in {kind}" if kind else ""
                 raise self._error(f'unknown key "{key}"{place}{did_you_mean(key, allowed)}', key)
-            if not isinstance(entry, allowed[key]) or (isinstance(entry, bool) and bool not in allowed[key]):
-                expected = " or ".join(_TYPE_NAMES[kind] for kind in allowed[key])
-                raise self._error(f'"{key}" is {entry!r}; expected {expected}', key)
+            self._check(allowed[key], entry, f"{at}.{key}" if at else key, key)
         return dict(value)
+
+    def _check(self, rule: Rule, value: object, at: str, key: str) -> None:
+        if not rule.allows(value):
+            raise self._error(f"{at} is {said(value)}; expected {rule.expected}", key)
+
+    @contextmanager
+    def _from(self, line: int) -> Iterator[None]:
+        """Complaints name lines from this one on."""
+        before, self.start = self.start, line
+        yield
+        self.start = before
 
     def _error(self, problem: str, word: str) -> KitError:
         return KitError(problem, where=f"{self.file}:{self._line(word)}" if word else str(self.file))

@@ -8,32 +8,32 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from grader.lesson.cut import solution_of, stub_text
 from grader.lesson.model import Exercise, Lesson
+from grader.lesson.stubs import solution_of, stub_text
 
 SOLUTIONS, STUBS = "solutions", "stubs"
 
 
 def untouched(lesson: Lesson, exercise: Exercise) -> str | None:
     """The text of an exercise's file as it was handed out; None where the kit does not have it."""
-    solution = _beside(lesson, SOLUTIONS) / exercise.file
+    solution = beside(lesson, SOLUTIONS) / exercise.file
     if solution.is_file():
         return stub_text(solution.read_text(encoding="utf-8"), str(solution))
-    stub = _beside(lesson, STUBS) / exercise.file
+    stub = beside(lesson, STUBS) / exercise.file
     return stub.read_text(encoding="utf-8") if stub.is_file() else None
 
 
 def solution(lesson: Lesson, exercise: Exercise, function: str) -> str | None:
     """What stands in place of a stub in the solutions, with its explanation; None where there are no solutions."""
-    path = _beside(lesson, SOLUTIONS) / exercise.file
+    path = beside(lesson, SOLUTIONS) / exercise.file
     return solution_of(path.read_text(encoding="utf-8"), function) if path.is_file() else None
 
 
 def has_solutions(lesson: Lesson) -> bool:
-    return _beside(lesson, SOLUTIONS).is_dir()
+    return beside(lesson, SOLUTIONS).is_dir()
 
 
-def _beside(lesson: Lesson, kind: str) -> Path:
+def beside(lesson: Lesson, kind: str) -> Path:
     """solutions/mlp for exercises/mlp (and for solutions/mlp itself)."""
     folder = lesson.folder.resolve()
     return folder.parent.parent / kind / folder.name

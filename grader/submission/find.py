@@ -50,7 +50,7 @@ def submission_at(path: Path, lesson: Lesson) -> Submission:
         raise KitError(
             f"there is no {path}", mend="give a folder with your answers: make check SUBMISSION=exercises/mlp"
         )
-    tree = read_tree(path)
+    tree = read_tree(path, links=True)
     if path.is_file():
         if suffix_of(path.name) not in SOURCES:
             raise KitError(

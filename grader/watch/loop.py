@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import sys
 import time
@@ -25,6 +26,7 @@ from grader.watch.events import Broken, Event, Judged, Key, Ready, Resized, Save
 from grader.watch.files import Files
 from grader.watch.judging import Judging
 from grader.watch.keyboard import Keyboard
+from grader.watch.lines import news, opening
 from grader.watch.picture import Clock, picture
 from grader.watch.reset import reset
 from grader.watch.session import Action, Session, judged, opened, pressed, saved
@@ -33,25 +35,39 @@ _TICK = 0.5  # seconds between two pictures while something is being judged
 
 
 def watch(lesson: Lesson, path: Path, seed: int, console: Console) -> Session:
-    """Watches until q or Ctrl-C; returns the last session. Raises KitError where it cannot."""
-    if not (console.is_terminal and sys.stdin.isatty()):
-        raise KitError("watch needs a terminal", mend="without one: make check")
+    """Watches until q or Ctrl-C; returns the last session. Raises KitError where there is nothing to watch."""
     events: SimpleQueue[Event] = SimpleQueue()
     folder, only = (path, None) if path.is_dir() else (path.parent, path)
-    with (
-        Files(folder, only, events),
-        Judging(lesson, seed, events) as judging,
-        Keyboard(events),
-        _resizes(events),
-        Live(console=console, screen=True, auto_refresh=False) as live,
-    ):
-        loop = _Loop(lesson, path, judging)
+    loop = _Loop(lesson, path, Judging(lesson, seed, events))
+    with Files(folder, only, events, lambda: loop.session.submission.all_files()), loop.judging:
+        loop.take(Saved(frozenset()))  # what was saved since it was read
         with contextlib.suppress(KeyboardInterrupt):
-            while not loop.is_over:
-                live.update(picture(loop.session, loop.clock(), console.options.ascii_only), refresh=True)
-                with contextlib.suppress(Empty):
-                    loop.take(events.get(timeout=_TICK if loop.session.waiting else None))
-        return loop.session
+            (_on_a_screen if has_screen(console) else _in_lines)(loop, events, console)
+    return loop.session
+
+
+def has_screen(console: Console) -> bool:
+    """Whether the session can be drawn in place, and keys be read: not in a pipe, nor in an editor's plain shell."""
+    is_terminal = console.is_terminal and sys.stdout.isatty() and sys.stdin.isatty()
+    return is_terminal and os.environ.get("TERM", "dumb") not in ("", "dumb", "unknown")
+
+
+def _on_a_screen(loop: _Loop, events: SimpleQueue[Event], console: Console) -> None:
+    with Keyboard(events), _resizes(events), Live(console=console, screen=True, auto_refresh=False) as live:
+        while not loop.is_over:
+            live.update(picture(loop.session, loop.clock(), console.options.ascii_only), refresh=True)
+            with contextlib.suppress(Empty):
+                loop.take(events.get(timeout=_TICK if loop.session.waiting else None))
+
+
+def _in_lines(loop: _Loop, events: SimpleQueue[Event], console: Console) -> None:
+    """What comes of each save, a line a step."""
+    console.print(opening(loop.session), markup=False, soft_wrap=True)
+    while not loop.is_over:
+        before = loop.session
+        loop.take(events.get())
+        for line in news(before, loop.session):
+            console.print(line, markup=False, soft_wrap=True)
 
 
 class _Loop:
@@ -59,7 +75,7 @@ class _Loop:
 
     def __init__(self, lesson: Lesson, path: Path, judging: Judging) -> None:
         self._path = path
-        self._judging = judging
+        self.judging = judging
         submission, self._answers = _read(path, lesson)
         self.session = opened(submission, lesson, self._answers)
         self.is_over = False
@@ -67,7 +83,6 @@ class _Loop:
         self._saved_at: float | None = None
         self._took: float | None = None
         self._asked_at = time.monotonic()
-        self._plan()
         self._follow_progress()
 
     def clock(self) -> Clock:
@@ -161,8 +176,9 @@ class _Loop:
             self.session = replace(self.session, progress=self._progress.steps())
 
     def _plan(self) -> None:
+        """Asks for what the session waits for."""
         self._asked_at = time.monotonic()
-        self._judging.plan(self.session.waiting)
+        self.judging.plan(self.session.waiting)
 
 
 def _read(path: Path, lesson: Lesson) -> tuple[Submission, Answers]:

@@ -43,6 +43,7 @@ _KEYS: dict[str, dict[str, tuple[type, ...]]] = {
     "inputs": {"shape": (list,), "below": _EXPRESSION, "scale": _EXPRESSION, "shift": _NUMBER, "values": (list,)},
     "cases": {"name": (str,), "sizes": (dict,), "inputs": (dict,), "ties": (bool,), "upstream": (int, float)},
     "limits": {
+        "call_seconds": _NUMBER,
         "step_seconds": _NUMBER,
         "submission_seconds": _NUMBER,
         "training_seconds": _NUMBER,

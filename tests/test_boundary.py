@@ -35,8 +35,8 @@ EDGES = {
     "names": "",
     "scope": "syntax",
     "syntax": "",
-    "commands": "__version__ copies errors export invocation judge lesson names report results run seal warm "
-    "submission watch",
+    "commands": "__version__ copies errors export invocation judge lesson names report results run seal "
+    "submission warm watch",
     "jupyter": "commands errors judge lesson names report results run submission warm",
     "lesson": "errors invocation names scope",
     "intake": "errors",

@@ -232,7 +232,7 @@ def test_what_ends_a_training_run_is_told_with_its_step(
 def test_a_run_that_takes_too_long_says_how_far_it_came(lesson: Lesson, warm: Warm, tmp_path: Path) -> None:
     step = _trained("while len(COUNT) > 20: pass", lesson, warm, tmp_path, seconds=1.0)
     assert step.verdict == "timeout"
-    assert step.message.startswith("it was at step 11 to 15 when the 1 s for training were over")
+    assert step.message.startswith("it was at step 11 to 15 when the 1 s of processor time for training were over")
 
 
 def test_an_answer_that_hangs_in_the_chain_costs_no_other_exercise(lesson: Lesson, warm: Warm, tmp_path: Path) -> None:

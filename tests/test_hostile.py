@@ -24,6 +24,7 @@ from typing import Any
 import pytest
 import torch
 
+from grader.judge.budget import Budget
 from grader.judge.job import Request
 from grader.judge.student import Student
 from grader.judge.submission import Judge
@@ -265,9 +266,9 @@ def gets_in(entry: Entry, places: Places, warm: Warm) -> bool:
     inputs = {name: torch.rand(5, 3, dtype=torch.float64) + 0.1 for name in parameters}
     call = frames.write(Call(f"ex1_chain.{entry.step}", "float64", {}, inputs))
     with Student(warm, Limits(memory_mib=1536)) as student:
-        deadline = time.monotonic() + _PATIENCE
-        ready = student.load(answer, deadline)
-        reply = student.call(answer, call, deadline) if isinstance(ready, Loaded) else ready
+        budget = Budget(_PATIENCE, _PATIENCE, time.monotonic() + _PATIENCE)
+        ready = student.load(answer, budget)
+        reply = student.call(answer, call, budget) if isinstance(ready, Loaded) else ready
     return isinstance(reply, Answer | Failed) and GOT_IN in reply.output
 
 

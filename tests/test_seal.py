@@ -13,6 +13,7 @@ import socket
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pyseccomp
@@ -21,10 +22,15 @@ import torch
 
 from grader.cli import main
 from grader.errors import KIT_FAULT, USAGE, WorkerFault
-from grader.judge.student import Lost, Student
+from grader.judge.budget import Lost
+from grader.judge.job import Request
+from grader.judge.student import Student
+from grader.judge.submission import Judge
 from grader.lesson import Lesson
+from grader.results.store import as_text
 from grader.seal.layers import BUBBLEWRAP, FULL, LANDLOCK, MENDS, RLIMITS, SECCOMP, USER
 from grader.seal.seccomp import _ALLOWED, _TO_ITSELF
+from grader.submission.find import submission_at
 from grader.warm import client
 from grader.warm.client import Warm
 from grader.wire.messages import Answer, Failed
@@ -249,12 +255,71 @@ def test_what_is_left_out_is_said_and_named_as_missing(bare_but_limits: Warm) ->
     assert set(isolation.missing.values()) == {"left out on request"}
 
 
-@pytest.mark.parametrize("limit", ["AS", "CPU", "FSIZE", "CORE", "NOFILE", "NPROC"])
+@pytest.mark.parametrize("limit", ["CPU", "FSIZE", "CORE", "NOFILE", "NPROC"])
 def test_its_limits_are_set_before_its_first_line(limit: str, bare_but_limits: Warm) -> None:
-    wanted = {"AS": (LIMITS.memory_mib << 20,) * 2, "CPU": (66, 67), "NOFILE": (64, 64)}.get(limit, (0, 0))
+    wanted = {"CPU": (66, 67), "NOFILE": (64, 64)}.get(limit, (0, 0))
     with Student(bare_but_limits, LIMITS) as student:
         line = said(student, f"import resource; print(*resource.getrlimit(resource.RLIMIT_{limit}))")
     assert tuple(map(int, line.split())) == wanted
+
+
+# Memory: what torch maps by itself differs from build to build, and is not the student's
+
+HUGE = 5 << 30
+_MAPPING = f"import mmap\nhuge = mmap.mmap(-1, {HUGE}, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, prot=0)\nmain("
+
+
+@pytest.fixture(scope="module")
+def heavy() -> Iterator[Warm]:
+    """A warm process that has mapped more than a student may take, before any student process is there."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(client, "_START", client._START.replace("main(", _MAPPING, 1))
+        started = Warm()
+    with started as warm:
+        yield warm
+
+
+TAKEN = {
+    "tensors": "y = torch.ones({mib} << 17, dtype=torch.float64)",
+    "bytes": "y = bytearray({mib} << 20)",
+    "a list": "y = [0] * ({mib} << 17)",
+    "a mapping of its own": "import mmap; y = mmap.mmap(-1, {mib} << 20)",
+    "a shared mapping": "import mmap; y = mmap.mmap(-1, {mib} << 20, flags=mmap.MAP_SHARED)",
+    "many tensors": "y = [torch.ones(1 << 17, dtype=torch.float64) for _ in range({mib})]",
+}
+
+
+@pytest.mark.parametrize("process", ["warm", "heavy"])
+@pytest.mark.parametrize("what", TAKEN)
+def test_memory_is_counted_from_what_was_mapped_before(what: str, process: str, request: pytest.FixtureRequest) -> None:
+    warm: Warm = request.getfixturevalue(process)
+    needs(warm, RLIMITS)
+    body = TAKEN[what]
+    with Student(warm, replace(LIMITS, memory_mib=400)) as student:
+        within = ask(student, written(body.format(mib=300) + "\nreturn x"))
+        beyond = ask(student, written(body.format(mib=420) + "\nreturn x"))
+        mapped = student.mapped_mib
+    assert isinstance(within, Answer), within
+    assert isinstance(beyond, Failed), beyond
+    assert beyond.is_memory, beyond
+    assert mapped is None or (mapped > HUGE >> 20) == (process == "heavy")
+
+
+def test_a_large_mapping_made_before_changes_no_verdict(lesson: Lesson, judge: Judge, heavy: Warm) -> None:
+    for name in ("s01", "s05", "s13"):  # all right; wrong; code that raises
+        request = Request(submission_at(ROOT / "data" / "class" / name, lesson), mends=False)
+        results = [by.judge(request).as_json() for by in (judge, Judge(lesson, 0, heavy))]
+        assert as_text(results[0]) == as_text(results[1])
+
+
+def test_under_a_limit_of_the_surroundings_nothing_is_run_and_the_mend_is_named() -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        lower = f"import resource; resource.setrlimit(resource.RLIMIT_AS, ({HUGE}, {HUGE}))\nmain("
+        patch.setattr(client, "_START", client._START.replace("main(", lower, 1))
+        with Warm() as warm, Student(warm, replace(LIMITS, memory_mib=8192)) as student:
+            needs(warm, RLIMITS)
+            with pytest.raises(WorkerFault, match=r"8192 MiB of memory cannot be had.*ulimit -v unlimited"):
+                ask(student, written("return x"))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="prctl is Linux's")
@@ -269,7 +334,7 @@ def test_processor_time_that_is_used_up_is_told_as_that(bare_but_limits: Warm) -
         body = "import resource; resource.setrlimit(resource.RLIMIT_CPU, (1, 2))\nwhile True: pass"
         reply = ask(student, written(body))
     assert isinstance(reply, Lost)
-    assert (reply.verdict, reply.message, reply.is_step_limit) == ("timeout", "it used up its processor time", False)
+    assert (reply.verdict, reply.message, reply.limit) == ("timeout", "it used up its processor time", "submission")
 
 
 def test_without_more_walls_the_limits_hold_files_and_processes(bare_but_limits: Warm) -> None:
@@ -522,9 +587,5 @@ def test_results_carry_the_layers_that_were_active(judge_layers: list[str], warm
 
 @pytest.fixture
 def judge_layers(lesson: Lesson, warm: Warm) -> list[str]:
-    from grader.judge.job import Request
-    from grader.judge.submission import Judge
-    from grader.submission.find import submission_at
-
     request = Request(submission_at(SOLUTIONS, lesson), frozenset({"ex1_chain.dprobs"}))
     return list(Judge(lesson, 0, warm).judge(request).isolation)

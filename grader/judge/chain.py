@@ -7,14 +7,17 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from grader.judge.budget import Budget, Lost
 from grader.judge.compare import compare
 from grader.judge.desk import Desk
 from grader.judge.glance import right_at_a_glance
 from grader.judge.inject import Injection, resolve, written_call
 from grader.judge.situation import TOLERANCE, Situation, answer_key, keep_small
-from grader.judge.student import Lost, Student
+from grader.judge.student import Student
+from grader.judge.verdict import ENDING
 from grader.lesson import Exercise, Step
 from grader.lesson.model import GRADIENT_PREFIX
+from grader.results.model import StepResult
 from grader.submission.answers import Answer as Written
 from grader.wire.frames import Part
 from grader.wire.messages import Answer, Failed, Loaded
@@ -24,13 +27,15 @@ _NO_CUTS: frozenset[str] = frozenset()  # the real chain
 
 
 def chain_reaches(
-    desk: Desk, student: Student, exercise: Exercise, answers: dict[str, Written], right: Collection[str]
+    desk: Desk, student: Student, exercise: Exercise, answers: dict[str, Written], results: Sequence[StepResult]
 ) -> str | None:
     """The last step, in the exercise's order, up to which all of the student's own gradients are right.
 
     Each step is given the student's own answers to the steps before it. None if the first one fails.
-    The steps in `right` are right by themselves.
+    `results` are those of the steps by themselves; one that did not end there is not called here.
     """
+    right = {result.step for result in results if result.passes}
+    lost = {result.step for result in results if result.verdict in ENDING}
     chain = _Chain(desk, student, exercise, answers)
     own: dict[str, Tensor] = {}
     reaches: str | None = None
@@ -38,7 +43,7 @@ def chain_reaches(
     ahead = chain.together(first)
     are_right = chain.are_right(first, ahead)
     for step in exercise.gradient_steps:
-        reply = ahead.get(step.name) or chain.call(step, own)
+        reply = ahead.get(step.name) or (None if step.name in lost else chain.call(step, own))
         if (
             not isinstance(reply, Answer)
             or reply.watched
@@ -91,31 +96,29 @@ class _Chain:
 
         Their own process passes the gradients on. Nothing comes where the process did not come that far.
         """
-        deadline = self.student.deadline(self.desk.lesson.limits.step_seconds)  # what is slower is asked one by one
+        budget = self.student.budget(self.desk.lesson.limits.step_seconds)  # what is slower is asked one by one
         returned: dict[str, str] = {}
         calls: list[Part] = []
         for step in steps:
-            injection = self._injection(step, deadline)
+            injection = self._injection(step, budget)
             if injection is None:
                 return {}
             calls.append(self._kept_call(step, injection, returned))
             returned[GRADIENT_PREFIX + step.tensor] = answer_key(self.exercise.name, step.name)
-        replies = self.student.calls_of_several(calls, deadline)
+        replies = self.student.calls_of_several(calls, budget)
         return {step.name: reply for step, reply in zip(steps, replies, strict=False)}
 
     def call(self, step: Step, own: dict[str, Tensor]) -> Reply | None:
         """What a step returns when it is given these gradients of the student's own; None if it cannot be called."""
-        if self.student.out_of_time:
-            return None
-        deadline = self.student.deadline(self.desk.lesson.limits.step_seconds)
-        injection = self._injection(step, deadline)
+        budget = self.student.budget(self.desk.lesson.limits.step_seconds)
+        injection = self._injection(step, budget)
         if injection is None:
             return None
-        return self.student.call(self.answers[step.name], self._call(step, injection, own, {}), deadline)
+        return self.student.call(self.answers[step.name], self._call(step, injection, own, {}), budget)
 
-    def _injection(self, step: Step, deadline: float) -> Injection | None:
+    def _injection(self, step: Step, budget: Budget) -> Injection | None:
         written = self.answers[step.name]
-        loaded = self.student.load(written, deadline) if written.status == "ready" else None
+        loaded = self.student.load(written, budget) if written.status == "ready" else None
         if not isinstance(loaded, Loaded):
             return None
         injection = resolve(self.desk.lesson, [step.tensor], loaded, written)

@@ -8,12 +8,13 @@ from dataclasses import dataclass, field, replace
 
 from torch import Tensor
 
+from grader.judge.budget import Budget, Lost
 from grader.judge.compare import Comparison, compare
 from grader.judge.desk import Desk, Usual
 from grader.judge.diagnosis import Observation
 from grader.judge.inject import Impossible, Injection, resolve
 from grader.judge.situation import Situation, View
-from grader.judge.student import Lost, Student
+from grader.judge.student import Student
 from grader.judge.verdict import ENDING, CaseOutcome, Evidence, Kind, decide
 from grader.lesson import Case, Exercise, Step
 from grader.lesson.model import GRADIENT_PREFIX
@@ -47,19 +48,15 @@ def _judged(
 ) -> list[StepResult]:
     if written.status != "ready":
         return [_settled(step, written.status, written.message, written.line) for step in steps]
-    if student.out_of_time:
-        message = "not reached: the submission had used up its time"
-        return [_settled(step, "timeout", message, written.line) for step in steps]
-    seconds = desk.lesson.limits.step_seconds
-    deadline = student.deadline(seconds)
+    budget = student.budget(desk.lesson.limits.step_seconds)
     targets = [step.tensor for step in steps]
     foreseen = resolve(desk.lesson, targets, Loaded(written.parameters, ()), written)
     ahead = foreseen if isinstance(foreseen, Injection) else Injection((), frozenset())
-    guess = _Work(desk, student, exercise, tuple(steps), written, ahead, deadline)
+    guess = _Work(desk, student, exercise, tuple(steps), written, ahead, budget)
     burst = guess.usual().burst if ahead is foreseen else ()
-    loaded, replies = student.load_and_call(written, burst, deadline)
+    loaded, replies = student.load_and_call(written, burst, budget)
     if not isinstance(loaded, Loaded):
-        return [_not_loaded(step, loaded, written, seconds) for step in steps]
+        return [_not_loaded(step, loaded, written) for step in steps]
     injection = resolve(desk.lesson, targets, loaded, written)
     if isinstance(injection, Impossible):
         return [_settled(step, "error", injection.message, written.line) for step in steps]
@@ -95,11 +92,11 @@ def right_in(
     steps: Sequence[Step],
     written: Written,
     case: Case,
-    deadline: float,
+    budget: Budget,
 ) -> list[bool] | None:
     """Whether a ready answer is right in one case, step by step; None if its process was lost."""
     student.forget(written)
-    loaded = student.load(written, deadline)
+    loaded = student.load(written, budget)
     if isinstance(loaded, Lost):
         return None
     injection = (
@@ -108,7 +105,7 @@ def right_in(
     if not isinstance(injection, Injection):
         return [False] * len(steps)
     read = frozenset(tensor for tensor in injection.cuts if GRADIENT_PREFIX + tensor in written.mentioned)
-    work = _Work(desk, student, exercise, tuple(steps), written, replace(injection, cuts=read), deadline)
+    work = _Work(desk, student, exercise, tuple(steps), written, replace(injection, cuts=read), budget)
     outcomes = work.outcomes_in(case)
     if outcomes[0].kind in ENDING:
         return None
@@ -125,7 +122,7 @@ class _Work:
     steps: tuple[Step, ...]
     written: Written
     injection: Injection
-    deadline: float
+    budget: Budget
     replies: dict[Part, Answer | Failed | Lost] = field(default_factory=dict)  # to calls made ahead
 
     def usual(self) -> Usual:
@@ -266,14 +263,13 @@ class _Work:
     def _reply_to(self, call: Part) -> Answer | Failed | Lost:
         """The reply that came ahead, once; else the one to a call now."""
         made_ahead = self.replies.pop(call, None)
-        return made_ahead if made_ahead else self.student.call(self.written, call, self.deadline)
+        return made_ahead if made_ahead else self.student.call(self.written, call, self.budget)
 
     def _outcomes(self, situation: Situation, view: View) -> list[CaseOutcome]:
         """One call, and what it shows of each step."""
         reply = self._call(situation, self.injection, view)
         if isinstance(reply, Lost):
-            fact = _lost_message(reply, self.desk.lesson.limits.step_seconds)
-            return [CaseOutcome(situation, reply.verdict, fact) for _ in self.steps]
+            return [CaseOutcome(situation, reply.verdict, reply.message) for _ in self.steps]
         if reply.watched:
             line = reply.line if isinstance(reply, Failed) else None
             return [CaseOutcome(situation, "forbidden", _watched_message(reply), line=line) for _ in self.steps]
@@ -384,9 +380,9 @@ def _settled(step: Step, verdict: str, message: str, line: int | None) -> StepRe
     return StepResult(step.name, verdict, 0.0, step.points, message=message, line=line)
 
 
-def _not_loaded(step: Step, reply: Failed | Lost, written: Written, seconds: float) -> StepResult:
+def _not_loaded(step: Step, reply: Failed | Lost, written: Written) -> StepResult:
     if isinstance(reply, Lost):
-        return _settled(step, reply.verdict, _lost_message(reply, seconds), written.line)
+        return _settled(step, reply.verdict, reply.message, written.line)
     if reply.watched:
         return _settled(step, "forbidden", _watched_message(reply), reply.line or written.line)
     verdict = "memory" if reply.is_memory else "error"
@@ -405,9 +401,3 @@ def _error_message(reply: Failed) -> str:
         return f"line {reply.line} still raises NotImplementedError; take the stub's raise away"
     place = f"line {reply.line}: " if reply.line else ""
     return place + reply.error
-
-
-def _lost_message(lost: Lost, seconds: float) -> str:
-    if lost.is_step_limit:
-        return f"it did not end within {seconds:g} s, over all its cases; look for a loop that never ends"
-    return lost.message

@@ -6,11 +6,11 @@ import contextlib
 import signal
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import TracebackType
-from typing import Literal
 
 from grader.errors import WorkerFault
+from grader.judge.budget import PATIENCE, Budget, Limit, Lost, Meter, not_reached, overrun
 from grader.judge.situation import answer_key
 from grader.lesson import Limits
 from grader.seal.layers import BUBBLEWRAP
@@ -20,26 +20,24 @@ from grader.wire import frames
 from grader.wire.block import WireError
 from grader.wire.frames import Part
 from grader.wire.line import Line
-from grader.wire.messages import Answer, Failed, Load, Loaded, Reply, Unsealed
+from grader.wire.messages import Answer, Failed, Load, Loaded, Reply, Sealed, Unsealed
 
 _SPARE_CPU_SECONDS = 5.0
 _SEALING = 30.0  # seconds that a new process may take until it is sealed, on a very busy machine
 _LAST_BREATH = 0.5  # seconds that a process which hung up gets to end by itself, so that we learn how
 
 
-@dataclass(frozen=True)
-class Lost:
-    """The step ended without a message: the process is gone or its time is up."""
-
-    verdict: Literal["timeout", "memory", "crashed"]
-    message: str  # "its process died of SIGSEGV": what happened, complete
-    is_stale: bool = False  # an answer to an earlier question was in the way: that question's fault
-    is_step_limit: bool = False  # a timeout by the limit that the asker gave, and can name
-
-
 def _vanished(reply: Reply | Lost) -> bool:
     """Whether the process was gone before this reply, by another cause than the clock."""
     return isinstance(reply, Lost) and reply.verdict != "timeout"
+
+
+class _Overrun(Exception):
+    """A limit was reached before there was an answer."""
+
+    def __init__(self, lost: Lost) -> None:
+        super().__init__(lost.message)
+        self.lost = lost
 
 
 class Student:
@@ -52,7 +50,10 @@ class Student:
         self._line: Line | None = None
         self._loaded: dict[str, Loaded] = {}
         self._asked = 0
-        self._ends = time.monotonic() + limits.submission_seconds
+        self._left = limits.submission_seconds  # of processor time
+        self._ends = time.monotonic() + PATIENCE * limits.submission_seconds
+        self._was_cut_short = False
+        self.mapped_mib: int | None = None  # by a new process, before it runs a line
 
     def __enter__(self) -> Student:
         return self
@@ -63,50 +64,60 @@ class Student:
         with contextlib.suppress(WorkerFault):  # the warm process is gone, and this one with it
             self._bury(0)
 
-    def deadline(self, seconds: float) -> float:
-        """When a step that starts now and may take `seconds` has to be done. The process is there before its clock."""
-        if self._process is None:
-            start = time.monotonic()
-            self._living()
-            self._ends += time.monotonic() - start
-        return min(time.monotonic() + seconds, self._ends)
-
-    @property
-    def out_of_time(self) -> bool:
-        return time.monotonic() >= self._ends
+    def budget(self, seconds: float) -> Budget:
+        """What a step that starts now may use, `seconds` over all its calls. The process is there before its clock."""
+        start = time.monotonic()
+        if self._left <= 0 or start >= self._ends:
+            over = not_reached(self._limits.submission_seconds, by_wall_clock=self._left > 0)
+            return Budget(0.0, 0.0, start, overrun=over)
+        self._living()
+        now = time.monotonic()
+        self._ends += now - start
+        return Budget(self._limits.call_seconds, seconds, now + PATIENCE * seconds)
 
     def extend(self, seconds: float) -> None:
         """Time on top of the submission's, for a part that has a limit of its own."""
-        self._ends += seconds
+        self._left += seconds
+        self._ends += PATIENCE * seconds
 
-    def load(self, written: Written, deadline: float) -> Loaded | Failed | Lost:
+    def start_again(self) -> None:
+        """Ends the process, and starts the wall clock anew; processor time that was used stays used."""
+        self._bury(0)
+        self._ends = time.monotonic() + PATIENCE * self._limits.submission_seconds
+
+    def was_cut_short(self) -> bool:
+        """Whether the wall clock ended something since this was last asked."""
+        was, self._was_cut_short = self._was_cut_short, False
+        return was
+
+    def load(self, written: Written, budget: Budget) -> Loaded | Failed | Lost:
         """Makes an answer ready in the current process, once."""
-        return self.load_and_call(written, (), deadline)[0]
+        return self.load_and_call(written, (), budget)[0]
 
     def load_and_call(
-        self, written: Written, calls: Sequence[Part], deadline: float
+        self, written: Written, calls: Sequence[Part], budget: Budget
     ) -> tuple[Loaded | Failed | Lost, list[Answer | Failed | Lost]]:
         """Makes an answer ready, once, and calls it; the calls are under way before it is known to be ready.
 
         The replies to the calls come in order, up to one that is lost; none where it was not made ready.
         """
-        ready, replies = self._together(written, calls, deadline)
+        ready, replies = self._together(written, calls, budget)
         if len(calls) > 1 and any(_vanished(reply) for reply in (ready, *replies)):
-            ready = self.load(written, deadline)  # replies to a burst come together: one by one shows which is lost
-            replies = self._one_by_one(written, calls, deadline) if isinstance(ready, Loaded) else []
+            ready = self.load(written, budget)  # replies to a burst come together: one by one shows which is lost
+            replies = self._one_by_one(written, calls, budget) if isinstance(ready, Loaded) else []
         return ready, replies
 
     def _together(
-        self, written: Written, calls: Sequence[Part], deadline: float
+        self, written: Written, calls: Sequence[Part], budget: Budget
     ) -> tuple[Loaded | Failed | Lost, list[Answer | Failed | Lost]]:
         """The load, where it is needed, and all calls in one burst."""
         key = answer_key(written.exercise, written.name)
         if key in self._loaded:
-            return self._loaded[key], self._called(self._ask_all(calls, deadline))
+            return self._loaded[key], self._called(self._ask_all(calls, budget))
         load = frames.write(Load(key, written.source, written.name, written.file))
-        replies = self._ask_all([load, *calls], deadline)
+        replies = self._ask_all([load, *calls], budget)
         if isinstance(replies[0], Lost) and replies[0].is_stale:
-            replies = self._ask_all([load, *calls], deadline)  # in a new process
+            replies = self._ask_all([load, *calls], budget)  # in a new process
         ready = replies[0]
         if isinstance(ready, Answer):
             return self._lost_to_junk("an answer came before its question"), []
@@ -116,27 +127,27 @@ class Student:
             self._loaded[key] = ready
         return ready, self._called(replies[1:])
 
-    def _one_by_one(self, written: Written, calls: Sequence[Part], deadline: float) -> list[Answer | Failed | Lost]:
+    def _one_by_one(self, written: Written, calls: Sequence[Part], budget: Budget) -> list[Answer | Failed | Lost]:
         replies: list[Answer | Failed | Lost] = []
         for call in calls:
-            replies.append(self.call(written, call, deadline))
+            replies.append(self.call(written, call, budget))
             if isinstance(replies[-1], Lost):
                 break
         return replies
 
-    def calls_of_several(self, calls: Sequence[Part], deadline: float) -> list[Answer | Failed]:
+    def calls_of_several(self, calls: Sequence[Part], budget: Budget) -> list[Answer | Failed]:
         """One call each of answers that are ready, in one burst; nothing where any reply of it is lost."""
-        replies = self._called(self._ask_all(calls, deadline))
+        replies = self._called(self._ask_all(calls, budget))
         found = [reply for reply in replies if not isinstance(reply, Lost)]
         return found if len(found) == len(calls) else []
 
-    def call(self, written: Written, call: Part, deadline: float) -> Answer | Failed | Lost:
+    def call(self, written: Written, call: Part, budget: Budget) -> Answer | Failed | Lost:
         """Calls an answer, loading it first where the process is new."""
-        return self.calls(written, [call], deadline)[0]
+        return self.calls(written, [call], budget)[0]
 
-    def calls(self, written: Written, calls: Sequence[Part], deadline: float) -> list[Answer | Failed | Lost]:
+    def calls(self, written: Written, calls: Sequence[Part], budget: Budget) -> list[Answer | Failed | Lost]:
         """Several calls of one answer at once: the replies in order, up to one that is lost, at least one."""
-        ready, replies = self._together(written, calls, deadline)
+        ready, replies = self._together(written, calls, budget)
         return replies if isinstance(ready, Loaded) else [ready]
 
     def _called(self, replies: Sequence[Reply | Lost]) -> list[Answer | Failed | Lost]:
@@ -152,35 +163,64 @@ class Student:
         """Makes the next load of this answer a new one: its source is another."""
         self._loaded.pop(answer_key(written.exercise, written.name), None)
 
-    def _ask_all(self, questions: Sequence[Part], deadline: float) -> list[Reply | Lost]:
+    def _ask_all(self, questions: Sequence[Part], budget: Budget) -> list[Reply | Lost]:
         """One reply to each question, in order; after one that is lost nothing comes any more."""
         replies: list[Reply | Lost] = []
         while len(replies) < len(questions) and not (replies and isinstance(replies[-1], Lost)):
-            replies += self._ask(frames.first_of(questions[len(replies) :]), deadline)
+            replies += self._ask(frames.first_of(questions[len(replies) :]), budget)
         return replies
 
-    def _ask(self, questions: Sequence[Part], deadline: float) -> Sequence[Reply | Lost]:
+    def _ask(self, questions: Sequence[Part], budget: Budget) -> Sequence[Reply | Lost]:
         """The replies to the first of these, at least one: as many as come in one frame."""
+        if budget.overrun:
+            return [self._over(budget, budget.overrun)]
         line = self._living()
         if not line.is_quiet:
             return [self._lost_between(line)]
         self._asked += 1
         line.put(frames.join(questions, self._asked))
         try:
-            frame = line.get(deadline)
+            frame = self._answered(line, budget)
             if frames.number_of(frame) != self._asked:
                 return [self._lost_to_junk("more than one answer to one question", is_stale=True)]
             replies = frames.read_replies(frame)
-        except frames.WireTimeout:
+        except _Overrun as over:
             self._bury(0)
-            return [self._out_of_time()]
+            return [self._over(budget, over.lost)]
         except frames.WireClosed:
-            return [self._autopsy()]
+            lost = self._autopsy()
+            return [self._over(budget, lost) if lost.limit else lost]
         except WireError as error:
             return [self._lost_to_junk(str(error))]
         if not 0 < len(replies) <= len(questions):
             return [self._lost_to_junk(f"{len(replies)} answers to {len(questions)} questions")]
         return replies
+
+    def _answered(self, line: Line, budget: Budget) -> bytearray:
+        """The next frame, within every limit: that of a call, of a step, of the submission. Raises _Overrun."""
+        process, limits = self._process, self._limits
+        assert process is not None
+        by_processor: dict[Limit, float] = {"call": budget.call_seconds, "step": budget.left, "submission": self._left}
+        ends = time.monotonic() + PATIENCE * budget.call_seconds
+        by_clock: dict[Limit, float] = {"call": ends, "step": budget.ends, "submission": self._ends}
+        meter = Meter(lambda: self._forker.processor_seconds(process), min(by_processor.values()))
+        try:
+            return line.get(min(by_clock.values()), meter.left)
+        except frames.WireTimeout:
+            by_wall_clock = not meter.is_over
+            first = by_clock if by_wall_clock else by_processor
+            limit = min(first, key=first.__getitem__)
+            whole = {"call": budget.call_seconds, "step": budget.step_seconds, "submission": limits.submission_seconds}
+            raise _Overrun(overrun(limit, whole[limit], by_wall_clock=by_wall_clock)) from None
+        finally:
+            meter.stop()
+            budget.used += meter.used
+            self._left -= meter.used
+
+    def _over(self, budget: Budget, lost: Lost) -> Lost:
+        budget.overrun = lost
+        self._was_cut_short = self._was_cut_short or lost.by_wall_clock
+        return lost
 
     def _living(self) -> Line:
         if self._process is None or self._line is None:
@@ -203,6 +243,7 @@ class Student:
         if why:
             self._bury(0)
             raise WorkerFault(f"a student process could not be sealed, so nothing was run: {why}")
+        self.mapped_mib = greeting.mapped_mib if isinstance(greeting, Sealed) else None
 
     def _bury(self, wait: float) -> object:
         process = self._forget_process()
@@ -222,19 +263,12 @@ class Student:
             return self._lost_to_junk("more than one answer to one question", is_stale=True)
         return replace(self._autopsy(), is_stale=True)
 
-    def _out_of_time(self) -> Lost:
-        """Which limit it was: the submission's, where that came first."""
-        if self.out_of_time:
-            seconds = self._limits.submission_seconds
-            return Lost("timeout", f"the submission's {seconds:g} s were over before it had an answer")
-        return Lost("timeout", "it had no answer yet when its time was up", is_step_limit=True)
-
     def _autopsy(self) -> Lost:
         process = self._forget_process()
         assert process is not None
         death = self._forker.bury(process, _LAST_BREATH)
         if death.signal == signal.SIGXCPU:
-            return Lost("timeout", "it used up its processor time")
+            return Lost("timeout", "it used up its processor time", limit="submission")
         if death.signal == signal.SIGKILL:
             return Lost("memory", "the system killed it, most likely for the memory it took")
         if death.signal is not None:

@@ -68,20 +68,19 @@ class Judge:
         yield Progress(Stage.PAGE, self._located(settled, answers))
 
     def _judged(self, answers: Answers, request: Request) -> Iterator[tuple[Sequence[ExerciseResult], str | None]]:
-        """After each exercise: the results so far, and how far the student's own chain is right."""
-        exercises: list[ExerciseResult] = []
-        reaches: str | None = None
+        """The results so far after each exercise; last of all with how far the student's own chain is right."""
         with Student(self._forker, self._lesson.limits) as student:
-            for exercise in self._lesson.exercises:
-                wanted = [step for step in exercise.steps if not request.steps or step.path in request.steps]
-                if wanted:
-                    results = self._exercise(student, exercise, wanted, answers, request)
-                    exercises.append(ExerciseResult(exercise.name, tuple(results)))
-                if exercise.is_chain and len(wanted) == len(exercise.steps):
-                    own = {step.name: answers.by_name[exercise.name, step.name] for step in exercise.gradient_steps}
-                    right = {result.step for result in results if result.passes}
-                    reaches = chain_reaches(self._desk, student, exercise, own, right)
-                yield exercises, reaches
+            exercises: list[ExerciseResult] = []
+            doubtful: set[str] = set()
+            for result in self._tried(student, answers, request, doubtful):
+                exercises.append(result)
+                yield exercises, None
+            doubtful &= {step.path for step in self._lesson.steps if not request.steps or step.path in request.steps}
+            if doubtful:
+                student.start_again()
+                again = list(self._tried(student, answers, replace(request, steps=frozenset(doubtful)), set()))
+                exercises = [_with(again, first) for first in exercises]
+            yield exercises, self._chain_reaches(student, answers, exercises)
 
     def _result(
         self, request: Request, exercises: Sequence[ExerciseResult], reaches: str | None, notes: Sequence[str]
@@ -95,6 +94,26 @@ class Judge:
             kit_hash=self._kit_hash,
         )
 
+    def _tried(
+        self, student: Student, answers: Answers, request: Request, doubtful: set[str]
+    ) -> Iterator[ExerciseResult]:
+        """The results of all steps that are asked for, each by itself; adds those to `doubtful` that may be chance."""
+        for exercise in self._lesson.exercises:
+            wanted = [step for step in exercise.steps if not request.steps or step.path in request.steps]
+            if wanted:
+                results = self._exercise(student, exercise, wanted, answers, request, doubtful)
+                yield ExerciseResult(exercise.name, tuple(results))
+
+    def _chain_reaches(self, student: Student, answers: Answers, results: Sequence[ExerciseResult]) -> str | None:
+        """How far the student's own chain is right; None where not all of it was asked for."""
+        reaches: str | None = None
+        for result in results:
+            exercise = self._lesson.exercise(result.exercise)
+            if exercise.is_chain and len(result.steps) == len(exercise.steps):
+                own = {step.name: answers.by_name[exercise.name, step.name] for step in exercise.gradient_steps}
+                reaches = chain_reaches(self._desk, student, exercise, own, result.steps)
+        return reaches
+
     def _callables_for(self, request: Request) -> set[tuple[str, str]] | None:
         """Which answers have to be read for what is asked: reading takes longer than judging one step."""
         if not request.steps:
@@ -107,18 +126,26 @@ class Judge:
         }
 
     def _exercise(
-        self, student: Student, exercise: Exercise, wanted: Collection[Step], answers: Answers, request: Request
+        self,
+        student: Student,
+        exercise: Exercise,
+        wanted: Collection[Step],
+        answers: Answers,
+        request: Request,
+        doubtful: set[str],
     ) -> list[StepResult]:
-        """The results of the wanted steps, in the lesson's order."""
+        """The results of the wanted steps, in the lesson's order; adds those to `doubtful` that may be chance."""
         results: dict[str, StepResult] = {}
         needed = self._needed(exercise, wanted)
         for name in dict.fromkeys(callable_of(exercise, step) for step in needed):
             steps = [step for step in needed if callable_of(exercise, step) == name]
-            for result in judge_callable(self._desk, student, exercise, steps, answers.by_name[exercise.name, name]):
-                results[result.step] = result
+            judged = judge_callable(self._desk, student, exercise, steps, answers.by_name[exercise.name, name])
+            results |= {result.step: result for result in judged}
+            doubtful |= _doubtful(exercise, judged, student)
         for step in wanted:
             if step.is_training:
                 results[step.name] = self._training(student, exercise, step, answers, results, request)
+                doubtful |= _doubtful(exercise, [results[step.name]], student)
         return [results[step.name] for step in wanted]
 
     def _mended(self, settled: SubmissionResult, answers: Answers) -> SubmissionResult:
@@ -180,6 +207,18 @@ class Judge:
         assert self._lesson.training is not None
         plan = self._lesson.training.check if is_check else self._lesson.training.grade
         return make_course(self._desk, self._lesson.exercise(exercise), plan, self._seed)
+
+
+def _doubtful(exercise: Exercise, results: Sequence[StepResult], student: Student) -> set[str]:
+    """Those of the steps just judged whose verdict may be the machine's and not the answer's."""
+    kinds = {"memory", "crashed", *(["timeout"] if student.was_cut_short() else [])}
+    return {f"{exercise.name}.{result.step}" for result in results if result.verdict in kinds}
+
+
+def _with(again: Sequence[ExerciseResult], first: ExerciseResult) -> ExerciseResult:
+    """The results of an exercise, with those that its steps got when they were tried again."""
+    newer = {step.step: step for result in again if result.exercise == first.exercise for step in result.steps}
+    return replace(first, steps=tuple(newer.get(step.step, step) for step in first.steps))
 
 
 def _no_course(plan: TrainingPlan) -> Course:

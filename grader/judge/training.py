@@ -12,12 +12,13 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from grader.judge.budget import Budget, Lost
 from grader.judge.course import Course, by_autograd
 from grader.judge.desk import Desk
 from grader.judge.inject import Injection, resolve, written_call
 from grader.judge.situation import answer_key
 from grader.judge.steps import FLOAT32_WORDS
-from grader.judge.student import Lost, Student
+from grader.judge.student import Student
 from grader.judge.verdict import credit_of
 from grader.lesson import Exercise, Step
 from grader.lesson.model import GRADIENT_PREFIX
@@ -61,15 +62,15 @@ def judge_training(
         return StepResult(step.name, first.verdict, 0.0, step.points, message=message, file=first.file, line=first.line)
     seconds = desk.lesson.limits.training_seconds
     student.extend(seconds)
-    deadline = student.deadline(seconds)
+    budget = student.budget(seconds)
     result = StepResult(step.name, "right", 1.0, step.points, file=written.file or None, line=written.line)
-    found = _Left(0) if replaced else _along(desk, student, exercise, course, written, deadline)
+    found = _Left(0) if replaced else _along(desk, student, exercise, course, written, budget)
     if isinstance(found, _Left):
-        problem = _run(desk, student, exercise, course, written, usable, deadline, found)
+        problem = _run(desk, student, exercise, course, written, usable, budget, found)
     else:
         problem = found
     if problem and problem[0] == "error" and FLOAT32_WORDS.search(written.source):  # mixed dtypes raise
-        in_float32 = _run(desk, student, exercise, course, written, usable, deadline, _Left(0), torch.float32)
+        in_float32 = _run(desk, student, exercise, course, written, usable, budget, _Left(0), torch.float32)
         problem = problem if in_float32 else None
     if problem:
         verdict, message = problem
@@ -80,19 +81,19 @@ def judge_training(
 
 
 def _along(
-    desk: Desk, student: Student, exercise: Exercise, course: Course, written: Written, deadline: float
+    desk: Desk, student: Student, exercise: Exercise, course: Course, written: Written, budget: Budget
 ) -> _Left | Problem | None:
     """Where the function leaves autograd's own run; the problem that ended it; None where it follows to the end.
 
     As long as its gradients are autograd's, its own run is the same.
     """
-    injection = _asked(desk, student, exercise, written, deadline)
+    injection = _asked(desk, student, exercise, written, budget)
     if not isinstance(injection, Injection):
         return injection
     if injection.cuts:
         return _Left(0)
     for stretch in course.stretches(desk, exercise, written.name, injection):
-        replies = student.calls(written, stretch.calls, deadline)
+        replies = student.calls(written, stretch.calls, budget)
         for number, (reply, right) in enumerate(zip(replies, stretch.rights, strict=False), start=stretch.first):
             if problem := _ended(reply, number, stretch.last, desk):
                 return problem
@@ -119,7 +120,7 @@ def _run(
     course: Course,
     written: Written,
     usable: set[str],
-    deadline: float,
+    budget: Budget,
     left: _Left,
     dtype: torch.dtype = torch.float64,
 ) -> Problem | None:
@@ -128,7 +129,7 @@ def _run(
     The run begins where the function `left` autograd's.
     `dtype` is that of what the function is given; the forward pass and the update stay in float64.
     """
-    injection = _asked(desk, student, exercise, written, deadline)
+    injection = _asked(desk, student, exercise, written, budget)
     if not isinstance(injection, Injection):
         return injection
     targets = [step.tensor for step in exercise.gradient_steps]
@@ -150,7 +151,7 @@ def _run(
         given = {name: _in(dtype, values[name]) for name in injection.names if name in values}
         call = written_call(key, name_of_dtype, injection, course.plan.sizes, given, _from(real))
         said = left.answer if number == left.at + 1 else None
-        reply = said or student.call(written, call, deadline)
+        reply = said or student.call(written, call, budget)
         if problem := _ended(reply, number, number, desk):
             return problem
         assert isinstance(reply, Answer)
@@ -169,9 +170,9 @@ def _run(
     return None
 
 
-def _asked(desk: Desk, student: Student, exercise: Exercise, written: Written, deadline: float) -> Injection | Problem:
+def _asked(desk: Desk, student: Student, exercise: Exercise, written: Written, budget: Budget) -> Injection | Problem:
     """What the function asks for, once it is ready."""
-    loaded = student.load(written, deadline)
+    loaded = student.load(written, budget)
     if not isinstance(loaded, Loaded):
         return _failed(loaded, 1, desk)
     injection = resolve(desk.lesson, [step.tensor for step in exercise.gradient_steps], loaded, written)
@@ -189,9 +190,9 @@ def _from(gradients: Mapping[str, Tensor]) -> Callable[[str], Tensor]:
 
 def _failed(reply: Failed | Lost | Loaded, number: int | str, desk: Desk) -> Problem:
     if isinstance(reply, Lost):
-        if reply.is_step_limit:
+        if reply.limit == "step" and not reply.by_wall_clock:
             return "timeout", (
-                f"it was at step {number} when the {desk.lesson.limits.training_seconds:g} s "
+                f"it was at step {number} when the {desk.lesson.limits.training_seconds:g} s of processor time "
                 "for training were over; look for Python loops over the batch"
             )
         return reply.verdict, f"at step {number}: {reply.message}"

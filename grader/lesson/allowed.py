@@ -109,6 +109,7 @@ KEYS: dict[str, dict[str, Rule]] = {
     },
     "cases": {"name": _TEXT, "sizes": _TABLE, "inputs": _TABLE, "ties": _FLAG, "upstream": _number(0, 1e9, above=True)},
     "limits": {
+        "call_seconds": _SECONDS,
         "step_seconds": _SECONDS,
         "submission_seconds": _SECONDS,
         "training_seconds": _SECONDS,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -10,9 +9,10 @@ import torch
 from torch import Tensor
 
 from grader.errors import KitError, WorkerFault
+from grader.judge.budget import Budget, Lost
 from grader.judge.inject import Impossible, resolve, written_call
 from grader.judge.situation import answer_key
-from grader.judge.student import Lost, Student
+from grader.judge.student import Student
 from grader.lesson import Exercise, Lesson
 from grader.lesson.model import GRADIENT_PREFIX
 from grader.submission.answers import Answer as Written
@@ -32,7 +32,7 @@ class LearnersBackward:
         self._written = written
         self._key = answer_key(exercise.name, written.name)
         self._where = f"{written.file}:{written.line}"
-        loaded = self._student.load(written, self._deadline())
+        loaded = self._student.load(written, self._budget())
         if not isinstance(loaded, Loaded):
             raise self._failed(loaded)
         targets = [step.tensor for step in exercise.gradient_steps]
@@ -55,9 +55,9 @@ class LearnersBackward:
         tensors = {name: value for name, value in values.items() if isinstance(value, Tensor)}
         call = written_call(self._key, "float32", self._injection, sizes, tensors, lambda _: torch.ones(()))
         try:
-            reply = self._student.call(self._written, call, self._deadline())
+            reply = self._student.call(self._written, call, self._budget())
         except WorkerFault:  # the warm process died, and the learner's with it; another one is started
-            reply = self._student.call(self._written, call, self._deadline())
+            reply = self._student.call(self._written, call, self._budget())
         if isinstance(reply, Answer | Failed) and reply.watched:
             what = f"{self._written.name} tried {reply.watched[0]}: the gradient is worked out by hand here"
             raise KitError(what, where=self._where, exit_code=NOT_RIGHT)
@@ -74,8 +74,8 @@ class LearnersBackward:
         """Ends the student process."""
         self._student.__exit__(None, None, None)
 
-    def _deadline(self) -> float:
-        return time.monotonic() + self._seconds
+    def _budget(self) -> Budget:
+        return self._student.budget(self._seconds)
 
     def _failed(self, reply: Failed | Lost | Loaded) -> KitError:
         if isinstance(reply, Failed):

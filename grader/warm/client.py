@@ -68,6 +68,11 @@ class Forker:
                 raise
         return Forked(reply["pid"], ours)
 
+    def processor_seconds(self, process: Forked) -> float | None:
+        """The processor time that the process has used; None where the system does not tell."""
+        seconds: float | None = self._ask({"do": "time", "pid": process.pid}, []).get("seconds")
+        return seconds
+
     def bury(self, process: Forked, wait: float = 0.0) -> Death:
         """Ends the process and its group, after `wait` seconds at most, and says how it ended."""
         process.channel.close()

@@ -8,11 +8,13 @@ Then requests come as JSON lines on control sockets; a fork request carries one 
 descriptor, the new process's channel:
 
     {"do": "fork", "role": "judge" | "student", "arguments": {...}}  + fd   -> {"pid": 123}
+    {"do": "time", "pid": 123}                                              -> {"seconds": 1.9 | null}
     {"do": "bury", "pid": 123, "wait": 0.5}                                 -> {"status": wait status | null}
 
 Every forked process is told the isolation beside its arguments. Burying kills the process
 and its group; `wait` gives it that many seconds to end by itself first, and its status is
-null when it had to be killed.
+null when it had to be killed. Its processor time is asked of its parent, because that one
+knows it by its number in every namespace; it is null where the system does not tell.
 
 A judge gets a control socket of its own, to fork its students with. When a control
 socket closes, what was forked through it is killed; when the first one closes, the
@@ -29,6 +31,7 @@ import os
 import selectors
 import signal
 import socket
+import sys
 import time
 import traceback
 from collections.abc import Mapping
@@ -40,6 +43,7 @@ from grader.seal import bubblewrap, probe
 from grader.seal.layers import BUBBLEWRAP, Isolation, SealError
 from grader.seal.process import adopt_orphans, die_with, nowhere
 
+_CPUCLOCK_SCHED = 2  # linux/posix-timers.h
 _ROLES = {"judge": "grader.judge.serve", "student": "grader.worker.serve"}
 
 
@@ -150,6 +154,8 @@ def _answer(
             reply = {"pid": _fork(control, request, fds.pop(), selector, house.isolation)}
         except OSError as error:
             reply = {"problem": f"fork failed: {error.strerror}"}
+    elif request["do"] == "time":
+        reply = {"seconds": _processor_seconds(control, int(request["pid"]))}
     else:
         reply = {"status": _bury(control, int(request["pid"]), float(request["wait"]))}
     for fd in fds:
@@ -214,6 +220,16 @@ def _open_descriptors() -> list[int]:
     """This process's file descriptors, the one used for looking included."""
     listing = Path("/proc/self/fd")
     return [int(entry.name) for entry in (listing if listing.is_dir() else Path("/dev/fd")).iterdir()]
+
+
+def _processor_seconds(control: Control, pid: int) -> float | None:
+    if sys.platform != "linux" or pid not in control.children:
+        return None
+    clock = (~pid << 3) | _CPUCLOCK_SCHED  # as the C library's clock_getcpuclockid has it
+    try:
+        return time.clock_gettime(clock)
+    except OSError:
+        return None
 
 
 def _bury(control: Control, pid: int, wait: float) -> int | None:

@@ -6,10 +6,12 @@ else wait for ever where both buffers are full.
 
 from __future__ import annotations
 
+import math
 import select
 import socket
 import time
 from collections import deque
+from collections.abc import Callable
 
 from grader.wire.frames import WireClosed, WireTimeout, whole_length
 
@@ -29,10 +31,11 @@ class Line:
         """Queues a frame; it goes out while an answer is waited for."""
         self._to_send.append(memoryview(frame))
 
-    def get(self, deadline: float) -> bytearray:
+    def get(self, deadline: float, left: Callable[[], float] = lambda: math.inf) -> bytearray:
         """The next whole frame that comes. Raises WireError for oversized claims, WireClosed, WireTimeout.
 
-        `deadline` is in time.monotonic() seconds.
+        `deadline` is in time.monotonic() seconds. `left` is another clock: it gives the seconds to wait before it is
+        asked again, none when its time is up.
         """
         while True:
             length = whole_length(self._came)
@@ -41,10 +44,10 @@ class Line:
                 del self._came[:length]
                 return frame
             self._send()
-            left = deadline - time.monotonic()
-            if left <= 0:
+            wait = min(deadline - time.monotonic(), left())
+            if wait <= 0:
                 raise WireTimeout("the deadline passed")
-            readable, _, _ = select.select([self._channel], [self._channel] if self._to_send else [], [], left)
+            readable, _, _ = select.select([self._channel], [self._channel] if self._to_send else [], [], wait)
             if readable:
                 self._receive()
 

@@ -23,6 +23,7 @@ class Sealed(Struct, frozen=True, tag="sealed", tag_field="kind"):
     """The process is closed off, and each of these layers was tried."""
 
     layers: Words
+    mapped_mib: int | None = None  # of address space, before that; None where the system does not tell
 
 
 class Unsealed(Struct, frozen=True, tag="unsealed", tag_field="kind"):

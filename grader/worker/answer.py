@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import inspect
 import io
 import sys
@@ -24,6 +25,7 @@ ERROR_CAP = 2000
 MAX_ITEMS = 64
 _SEED = 0
 _CUT = "\n[output cut here]"
+_NO_MEMORY = ("can't allocate memory", "std::bad_alloc")  # torch's allocator; C++, as torch passes it on
 _UNNAMED = "<unknown>"  # how ast.parse calls what it reads
 # A student's code may rebind torch's own functions (`torch.equal = ...`): these are bound before it runs.
 _clone, _equal, _is_complex = Tensor.clone, torch.equal, Tensor.is_complex
@@ -192,11 +194,19 @@ def _changed(now: Tensor, before: Tensor) -> bool:
 
 
 def _failed(error: BaseException, file: str, source: str, output: CappedText, watched: tuple[str, ...] = ()) -> Failed:
-    is_memory = isinstance(error, MemoryError) or "can't allocate memory" in _text(error)
+    is_memory = _is_memory(error)
     what = "ran out of memory" if is_memory else f"{type(error).__name__}: {_text(error)}"[:ERROR_CAP]
     shapes = "" if is_memory else involved.shapes(error, file, source)
     what += f"; {shapes}" if shapes else ""
     return Failed(is_memory, what, _line(error, file), output.text(), (*watched, *ATTEMPTS.take()))
+
+
+def _is_memory(error: BaseException) -> bool:
+    """Whether Python, torch's allocator, C++ or the system could not have the memory asked for."""
+    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
+        return True
+    text = _text(error)
+    return any(words in text for words in _NO_MEMORY)
 
 
 def _text(error: BaseException) -> str:

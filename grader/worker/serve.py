@@ -12,6 +12,7 @@ from typing import Any
 from msgspec.structs import replace
 from torch import Tensor
 
+from grader.seal import rlimits
 from grader.seal.close import seal
 from grader.seal.layers import Limits, SealError, isolation_from_json
 from grader.wire import frames
@@ -49,8 +50,9 @@ def main(channel: socket.socket, arguments: dict[str, Any]) -> None:
 
 
 def _sealed(layers: tuple[str, ...], limits: Limits) -> Sealed | Unsealed:
+    mapped = rlimits.mapped()
     try:
-        return Sealed(seal(layers, limits))
+        return Sealed(seal(layers, limits), None if mapped is None else mapped >> 20)
     except SealError as error:
         return Unsealed(str(error))
 

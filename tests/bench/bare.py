@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 
+from grader.judge.budget import Budget
 from grader.judge.job import Request
 from grader.judge.student import Student
 from grader.judge.submission import Judge
@@ -28,9 +29,9 @@ def recorded(judge: Judge, request: Request) -> list[Load | Call]:
     asked: list[Load | Call] = []
     ask = Student._ask_all
 
-    def noted(student: Student, questions: Any, deadline: float) -> Any:
+    def noted(student: Student, questions: Any, budget: Budget) -> Any:
         asked.extend(frames.read_requests(frames.join(questions)))
-        return ask(student, questions, deadline)
+        return ask(student, questions, budget)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Student, "_ask_all", noted)

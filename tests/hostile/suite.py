@@ -149,7 +149,8 @@ def quick_lesson(source: Path, folder: Path, step_seconds: float) -> Path:
     """A copy of the lesson with short limits, so that endless loops end soon."""
     shutil.copytree(source, folder)
     file = folder / "lesson.toml"
-    limits = {"step_seconds": step_seconds, "submission_seconds": 20, "training_seconds": 5, "memory_mib": 1536}
+    limits = {"call_seconds": step_seconds / 2, "step_seconds": step_seconds, "submission_seconds": 20}
+    limits |= {"training_seconds": 5, "memory_mib": 1536}
     text = file.read_text(encoding="utf-8")
     for key, value in limits.items():
         text = re.sub(rf"^{key} = .*$", f"{key} = {value}", text, flags=re.MULTILINE)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from grader.judge.budget import Budget
 from grader.judge.desk import Desk
 from grader.judge.mend.edits import edits_of
 from grader.judge.mend.flow import flow_of
@@ -115,8 +116,9 @@ class _Search:
             if step.name in self.wrong & passing and self._may_take(step, edit):
                 self.right.setdefault(step.name, []).append(edit)
 
-    def _soon(self) -> float:
-        return min(self.deadline, self.student.deadline(_MOST_SECONDS / 4))
+    def _soon(self) -> Budget:
+        budget = self.student.budget(_MOST_SECONDS / 4)
+        return replace(budget, ends=min(budget.ends, self.deadline))
 
 
 def mended(
@@ -143,7 +145,7 @@ def mended(
         edits = _candidates(source, _world(desk, steps, written), showings)
     except RecursionError:
         return list(results)
-    deadline = student.deadline(_MOST_SECONDS)  # its process is there before the clock
+    deadline = time.monotonic() + _MOST_SECONDS
     names = frozenset(showing.result.step for showing in wrong)
     search = _Search(desk, student, exercise, tuple(steps), written, names, proved, deadline)
     search.run(edits)

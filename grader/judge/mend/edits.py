@@ -110,7 +110,8 @@ def _edit(source: Source, site: Site, change: Change, scope: Scope, world: World
     tag = change.tag if not missing or change.tag in ("missing-path", "wrong-tensor", "upstream-only") else ""
     if site.is_counted and tag not in _OF_COUNTS:
         tag = ""
-    yield Edit(cost, tag, site.node.lineno, words, change.hint, edited, site.node.col_offset, asks=missing)
+    place = site.node
+    yield Edit(cost, tag, place.lineno, words, change.hint, edited, place.col_offset, kind=change.tag, asks=missing)
 
 
 def _tag_of_minus(site: Site) -> str:

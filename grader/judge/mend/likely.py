@@ -17,13 +17,15 @@ _VALUES = _NO_FORM | {
 }  # fmt: skip
 _OF_SIZES = frozenset({"", "hard-coded", "factor", "path-factor", "bessel", "not-expanded", "keepdim", "extra-sum"})
 
+SYMPTOMS = frozenset({"missing-path", "zeros"})  # what the numbers say of a lost path
+CAUSES = frozenset({"overwritten", "brackets"})  # what may have lost it, as only an edit shows
 # Edits of other tags that mend a mistake of this one: a sign of the whole is lost with that of its only term.
 _KIN: Mapping[str, frozenset[str]] = {
     "sign": frozenset({"path-sign"}),
     "path-sign": frozenset({"sign"}),
     "factor": frozenset({"path-factor", "extra-factor", "derivative"}),
     "path-factor": frozenset({"extra-factor"}),
-    "missing-path": frozenset({"overwritten", "missing-factor"}),
+    "missing-path": frozenset({"missing-factor"}),
     "extra-path": frozenset({"brackets", "extra-factor", "wrong-gradient"}),
     "wrong-gradient": frozenset({"wrong-tensor", "missing-factor", "missing-path"}),
     "lost-repeats": frozenset({"overwritten"}),
@@ -61,26 +63,25 @@ class Named:
 
     tags: frozenset[str]
     kin: frozenset[str]
-    is_silent: bool  # it raised, and nothing was said of why: then no kind of edit is likelier than another
 
     def rank(self, edit: Edit) -> int:
         """0 for an edit of the mistake that was named, 1 for one akin to it; then those of no named kind, then others.
 
-        Had it been a mistake of a kind that has a name, the numbers would most often have named it.
+        Where nothing was named, no kind of edit is likelier than another.
         """
-        if self.is_silent or edit.tag in self.tags:
+        kind = edit.kind or edit.tag
+        if not self.tags or kind in self.tags:
             return 0
-        if edit.tag in self.kin:
+        if kind in self.kin:
             return 1
-        return 3 if edit.tag else 2
+        return 3 if kind else 2
 
 
 def named(wrong: Iterable[StepResult]) -> Named:
     """What is said of the steps that an answer has wrong."""
-    wrong = tuple(wrong)
     tags = frozenset(result.mistake.tag for result in wrong if result.mistake)
-    kin = frozenset[str]().union(*(_KIN.get(tag, ()) for tag in tags))
-    return Named(tags, kin, not tags and all(result.verdict == "error" for result in wrong))
+    tags |= CAUSES if tags & SYMPTOMS else frozenset()
+    return Named(tags, frozenset[str]().union(*(_KIN.get(tag, ()) for tag in tags)))
 
 
 @dataclass(frozen=True)

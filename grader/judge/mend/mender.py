@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from grader.judge.desk import Desk
-from grader.judge.mend.likely import Showing
+from grader.judge.mend.likely import CAUSES, SYMPTOMS, Showing
 from grader.judge.mend.search import MOST_TRIED, Asked, Found, Limits, search
 from grader.judge.mend.text import Edit
 from grader.judge.situation import keep_small
@@ -18,13 +18,11 @@ from grader.results.model import Mistake, StepResult
 from grader.submission.answers import Answer
 from grader.warm.client import Forker
 
-MOST_OF_A_SUBMISSION = 400  # edits tried
-_SHARE = 5  # no answer takes more than this part of what its submission has left, so that the last ones get some, too
+MOST_OF_A_SUBMISSION = 750  # edits tried
+_SHARE = 3  # no answer takes more than this part of what its submission has left, so that the last ones get some, too
 _MOST_SECONDS = 20.0  # of wall clock a submission
 _MOST_LOST = 3  # processes that a submission's edits may bring down before no more are tried
 _MOST_KEPT = 4096  # answers
-_SYMPTOMS = frozenset({"missing-path", "zeros"})
-_CAUSES = frozenset({"overwritten", "brackets"})
 _CAUSES_OF_ERRORS = frozenset({
     "transposed", "no-tensor", "keepdim", "wrong-tensor", "wrong-axis", "in-place", "dtype", "brackets",
     "extra-sum", "missing-sum", "missing-factor", "wrong-gradient",
@@ -127,6 +125,6 @@ def _with_mend(result: StepResult, edit: Edit | None) -> StepResult:
     is_certain = edit.tag and (result.verdict != "error" or edit.tag in _CAUSES_OF_ERRORS)
     mistake = Mistake(edit.tag, f"line {edit.line}: {edit.hint}") if is_certain else None
     # The numbers name the mistake, and the edit where they are silent, or where it knows the cause of a lost path.
-    if result.mistake and not (result.mistake.tag in _SYMPTOMS and edit.tag in _CAUSES):
+    if result.mistake and not (result.mistake.tag in SYMPTOMS and edit.tag in CAUSES):
         mistake = result.mistake
     return replace(result, mistake=mistake, instructor=replace(result.instructor, mend=mend))

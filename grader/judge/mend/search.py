@@ -20,7 +20,8 @@ from grader.submission.answers import Answer
 from grader.submission.syntax import parsed
 from grader.syntax import walk
 
-MOST_TRIED = 80  # edits of one answer: a count, so that two runs find the same; 19 of 20 mends are among the first 60
+MOST_TRIED = 250  # edits of one answer: a count, so that two runs find the same
+MOST_LIKELY = 80  # where a kind of edit is likelier than others: nearly all mends are among the first 60
 MOST_NODES = 3000  # parts of the syntax tree of an answer that is looked through
 MENDABLE = frozenset({"wrong", "error", "shape", "mutates", "hard-coded"})
 _FORMS = frozenset({"shape", "mutates"})  # of which only edits of the form are tried
@@ -46,6 +47,12 @@ class Asked:
     def proved(self) -> frozenset[str]:
         """The wrong steps that an edit without sense does not mend."""
         return frozenset(s.result.step for s in self._mendable if s.proves or s.result.verdict in _FORMS)
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether a mend can be of any kind: the values are wrong, and the numbers say nothing of why."""
+        results = [showing.result for showing in self._mendable]
+        return not any(r.mistake for r in results) and any(r.verdict == "wrong" for r in results)
 
     @property
     def _mendable(self) -> list[Showing]:
@@ -74,10 +81,19 @@ class Found:
 
 @dataclass(frozen=True)
 class _Candidate:
-    """An edit, and how near it is: by where it stands, by its kind, by how much it changes."""
+    """An edit, and how likely its kind is: the likeliest is tried first, the nearest is told."""
 
     edit: Edit
-    nearness: tuple[int, int, tuple[int, int, bool]]
+    place: int  # 0 where the mistake is likely to stand
+    rank: int
+
+    @property
+    def nearness(self) -> tuple[int, tuple[int, int, bool]]:
+        return self.place, self.edit.distance()
+
+    @property
+    def order(self) -> tuple[int, int, tuple[int, int, bool]]:
+        return self.place, self.rank, self.edit.distance()
 
 
 @dataclass
@@ -96,11 +112,13 @@ class _Search:
     is_late: bool = False
 
     def run(self, candidates: Sequence[_Candidate]) -> None:
-        """Tries the edits, in order, until no nearer one is left for any step."""
+        """Tries the edits, in order; once one mends, those that are no farther."""
         cases = self._cases()
         for candidate in candidates if cases else ():
             open_steps = self._open_steps(candidate)
-            if not open_steps or self._is_over():
+            if not open_steps:
+                continue
+            if self._is_over():
                 break
             edited = _edited(self.asked.written, candidate.edit)
             if edited is not None:
@@ -174,7 +192,8 @@ class _Search:
             return
         for step in asked.steps:
             if step.name in asked.wrong & passing and self._may_take(step, candidate):
-                self.right.setdefault(step.name, []).append(candidate)
+                equals = [one for one in self.right.get(step.name, ()) if one.nearness == candidate.nearness]
+                self.right[step.name] = [*equals, candidate]
 
     def _soon(self) -> float:
         return min(self.deadline, self.student.deadline(_MOST_SECONDS / 4))
@@ -193,7 +212,8 @@ def search(desk: Desk, student: Student, asked: Asked, limits: Limits) -> Found:
     if not candidates:
         return Found({}, 0, 0, is_whole=True, is_repeatable=True)
     deadline = student.deadline(min(_MOST_SECONDS, limits.seconds))  # its process is there before the clock
-    work = _Search(desk, student, asked, limits, deadline)
+    tries = min(limits.tries, MOST_TRIED if asked.is_wide else MOST_LIKELY)
+    work = _Search(desk, student, asked, replace(limits, tries=tries), deadline)
     work.run(candidates)
     mends = {step: [one.edit for one in nearest] for step, nearest in work.right.items()}
     only = {step: edits[0] for step, edits in mends.items() if len({edit.line for edit in edits}) == 1}
@@ -209,8 +229,8 @@ def _candidates(source: Source, world: World, showings: Sequence[Showing]) -> li
     for place, wanted in enumerate((places.are_likely, places.are_doubtful)):
         if len(found) < MOST_TRIED:
             edits = [edit for edit in edits_of(source, world, wanted) if any(may_mend(edit, one) for one in wrong)]
-            found += [_Candidate(edit, (place, said.rank(edit), edit.distance())) for edit in edits]
-    return sorted(found, key=lambda candidate: candidate.nearness)
+            found += [_Candidate(edit, place, said.rank(edit)) for edit in edits]
+    return sorted(found, key=lambda candidate: candidate.order)
 
 
 def _world(desk: Desk, asked: Asked) -> World:

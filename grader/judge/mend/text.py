@@ -23,6 +23,7 @@ class Edit:
     source: str  # the whole text after the change
     column: int = 0
     growth: int = 0  # by how many characters the text is longer
+    kind: str = ""  # the tag of the change, where it is not told, too
     asks: tuple[str, ...] = ()  # the parameters that it adds, before all others
 
     @property

@@ -96,20 +96,33 @@ def right_in(
 ) -> list[bool] | None:
     """Whether a ready answer is right in one case, step by step; None if its process was lost."""
     student.forget(written)
-    loaded = student.load(written, budget)
+    targets = [step.tensor for step in steps]
+    ahead = _as_read(resolve(desk.lesson, targets, Loaded(written.parameters, ()), written), written)
+    nothing = Injection((), frozenset())
+    work = _Work(desk, student, exercise, tuple(steps), written, ahead or nothing, budget)
+    burst = (work.situation(case).call(ahead),) if ahead else ()
+    loaded, replies = student.load_and_call(written, burst, budget)
     if isinstance(loaded, Lost):
         return None
     injection = (
-        resolve(desk.lesson, [step.tensor for step in steps], loaded, written) if isinstance(loaded, Loaded) else None
+        _as_read(resolve(desk.lesson, targets, loaded, written), written) if isinstance(loaded, Loaded) else None
     )
-    if not isinstance(injection, Injection):
+    if injection is None:
         return [False] * len(steps)
-    read = frozenset(tensor for tensor in injection.cuts if GRADIENT_PREFIX + tensor in written.mentioned)
-    work = _Work(desk, student, exercise, tuple(steps), written, replace(injection, cuts=read), budget)
+    known = dict(zip(burst, replies, strict=False)) if injection == ahead else {}
+    work = replace(work, injection=injection, replies=known)
     outcomes = work.outcomes_in(case)
     if outcomes[0].kind in ENDING:
         return None
     return [outcome.kind == "right" and not outcome.changed for outcome in outcomes]
+
+
+def _as_read(injection: Injection | Impossible, written: Written) -> Injection | None:
+    """The injection with the gradients that the answer's text mentions for its cut points."""
+    if isinstance(injection, Impossible):
+        return None
+    read = frozenset(tensor for tensor in injection.cuts if GRADIENT_PREFIX + tensor in written.mentioned)
+    return replace(injection, cuts=read)
 
 
 @dataclass(frozen=True)
@@ -216,13 +229,15 @@ class _Work:
                 read.add(cut)
         return frozenset(read)
 
+    def situation(self, case: Case) -> Situation:
+        """A case for this callable."""
+        if case is self.desk.lesson.public_case:
+            return self.desk.situations.public(self.exercise.name, self.written.name)
+        return self.desk.situations.hidden(self.exercise.name, self.written.name, case)
+
     def outcomes_in(self, case: Case) -> list[CaseOutcome]:
         """One case alone."""
-        if case is self.desk.lesson.public_case:
-            situation = self.desk.situations.public(self.exercise.name, self.written.name)
-        else:
-            situation = self.desk.situations.hidden(self.exercise.name, self.written.name, case)
-        return self._outcomes(situation, "plain")
+        return self._outcomes(self.situation(case), "plain")
 
     def _cases(self, view: View) -> list[list[CaseOutcome]]:
         """For each step its outcomes in all cases, up to one in which the process is lost."""

@@ -15,7 +15,7 @@ from grader.judge.course import Course, make_course
 from grader.judge.desk import Desk
 from grader.judge.job import Request
 from grader.judge.located import located
-from grader.judge.mend import mended
+from grader.judge.mend import Budget, Mender
 from grader.judge.real_chain import RealChain
 from grader.judge.situation import Situations
 from grader.judge.stages import Progress, Stage, empty_result
@@ -42,6 +42,7 @@ class Judge:
         self._kit_hash = kit_hash()
         situations = Situations(lesson, seed)
         self._desk = Desk(lesson, situations, RealChain(lesson, situations.network))
+        self._mender = Mender(self._desk, forker)
         self._course = cache(self._make_course)
 
     def judge(self, request: Request) -> SubmissionResult:
@@ -149,17 +150,17 @@ class Judge:
         return [results[step.name] for step in wanted]
 
     def _mended(self, settled: SubmissionResult, answers: Answers) -> SubmissionResult:
-        """The result with the nearest mend of each wrong step: all verdicts are settled, in another process."""
+        """The result with the nearest mend of each wrong step: all verdicts are settled, in other processes."""
         try:
-            with Student(self._forker, self._lesson.limits) as workshop:
-                exercises = [self._exercise_mended(workshop, result, answers) for result in settled.exercises]
+            budget = Budget()
+            exercises = [self._exercise_mended(budget, result, answers) for result in settled.exercises]
         except (KitError, MemoryError):
             raise
         except Exception as fault:  # verdicts stand without a mend; a fault in the search must not cost them
             return replace(settled, notes=(*settled.notes, f"{NO_MENDS} {fault_at(fault)}"))
         return replace(settled, exercises=tuple(exercises))
 
-    def _exercise_mended(self, workshop: Student, result: ExerciseResult, answers: Answers) -> ExerciseResult:
+    def _exercise_mended(self, budget: Budget, result: ExerciseResult, answers: Answers) -> ExerciseResult:
         exercise = self._lesson.exercise(result.exercise)
         settled = {step.step: step for step in result.steps}
         for name in callables(exercise):
@@ -167,7 +168,7 @@ class Judge:
             steps = [s for s in exercise.gradient_steps if callable_of(exercise, s) == name and s.name in settled]
             found = [settled[step.name] for step in steps]
             if len(steps) == len(exercise.gradient_steps) or not exercise.function:
-                settled |= {r.step: r for r in mended(self._desk, workshop, exercise, steps, written, found)}
+                settled |= {r.step: r for r in self._mender.mended(budget, exercise, steps, written, found)}
         return replace(result, steps=tuple(settled[step.step] for step in result.steps))
 
     def _located(self, result: SubmissionResult, answers: Answers) -> SubmissionResult:

@@ -38,6 +38,7 @@ from grader.judge.mend.statements import statement_edits
 from grader.judge.mend.terms import beginnings, copies, result_changes, returned_changes, term_changes
 from grader.judge.mend.text import Edit, Source, bracketed
 from grader.scope import stored
+from grader.syntax import walk
 
 # Mistakes that an index, an axis or a shape can be: the others are about what is calculated.
 _OF_COUNTS = frozenset({"wrong-axis", "extra-sum", "keepdim", "hard-coded", "spread", "missing-path", "in-place"})
@@ -60,7 +61,7 @@ def edits_of(source: Source, world: World, wanted: Callable[[Position], bool] = 
 
 
 def _all(source: Source, world: World, wanted: Callable[[Position], bool]) -> Iterator[Edit]:
-    functions = [node for node in ast.walk(source.tree) if isinstance(node, ast.FunctionDef | ast.Lambda)]
+    functions = [node for node in walk(source.tree) if isinstance(node, ast.FunctionDef | ast.Lambda)]
     for function in functions:
         scope = scope_of(function)
         for site in sites_of(function):
@@ -77,7 +78,7 @@ def _all(source: Source, world: World, wanted: Callable[[Position], bool]) -> It
 def _asked_for(source: Source, function: ast.FunctionDef, scope: Scope, world: World) -> Iterator[Edit]:
     """What the function uses and does not ask for, among its parameters; a size that the file fixes, too."""
     bound = {name for node in source.tree.body for name in stored(node)}
-    used = [node.id for node in ast.walk(function) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)]
+    used = [node.id for node in walk(function) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)]
     unknown = [
         name for name in dict.fromkeys(used) if name not in scope.names and (name not in bound or name in world.sizes)
     ]
@@ -87,7 +88,7 @@ def _asked_for(source: Source, function: ast.FunctionDef, scope: Scope, world: W
         names = ", ".join(possible)
         words = f"{names} is used, and not among the parameters; right is `def {function.name}({names}, ...)`"
         tag = "factor" if bound & set(possible) else ""
-        yield Edit(NEAR, tag, function.lineno, words, f"where does {names} come from?", edited)
+        yield Edit(NEAR, tag, function.lineno, words, f"where does {names} come from?", edited, asks=possible)
 
 
 def _edit(source: Source, site: Site, change: Change, scope: Scope, world: World) -> Iterator[Edit]:
@@ -109,7 +110,8 @@ def _edit(source: Source, site: Site, change: Change, scope: Scope, world: World
     tag = change.tag if not missing or change.tag in ("missing-path", "wrong-tensor", "upstream-only") else ""
     if site.is_counted and tag not in _OF_COUNTS:
         tag = ""
-    yield Edit(cost, tag, site.node.lineno, words, change.hint, edited, site.node.col_offset)
+    place = site.node
+    yield Edit(cost, tag, place.lineno, words, change.hint, edited, place.col_offset, kind=change.tag, asks=missing)
 
 
 def _tag_of_minus(site: Site) -> str:

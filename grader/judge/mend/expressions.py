@@ -26,6 +26,7 @@ from grader.judge.mend.sites import (
     with_receiver,
 )
 from grader.lesson.model import GRADIENT_PREFIX
+from grader.syntax import walk
 
 _WITH_AXES = REDUCING | {
     "logsumexp",
@@ -128,7 +129,7 @@ def _tag_of_number(site: Site, value: float, other: float, world: World) -> str:
 
 def is_of_sizes(node: ast.expr, world: World) -> bool:
     """Whether nothing but numbers and sizes is in it."""
-    names = [part for part in ast.walk(node) if isinstance(part, ast.Name | ast.Call | ast.Attribute | ast.Subscript)]
+    names = [part for part in walk(node) if isinstance(part, ast.Name | ast.Call | ast.Attribute | ast.Subscript)]
     return all(isinstance(part, ast.Name) and part.id in world.sizes for part in names)
 
 
@@ -300,7 +301,7 @@ def _tag_of_brackets(one: ast.BinOp, other: ast.BinOp) -> str:
 
 
 def _names(node: ast.expr) -> set[str]:
-    return {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
+    return {part.id for part in walk(node) if isinstance(part, ast.Name)}
 
 
 def _pair(node: ast.BinOp) -> Iterator[Change]:

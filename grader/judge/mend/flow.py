@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from grader.scope import stored
+from grader.syntax import children, walk
 
 Position = tuple[int, int]  # line and column, as ast counts them
 _NESTED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda, ast.Try, ast.Global, ast.Nonlocal)
@@ -102,7 +103,7 @@ def flow_of(tree: ast.Module, name: str, outputs: int) -> Flow | None:
     if len(functions) != 1:
         return None
     *body, last = functions[0].body
-    inner = [node for statement in body for node in ast.walk(statement)]
+    inner = [node for statement in body for node in walk(statement)]
     if not isinstance(last, ast.Return) or last.value is None:
         return None
     if any(isinstance(node, (*_NESTED, ast.Return, ast.Yield, ast.YieldFrom)) for node in inner):
@@ -123,7 +124,7 @@ def _units(statement: ast.stmt, around: frozenset[str]) -> Iterator[Unit]:
     """The units of a statement; `around` are the names that decide whether, or how often, it is reached."""
     bodies = [part for field in ("body", "orelse") for part in getattr(statement, field, [])]
     if bodies:
-        heads = [node for node in ast.iter_child_nodes(statement) if not isinstance(node, ast.stmt)]
+        heads = [node for node in children(statement) if not isinstance(node, ast.stmt)]
         reads = around.union(*map(_reads, heads))
         writes = frozenset(name for head in heads for name in stored(head))
         for head in heads:
@@ -142,14 +143,14 @@ def _is_new(statement: ast.stmt) -> bool:
     if not isinstance(statement, ast.Assign | ast.AnnAssign):
         return False
     targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
-    stores = [node for target in targets for node in ast.walk(target) if isinstance(node, ast.expr)]
+    stores = [node for target in targets for node in walk(target) if isinstance(node, ast.expr)]
     return all(isinstance(node, ast.Name | ast.Tuple | ast.List) for node in stores) and not _changed(statement)
 
 
 def _writes(statement: ast.stmt) -> frozenset[str]:
     bound = set(stored(statement))
     if isinstance(statement, ast.AugAssign | ast.Assign | ast.AnnAssign | ast.Delete):
-        targets = [node for node in ast.walk(statement) if isinstance(getattr(node, "ctx", None), ast.Store | ast.Del)]
+        targets = [node for node in walk(statement) if isinstance(getattr(node, "ctx", None), ast.Store | ast.Del)]
         bound |= {root for target in targets if isinstance(target, ast.expr) and (root := _root(target))}
     return frozenset(bound | _changed(statement))
 
@@ -157,7 +158,7 @@ def _writes(statement: ast.stmt) -> frozenset[str]:
 def _changed(statement: ast.stmt) -> set[str]:
     """The names whose values a call changes in place: x of x.mul_(2), and of x.append(2)."""
     found: set[str] = set()
-    for node in ast.walk(statement):
+    for node in walk(statement):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             in_place = node.func.attr.endswith("_") or isinstance(statement, ast.Expr)
             found |= {_root(node.func.value)} if in_place else set()
@@ -182,7 +183,7 @@ def _root(node: ast.expr) -> str:
 
 def _reads(node: ast.AST) -> frozenset[str]:
     """Every name that it may read: x of `x[i] = y` and of `x += y`, too."""
-    found = {name.id for name in ast.walk(node) if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Load)}
+    found = {name.id for name in walk(node) if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Load)}
     if isinstance(node, ast.AugAssign):
         found.add(_root(node.target))
     return frozenset(found - {""})

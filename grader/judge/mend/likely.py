@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from grader.judge.mend.flow import Flow, Position, Span
@@ -16,6 +16,22 @@ _VALUES = _NO_FORM | {
     "wrong-gradient", "brackets", "overwritten", "lost-repeats", "spread", "hard-coded", "missing-sum", "extra-sum",
 }  # fmt: skip
 _OF_SIZES = frozenset({"", "hard-coded", "factor", "path-factor", "bessel", "not-expanded", "keepdim", "extra-sum"})
+
+SYMPTOMS = frozenset({"missing-path", "zeros"})  # what the numbers say of a lost path
+CAUSES = frozenset({"overwritten", "brackets"})  # what may have lost it, as only an edit shows
+# Edits of other tags that mend a mistake of this one: a sign of the whole is lost with that of its only term.
+_KIN: Mapping[str, frozenset[str]] = {
+    "sign": frozenset({"path-sign"}),
+    "path-sign": frozenset({"sign"}),
+    "factor": frozenset({"path-factor", "extra-factor", "derivative"}),
+    "path-factor": frozenset({"extra-factor"}),
+    "missing-path": frozenset({"missing-factor"}),
+    "extra-path": frozenset({"brackets", "extra-factor", "wrong-gradient"}),
+    "wrong-gradient": frozenset({"wrong-tensor", "missing-factor", "missing-path"}),
+    "lost-repeats": frozenset({"overwritten"}),
+    "reordered": frozenset({"transposed"}),
+    "not-finite": frozenset({"brackets", "derivative"}),
+}
 
 
 @dataclass(frozen=True)
@@ -39,6 +55,33 @@ def may_mend(edit: Edit, result: StepResult) -> bool:
             is_no_tensor = result.mistake is not None and result.mistake.tag == "no-tensor"
             return edit.tag == "no-tensor" if is_no_tensor else edit.tag not in _NO_FORM
     return True
+
+
+@dataclass(frozen=True)
+class Named:
+    """What the numbers say of an answer's mistake, as the order in which edits are tried."""
+
+    tags: frozenset[str]
+    kin: frozenset[str]
+
+    def rank(self, edit: Edit) -> int:
+        """0 for an edit of the mistake that was named, 1 for one akin to it; then those of no named kind, then others.
+
+        Where nothing was named, no kind of edit is likelier than another.
+        """
+        kind = edit.kind or edit.tag
+        if not self.tags or kind in self.tags:
+            return 0
+        if kind in self.kin:
+            return 1
+        return 3 if kind else 2
+
+
+def named(wrong: Iterable[StepResult]) -> Named:
+    """What is said of the steps that an answer has wrong."""
+    tags = frozenset(result.mistake.tag for result in wrong if result.mistake)
+    tags |= CAUSES if tags & SYMPTOMS else frozenset()
+    return Named(tags, frozenset[str]().union(*(_KIN.get(tag, ()) for tag in tags)))
 
 
 @dataclass(frozen=True)

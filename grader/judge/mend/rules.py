@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from grader.judge.diagnosis.ratios import number_of
 from grader.lesson.graph import Statement
 from grader.lesson.model import GRADIENT_PREFIX
+from grader.syntax import walk
 
 Shapes = Mapping[str, Sequence[int]]
 
@@ -38,7 +39,7 @@ def path_through(statement: Statement, read: str, shapes: Shapes) -> str | None:
 
 def _back(node: ast.expr, upstream: ast.expr, read: str, statement: Statement) -> Iterator[ast.expr]:
     """The contributions of `node` to the gradient of `read`."""
-    if not any(isinstance(inner, ast.Name) and inner.id == read for inner in ast.walk(node)):
+    if not any(isinstance(inner, ast.Name) and inner.id == read for inner in walk(node)):
         return
     match node:
         case ast.Name():
@@ -108,8 +109,8 @@ def _turned(node: ast.expr) -> ast.expr:
 
 def _is_inside(read: str, expression: ast.expr) -> bool:
     """Whether the tensor stands in a call or a matrix product, whose rules give its shape already."""
-    inner = [node for node in ast.walk(expression) if isinstance(node, ast.Call) or _is_product(node)]
-    return any(isinstance(name, ast.Name) and name.id == read for node in inner for name in ast.walk(node))
+    inner = [node for node in walk(expression) if isinstance(node, ast.Call) or _is_product(node)]
+    return any(isinstance(name, ast.Name) and name.id == read for node in inner for name in walk(node))
 
 
 def _is_product(node: ast.AST) -> bool:

@@ -13,6 +13,7 @@ from grader.judge.mend.rules import Shapes
 from grader.judge.mend.text import Source
 from grader.lesson.graph import Graph
 from grader.lesson.model import GRADIENT_PREFIX
+from grader.syntax import children, walk
 
 NEAR, FARTHER, FAR = 1, 2, 4  # how far an edit leads away from what is written
 AXES = (0, 1, 2)
@@ -85,7 +86,7 @@ def scope_of(function: ast.FunctionDef | ast.Lambda) -> Scope:
     arguments = function.args
     parameters = [a.arg for a in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)]
     body = function.body if isinstance(function.body, list) else [function.body]
-    stored = [n.id for part in body for n in ast.walk(part) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
+    stored = [n.id for part in body for n in walk(part) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
     return Scope(tuple(parameters), tuple(dict.fromkeys(stored)))
 
 
@@ -95,13 +96,13 @@ def sites_of(function: ast.FunctionDef | ast.Lambda) -> Iterator[Site]:
         whole = ast.copy_location(ast.Expr(function.body), function.body)
         yield from _inside(function.body, function, whole, function)
         return
-    statements = [node for part in function.body for node in ast.walk(part) if isinstance(node, ast.stmt)]
+    statements = [node for part in function.body for node in walk(part) if isinstance(node, ast.stmt)]
     for statement in sorted(statements, key=lambda s: -s.lineno):
         if isinstance(statement, ast.FunctionDef | ast.ClassDef | ast.Assert | ast.Pass):
             continue
         if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
             continue
-        for child in ast.iter_child_nodes(statement):
+        for child in children(statement):
             if isinstance(child, ast.expr):
                 counted = isinstance(statement, ast.For | ast.While | ast.If)
                 yield from _inside(child, statement, statement, function, counted)
@@ -113,7 +114,7 @@ def _inside(
     stored = isinstance(getattr(node, "ctx", None), ast.Store | ast.Del)
     if not stored or isinstance(node, ast.Subscript):
         yield Site(node, parent, statement, function, counted)
-    for child in ast.iter_child_nodes(node):
+    for child in children(node):
         if isinstance(child, ast.keyword):
             child = child.value
         if isinstance(child, ast.expr) and not isinstance(child, ast.Lambda):
@@ -171,7 +172,9 @@ def is_made_before(site: Site) -> bool:
 def is_added_to(site: Site) -> bool:
     """Whether the site is what a name stands for before terms are added to it."""
     target = _target_of(site.statement) if site.parent is site.statement else ""
-    sums = [node.target for node in ast.walk(site.function) if isinstance(node, ast.AugAssign)]
+    if not target:
+        return False
+    sums = [node.target for node in walk(site.function) if isinstance(node, ast.AugAssign)]
     roots = [total.value if isinstance(total, ast.Subscript) else total for total in sums]
     return any(isinstance(root, ast.Name) and root.id == target for root in roots)
 
@@ -191,7 +194,7 @@ def _target_of(statement: ast.stmt) -> str:
 
 def _returned(function: ast.FunctionDef | ast.Lambda, alone: bool = False) -> frozenset[str]:
     """The names that are returned, `alone` or in a tuple."""
-    values = [node.value for node in ast.walk(function) if isinstance(node, ast.Return) and node.value]
+    values = [node.value for node in walk(function) if isinstance(node, ast.Return) and node.value]
     if not alone:
         values += [part for value in values if isinstance(value, ast.Tuple | ast.List) for part in value.elts]
     return frozenset(value.id for value in values if isinstance(value, ast.Name))
@@ -200,7 +203,7 @@ def _returned(function: ast.FunctionDef | ast.Lambda, alone: bool = False) -> fr
 def _bindings(function: ast.FunctionDef | ast.Lambda) -> Counter[str]:
     """How many statements make or change what a name stands for."""
     found: Counter[str] = Counter()
-    for node in ast.walk(function):
+    for node in walk(function):
         target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
         match node:
             case ast.Expr(value=ast.Call(func=ast.Attribute(value=changed))):
@@ -216,7 +219,7 @@ def missing_names(new: ast.expr, scope: Scope, world: World) -> tuple[str, ...] 
     """The names of the lesson that new code needs as parameters; None if it cannot have them."""
     known = set(scope.names)
     missing: list[str] = []
-    for node in ast.walk(new):
+    for node in walk(new):
         if isinstance(node, ast.Name) and node.id not in known:
             tensor = tensor_of(node.id, world)
             if node.id in world.sizes or node.id in world.graph.tensors:
@@ -275,7 +278,7 @@ def added_constants(name: str, world: World) -> list[str]:
     """'+ 1e-5' for a tensor to which a forward line adds 1e-5."""
     found = []
     for statement in world.graph.users.get(name, ()):
-        for node in ast.walk(ast.parse(statement.expression, mode="eval")):
+        for node in walk(ast.parse(statement.expression, mode="eval")):
             match node:
                 case ast.BinOp(left=ast.Name(id=left), op=ast.Add(), right=right) if left == name:
                     if number_of(right) is not None:
@@ -287,7 +290,7 @@ def exponents(world: World) -> list[float]:
     found = []
     for target in world.targets:
         for user in world.graph.users[target]:
-            for node in ast.walk(ast.parse(user.expression, mode="eval")):
+            for node in walk(ast.parse(user.expression, mode="eval")):
                 if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow):
                     exponent = number_of(node.right)
                     if exponent not in (None, 1.0, -1.0, 2.0):

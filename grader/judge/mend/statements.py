@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from grader.judge.mend.expressions import SIGNS
 from grader.judge.mend.sites import NEAR, scope_of
 from grader.judge.mend.text import Edit, Source
+from grader.syntax import walk
 
 
 def statement_edits(source: Source, function: ast.FunctionDef) -> Iterator[Edit]:
@@ -44,7 +45,7 @@ def statement_edits(source: Source, function: ast.FunctionDef) -> Iterator[Edit]
                                           "which tensor is changed in place?")  # fmt: skip
         yield from _taken_away(source, statement, function)
     last = function.body[-1]
-    returns = any(isinstance(node, ast.Return) for node in ast.walk(function))
+    returns = any(isinstance(node, ast.Return) for node in walk(function))
     is_result = isinstance(last, ast.Assign) and isinstance(last.targets[0], ast.Name)
     if not returns and isinstance(last, ast.Assign | ast.Expr) and (is_result or isinstance(last, ast.Expr)):
         text = f"return {source.piece(last.value)}"
@@ -78,7 +79,7 @@ def _changed(statement: ast.AugAssign | ast.Expr) -> str:
 
 
 def _ordered(function: ast.FunctionDef) -> list[ast.stmt]:
-    found = [node for part in function.body for node in ast.walk(part) if isinstance(node, ast.stmt)]
+    found = [node for part in function.body for node in walk(part) if isinstance(node, ast.stmt)]
     return sorted(found, key=lambda node: (node.lineno, node.col_offset))
 
 

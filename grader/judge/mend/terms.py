@@ -25,6 +25,7 @@ from grader.judge.mend.sites import (
     with_receiver,
 )
 from grader.lesson.model import GRADIENT_PREFIX
+from grader.syntax import walk
 
 
 def term_changes(site: Site, scope: Scope, world: World) -> Iterator[Change]:
@@ -143,7 +144,7 @@ def local_derivatives(node: ast.Name, world: World) -> Iterator[Change]:
 def products_missing(node: ast.expr, world: World) -> Iterator[Change]:
     """A matrix product that is left out: every @ of the forward pass, turned back."""
     for statement in world.graph.statements:
-        for part in ast.walk(ast.parse(statement.expression, mode="eval")):
+        for part in walk(ast.parse(statement.expression, mode="eval")):
             match part:
                 case ast.BinOp(left=ast.Name() as left, op=ast.MatMult(), right=ast.Name() as right):
                     hint = f"which product stands between {statement.tensor} and {left.id}?"

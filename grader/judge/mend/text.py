@@ -6,6 +6,7 @@ import ast
 from dataclasses import dataclass
 
 from grader.submission.syntax import parsed
+from grader.syntax import walk
 
 _ATOMS = (ast.Name, ast.Constant, ast.Call, ast.Attribute, ast.Subscript, ast.Tuple, ast.List)
 
@@ -22,6 +23,8 @@ class Edit:
     source: str  # the whole text after the change
     column: int = 0
     growth: int = 0  # by how many characters the text is longer
+    kind: str = ""  # the tag of the change, where it is not told, too
+    asks: tuple[str, ...] = ()  # the parameters that it adds, before all others
 
     @property
     def position(self) -> tuple[int, int]:
@@ -38,7 +41,7 @@ class Source:
     def __init__(self, text: str) -> None:
         self.text = text
         self.tree = parsed(text)
-        self.size = sum(1 for _ in ast.walk(self.tree))
+        self.size = sum(1 for _ in walk(self.tree))
         self._bytes = text.encode()
         starts = [0]
         for line in self._bytes.split(b"\n"):

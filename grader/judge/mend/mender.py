@@ -1,0 +1,130 @@
+"""The mends of many submissions: what one may take, and what was found for an answer that somebody else gave, too."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from grader.judge.desk import Desk
+from grader.judge.mend.likely import CAUSES, SYMPTOMS, Showing
+from grader.judge.mend.search import MOST_TRIED, Asked, Found, Limits, search
+from grader.judge.mend.text import Edit
+from grader.judge.situation import keep_small
+from grader.judge.student import Student
+from grader.lesson import Exercise, Step
+from grader.results.model import Mistake, StepResult
+from grader.submission.answers import Answer
+from grader.warm.client import Forker
+
+MOST_OF_A_SUBMISSION = 750  # edits tried
+_SHARE = 3  # no answer takes more than this part of what its submission has left, so that the last ones get some, too
+_MOST_SECONDS = 20.0  # of wall clock a submission
+_MOST_LOST = 3  # processes that a submission's edits may bring down before no more are tried
+_MOST_KEPT = 4096  # answers
+_CAUSES_OF_ERRORS = frozenset({
+    "transposed", "no-tensor", "keepdim", "wrong-tensor", "wrong-axis", "in-place", "dtype", "brackets",
+    "extra-sum", "missing-sum", "missing-factor", "wrong-gradient",
+})  # fmt: skip
+
+
+@dataclass
+class Budget:
+    """What the searches of one submission have left."""
+
+    tries: int = MOST_OF_A_SUBMISSION
+    seconds: float = _MOST_SECONDS
+    lost: int = _MOST_LOST
+
+    def next(self) -> Limits:
+        """What the next of them may take."""
+        return Limits(min(MOST_TRIED, self.tries // _SHARE), self.seconds, self.lost)
+
+    @property
+    def is_spent(self) -> bool:
+        return self.tries < _SHARE or self.seconds <= 0 or self.lost < 0
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """What was found for an answer, and under which limit."""
+
+    found: Found
+    limit: int
+
+    def holds_for(self, limit: int) -> bool:
+        """Whether a search under this limit would find the same."""
+        return limit == self.limit or (self.found.is_whole and self.found.tried <= limit)
+
+
+class Mender:
+    """Looks for mends. An answer that was searched before, in any submission, costs nothing: the same is found."""
+
+    def __init__(self, desk: Desk, forker: Forker) -> None:
+        self._desk = desk
+        self._forker = forker
+        self._kept: dict[bytes, _Kept] = {}
+
+    def mended(
+        self, budget: Budget, exercise: Exercise, steps: Sequence[Step], written: Answer, results: Sequence[StepResult]
+    ) -> list[StepResult]:
+        """The results of one answer's steps, with the nearest mend of each wrong one where there is exactly one."""
+        showings = [Showing(r, self._is_proved(exercise, s, written)) for s, r in zip(steps, results, strict=True)]
+        asked = Asked(exercise, tuple(steps), written, tuple(showings))
+        if written.status != "ready" or not asked.proved or budget.is_spent:
+            return list(results)
+        mends = self._found(budget, asked).mends
+        return [_with_mend(result, mends.get(result.step)) for result in results]
+
+    def _found(self, budget: Budget, asked: Asked) -> Found:
+        key, limits = _key(asked), budget.next()
+        kept = self._kept.get(key)
+        if kept is None or not kept.holds_for(limits.tries):
+            kept = _Kept(self._searched(budget, asked, limits), limits.tries)
+            if kept.found.is_repeatable:
+                keep_small(self._kept, _MOST_KEPT)
+                self._kept[key] = kept
+        budget.tries -= kept.found.tried
+        return kept.found
+
+    def _searched(self, budget: Budget, asked: Asked, limits: Limits) -> Found:
+        """In a process of its own, so that no edit of one answer changes what is found for another."""
+        with Student(self._forker, self._desk.lesson.limits) as workshop:
+            start = time.monotonic()
+            found = search(self._desk, workshop, asked, limits)
+            budget.seconds -= time.monotonic() - start
+        budget.lost -= found.lost
+        bare = {step: replace(edit, source="") for step, edit in found.mends.items()}
+        return replace(found, mends=bare)
+
+    def _is_proved(self, exercise: Exercise, step: Step, written: Answer) -> bool:
+        """Whether the right answer is not 0 in exact arithmetic: else edits without sense would mend it."""
+        if exercise.is_chain:
+            return True
+        situation = self._desk.situations.hidden(exercise.name, written.name, self._desk.lesson.cases[0])
+        return situation.reference(step.tensor, frozenset()).proves
+
+
+def _key(asked: Asked) -> bytes:
+    """The same for answers for which the same would be found, whoever wrote them and wherever they stand."""
+    written = asked.written
+    answer = (written.name, written.source, written.parameters, sorted(written.mentioned), written.is_flat)
+    told = [
+        (r.step, r.verdict, r.message, r.line if r.verdict == "error" else None, r.mistake and r.mistake.tag)
+        for r in (showing.result for showing in asked.showings)
+    ]
+    return hashlib.sha256(repr((asked.exercise.name, answer, sorted(written.absent), told)).encode()).digest()
+
+
+def _with_mend(result: StepResult, edit: Edit | None) -> StepResult:
+    """What the only nearest mend tells."""
+    if edit is None:
+        return result
+    mend = f"line {edit.line}: {edit.words}"
+    is_certain = edit.tag and (result.verdict != "error" or edit.tag in _CAUSES_OF_ERRORS)
+    mistake = Mistake(edit.tag, f"line {edit.line}: {edit.hint}") if is_certain else None
+    # The numbers name the mistake, and the edit where they are silent, or where it knows the cause of a lost path.
+    if result.mistake and not (result.mistake.tag in SYMPTOMS and edit.tag in CAUSES):
+        mistake = result.mistake
+    return replace(result, mistake=mistake, instructor=replace(result.instructor, mend=mend))

@@ -10,7 +10,8 @@ from grader.copies.shape import given_names, passages_of
 from grader.copies.winnow import fingerprints
 from grader.lesson import Lesson
 from grader.submission.find import GIVEN, Submission
-from grader.submission.program import Unreadable, read_program
+from grader.submission.content import Unreadable
+from grader.submission.program import read_program
 
 
 def source_of(submission: Submission, lesson: Lesson) -> Source:

@@ -19,8 +19,7 @@ from grader.run.judges import Judges
 from grader.run.standing import Fault
 from grader.run.stopping import Stopping
 from grader.submission.find import Submission
-from grader.submission.notebook import MAX_NOTEBOOK_BYTES
-from grader.submission.program import MAX_BYTES
+from grader.submission.content import shown_text
 
 _UNGRADED = "could not be graded, through a fault of the kit and none of this submission; the same command tries again"
 
@@ -147,9 +146,7 @@ def _sources(submission: Submission) -> dict[str, str]:
     texts: dict[str, str] = {}
     for path in submission.all_files():
         try:
-            with path.open(encoding="utf-8-sig", errors="replace") as file:
-                most = MAX_NOTEBOOK_BYTES if path.suffix.lower() == ".ipynb" else MAX_BYTES
-                texts[path.name] = file.read(most)
+            texts[path.name] = shown_text(path)
         except OSError:
             continue
     return texts

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from grader.lesson.model import GRADIENT_PREFIX
+from grader.submission.effort import Effort
 from grader.submission.flat.flow import changed_by
 from grader.submission.flat.renames import Renames
 from grader.submission.flat.sections import Section
@@ -48,11 +49,14 @@ class Backslice:
 class Slicer:
     """Slices of one section. Where `cuts` is off, gradients have to be made in the section itself."""
 
-    def __init__(self, section: Section, renames: Renames, cell: Callable[[int], int], *, cuts: bool) -> None:
+    def __init__(
+        self, section: Section, renames: Renames, cell: Callable[[int], int], effort: Effort, *, cuts: bool
+    ) -> None:
         self._section = section
         self._cell = cell  # the first line of the cell that a line stands in
         self._renames = renames
         self._cuts = cuts
+        self._effort = effort
         self._events: dict[str, list[int]] = defaultdict(list)  # the places that bind or change a name
         self._starts: dict[str, list[int]] = defaultdict(list)  # for each event, which one bound the name last
         self._aliases: dict[str, list[tuple[str, int]]] = defaultdict(list)
@@ -82,6 +86,7 @@ class Slicer:
         if not self._cuts or not reaching:
             return None
         for variable, place in self._aliases.get(name, ()):
+            self._effort.spend()
             if reaching[-1] < place < before and self.reaching(variable, before) == [place]:
                 return variable
         return None
@@ -90,7 +95,9 @@ class Slicer:
         """The places that make the value `name` has there: the last that binds it anew, and changes since."""
         events = self._events.get(name, [])
         end = bisect_left(events, before)
-        return events[self._starts[name][end - 1] : end] if end else []
+        start = self._starts[name][end - 1] if end else 0
+        self._effort.spend(1 + end - start)
+        return events[start:end]
 
     def making(self, name: str, before: int) -> list[int]:
         """As `reaching`, and `x = x * y` binds anew: what it reads of `x` is asked for at its place."""
@@ -140,6 +147,7 @@ class _Work:
 
     def is_consistent(self) -> bool:
         """Whether each name that is given as a gradient holds that one alone, and is not bound before."""
+        self._slicer._effort.spend(len(self._flowing) * len(self._places))
         return all(
             len(held) == 1
             and not any(
@@ -159,7 +167,9 @@ class _Work:
         for place in places:
             if place not in self._places:
                 self._places.add(place)
-                self._waiting += [(name, place) for name in self._lines[place].effects.reads]
+                reads = self._lines[place].effects.reads
+                self._slicer._effort.spend(len(reads))
+                self._waiting += [(name, place) for name in reads]
 
     def _resolve(self, name: str, place: int) -> None:
         tensor, own = self._renames.tensor_of(name), self._renames.lesson_name(name)

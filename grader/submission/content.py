@@ -104,9 +104,10 @@ def _marked(data: bytes) -> str:
 
 
 def _looks_like_utf_16(data: bytes) -> bool:
-    """Whether half of its bytes are zero, as in UTF-16 of letters that ASCII has."""
+    """Whether every other byte is zero, as in UTF-16 of letters that ASCII has."""
     head = data[:_HEAD]
-    return max(head[::2].count(0), head[1::2].count(0)) > len(head) // 3
+    few, many = sorted((head[::2].count(0), head[1::2].count(0)))
+    return many > len(head) // 3 and few < len(head) // 10
 
 
 def _declared(name: str, data: bytes) -> str:

@@ -59,12 +59,15 @@ class Slicer:
         self._effort = effort
         self._events: dict[str, list[int]] = defaultdict(list)  # the places that bind or change a name
         self._starts: dict[str, list[int]] = defaultdict(list)  # for each event, which one bound the name last
+        self._assigned: dict[str, list[int]] = defaultdict(list)  # for each event, which one assigned to a name last
         self._aliases: dict[str, list[tuple[str, int]]] = defaultdict(list)
         for place, line in enumerate(section.lines):
             if not line.is_training:
                 for name in (*line.effects.binds, *line.effects.changes):
-                    events, starts = self._events[name], self._starts[name]
+                    events, starts, assigned = self._events[name], self._starts[name], self._assigned[name]
                     starts.append(len(events) if name in line.effects.binds or not events else starts[-1])
+                    is_assigned = isinstance(line.node, ast.Assign) and _is_name(line.node.targets)
+                    assigned.append(len(events) if is_assigned else assigned[-1] if assigned else 0)
                     events.append(place)
                 match line.node:
                     case ast.Assign(targets=[ast.Name(id=variable)], value=ast.Name(id=other)):
@@ -101,13 +104,11 @@ class Slicer:
 
     def making(self, name: str, before: int) -> list[int]:
         """As `reaching`, and `x = x * y` binds anew: what it reads of `x` is asked for at its place."""
-        found: list[int] = []
-        for place in reversed(self.reaching(name, before)):
-            found.append(place)
-            match self._section.lines[place].node:
-                case ast.Assign(targets=[ast.Name()]):
-                    break
-        return found[::-1]
+        events = self._events.get(name, [])
+        end = bisect_left(events, before)
+        start = max(self._starts[name][end - 1], self._assigned[name][end - 1]) if end else 0
+        self._effort.spend(1 + end - start)
+        return events[start:end]
 
     def is_in_cell(self, place: int, reader: int) -> bool:
         """Whether two statements stand in one cell of a notebook."""
@@ -245,6 +246,10 @@ class _Work:
             self._include(reaching)
         else:
             self._unknown.add(name)
+
+
+def _is_name(targets: Sequence[ast.expr]) -> bool:
+    return len(targets) == 1 and isinstance(targets[0], ast.Name)
 
 
 def _changed_in_place(node: ast.stmt) -> Iterable[str]:

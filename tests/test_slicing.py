@@ -17,8 +17,8 @@ from grader.judge.submission import Judge
 from grader.lesson import Lesson
 from grader.results.model import StepResult
 from grader.submission.answers import Answer, Answers, read_answers
-from grader.submission.find import submission_at
 from grader.submission.bounds import MAX_BYTES
+from grader.submission.find import submission_at
 from tests.support import PRELUDE, JudgeText, step_of
 
 IN = "#+"  # ends the first line of each statement that belongs to the slice

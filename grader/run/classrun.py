@@ -18,8 +18,8 @@ from grader.results.summary import Summary, summary_of
 from grader.run.judges import Judges
 from grader.run.standing import Fault
 from grader.run.stopping import Stopping
-from grader.submission.find import Submission
 from grader.submission.content import shown_text
+from grader.submission.find import Submission
 
 _UNGRADED = "could not be graded, through a fault of the kit and none of this submission; the same command tries again"
 

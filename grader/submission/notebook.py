@@ -178,7 +178,7 @@ class _Json:
 
     def _end(self, place: int) -> int:
         """The place behind a value. Raises _Torn where it has no end."""
-        if not self._data[place : place + 1] in (b'"', b"[", b"{"):
+        if self._data[place : place + 1] not in (b'"', b"[", b"{"):
             scalar = _SCALAR.match(self._data, place)
             return scalar.end() if scalar else self._torn(place)
         depth = 0

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from grader.cli import main
 from grader.copies.compare import most_alike
 from grader.copies.page import copies_page
-from grader.copies.read import given_hashes, source_of
+from grader.copies.read import given_hashes, sources_of
 from grader.copies.shape import Passage, Token, given_names, passages_of
 from grader.copies.winnow import WINDOW, K, fingerprints
 from grader.lesson import Lesson, load_lesson
@@ -38,7 +38,7 @@ def signs(code: str) -> list[list[str]]:
 
 def scores(folder: Path, lesson: Lesson = LESSON, most: int = 10_000) -> dict[frozenset[str], float]:
     """By pair of names, the most alike first."""
-    sources = [source_of(one, lesson) for one in find_submissions([folder], lesson).submissions]
+    sources, _ = sources_of(find_submissions([folder], lesson).submissions, lesson)
     pairs = most_alike(sources, given_hashes(lesson), most)
     return {frozenset((pair.left.name, pair.right.name)): pair.score for pair in pairs}
 
@@ -149,7 +149,7 @@ def test_nothing_a_student_wrote_is_markup_in_the_page(tmp_path: Path) -> None:
     shared = "\n".join(f"    # {text!r}" for text in HOSTILE if text.isprintable())
     text = f"def dprobs(dlogprobs, probs):\n{shared}\n    x = probs.exp().log().exp() * 3.5\n    return x - dlogprobs\n"
     folder = write(tmp_path / "class", **{"<script>alert(1)<": text}, b=text, c="x = 1\n", d="y = 1\n")
-    sources = [source_of(one, LESSON) for one in find_submissions([folder], LESSON).submissions]
+    sources, _ = sources_of(find_submissions([folder], LESSON).submissions, LESSON)
     pairs = most_alike(sources, frozenset(), 5)
     page = Page(copies_page(pairs, len(sources), LESSON))
     assert len(pairs) == 1

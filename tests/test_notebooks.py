@@ -104,17 +104,17 @@ BROKEN_FILES = {
     ),
     "truncated after the chain": (
         WHOLE_TEXT[: WHOLE_TEXT.index("loss_fast.item()")],
-        "cells before that place were read",
+        "cells before that line were read",
         "ex1_chain.dC right, ex2_cross_entropy.dlogits missing",
     ),
     "truncated in its first line": (WHOLE_TEXT[:30], "is not whole", "ex1_chain.dprobs error"),
     "a notebook of another language": (
         notebook(WHOLE).replace('"language": "python"', '"language": "R"'),
-        "notebook for R",
+        "whose language is R",
         "ex1_chain.dprobs error",
     ),
-    "no cells": (notebook(()), "holds no code cells", "ex1_chain.dprobs missing"),
-    "prose alone": (notebook([markdown("dprobs = 1")]), "holds no code cells", "ex1_chain.dprobs missing"),
+    "no cells": (notebook(()), "has no code cells", "ex1_chain.dprobs missing"),
+    "prose alone": (notebook([markdown("dprobs = 1")]), "has no code cells", "ex1_chain.dprobs missing"),
     "JSON that is no notebook": ("[1, 2]", "not a notebook", "ex1_chain.dprobs error"),
     "cells of no form": (
         '{"cells": [1, null, {"cell_type": "code"}, {"cell_type": "code", "source": [1, "x = 1"]}, {"cell_type": 5}]}',
@@ -122,8 +122,8 @@ BROKEN_FILES = {
         "ex1_chain.dprobs missing",
     ),
     "nested without end": ("[" * 100_000, "", "ex1_chain.dprobs error"),
-    "not JSON": ("dprobs = 1", "is not whole", "ex1_chain.dprobs error"),
-    "empty": ("", "is not whole", "ex1_chain.dprobs error"),
+    "not JSON": ("dprobs = 1", "not a notebook", "ex1_chain.dprobs error"),
+    "empty": ("", "ann.ipynb is empty", "ex1_chain.dprobs missing"),
     "more code than any answer": (notebook(["x = 1\n" * 60_000]), "is larger than", "ex1_chain.dprobs error"),
 }
 

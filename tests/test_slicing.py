@@ -17,8 +17,8 @@ from grader.judge.submission import Judge
 from grader.lesson import Lesson
 from grader.results.model import StepResult
 from grader.submission.answers import Answer, Answers, read_answers
+from grader.submission.bounds import MAX_BYTES
 from grader.submission.find import submission_at
-from grader.submission.program import MAX_BYTES
 from tests.support import PRELUDE, JudgeText, step_of
 
 IN = "#+"  # ends the first line of each statement that belongs to the slice
@@ -849,6 +849,8 @@ ENCODED = {
     "cp1252, declared on the second line": b"#!/bin/python\n# vim: fileencoding=cp1252 :\n# \x93\n" + DPROBS.encode(),
     "Chinese, declared": "# coding: gb18030\n# 王\n".encode("gb18030") + DPROBS.encode(),
     "UTF-8, declared": "# coding: utf-8\nß = 'é'\n".encode() + DPROBS.encode(),
+    "UTF-16": DPROBS.encode("utf-16"),
+    "UTF-32": DPROBS.encode("utf-32"),
     "an emoji": "# 🙂\n".encode() + DPROBS.encode(),
     "a form feed": b"\x0c\n" + DPROBS.encode(),
     "1000 empty lines": b"\n" * 1000 + DPROBS.encode(),
@@ -863,12 +865,15 @@ def test_a_file_of_any_declared_encoding_is_read(data: bytes, judge_bytes: Calla
 
 
 UNREADABLE = {
-    "UTF-16": (DPROBS.encode("utf-16"), "NUL"),
-    "UTF-32": (DPROBS.encode("utf-32"), "NUL"),
+    "UTF-16 without its mark": (DPROBS.encode("utf-16-le"), "UTF-16 without a byte order mark: save it as UTF-8"),
+    "UTF-32 without its mark": (DPROBS.encode("utf-32-be"), "NUL"),
     "NUL bytes": (DPROBS.encode() + b"\0", "NUL"),
     "a compiled file": (b"\xa7\r\r\n\0\0\0\0", "NUL"),
-    "latin-1, not declared": (b"# caf\xe9\n" + DPROBS.encode(), "UTF-8"),
-    "an unknown encoding": (b"# coding: klingon\n" + DPROBS.encode(), "UTF-8"),
+    "latin-1, not declared": (b"# caf\xe9\n" + DPROBS.encode(), "not UTF-8 (byte 0xE9 at line 1): save it as UTF-8"),
+    "latin-1, far below": (DPROBS.encode() + b"# caf\xe9\n", f"at line {DPROBS.count(chr(10)) + 1}): save it as UTF-8"),
+    "declared as what it is not": (b"# coding: ascii\n# caf\xe9\n" + DPROBS.encode(), "not ASCII (byte 0xE9 at line 2)"),
+    "an unknown encoding": (b"# coding: klingon\n" + DPROBS.encode(), "unknown encoding (klingon): save it as UTF-8"),
+    "an encoding that takes quadratic time": (b"# coding: punycode\n" + DPROBS.encode(), "encoding punycode"),
     "an encoding that is no text": (b"# coding: rot13\n" + DPROBS.encode(), "UTF-8"),
     "zip as an encoding": (b"# coding: zip\n" + DPROBS.encode(), "UTF-8"),
     "noise": (bytes(range(1, 256)) * 4, "UTF-8"),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from grader.copies.compare import Pair, most_alike
 from grader.copies.page import copies_page
-from grader.copies.read import given_hashes, source_of
+from grader.copies.read import given_hashes, sources_of
 from grader.errors import KitError
 from grader.lesson import find_lesson, load_lesson
 from grader.report.terminal import make_console, one_line
@@ -22,7 +22,9 @@ def run(options: argparse.Namespace) -> int:
     console = make_console()
     lesson = load_lesson(find_lesson(options.lesson))
     with find_submissions([Path(path) for path in options.paths], lesson) as found:  # unpacked only meanwhile
-        sources = [source_of(submission, lesson) for submission in found.submissions]
+        sources, left_out = sources_of(found.submissions, lesson)
+    for one in left_out:
+        console.print(f"{one_line(one.name)} was left out: {one_line(one.reason)}", markup=False, soft_wrap=True)
     if len(sources) < 2:
         raise KitError(
             f"{len(sources)} submissions under {', '.join(options.paths)}; it takes two to be alike",

@@ -13,6 +13,9 @@ from grader.copies.shape import Passage
 from grader.copies.winnow import Fingerprint
 
 _COMMON = 0.5  # what more than this part of the class wrote shows nothing
+_MOST_OWNERS = 50  # nor does what so many wrote: each pair of them is counted, in a class of any size
+_MOST_PLACES = 20  # passages of one submission with the same fingerprint that are looked at
+_MOST_MATCHES = 200  # of one pair
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,7 @@ def most_alike(sources: Sequence[Source], given: Set[int], most: int) -> list[Pa
 def _weights(hashes: Sequence[Set[int]], given: Set[int]) -> dict[int, float]:
     """Inverse document frequency. In a class of two or three, what two have still counts."""
     counts = Counter(one for own in hashes for one in own)
-    common = max(2.0, _COMMON * len(hashes))
+    common = max(2.0, min(_COMMON * len(hashes), _MOST_OWNERS))
     return {
         one: math.log((len(hashes) + 1) / count)
         for one, count in counts.items()
@@ -115,14 +118,18 @@ def _scores(votes: Sequence[Mapping[int, float]]) -> dict[tuple[int, int], float
 
 def _matches(left: Source, right: Source, weights: Mapping[int, float]) -> list[Match]:
     """For each passage on the left the one on the right that shares the most weight with it."""
+    places: defaultdict[int, list[int]] = defaultdict(list)
+    for place, other in enumerate(right.passages):
+        for one in other.hashes:
+            if one in weights and len(places[one]) < _MOST_PLACES:
+                places[one].append(place)
     found = []
     for own in left.passages:
-        best = max(right.passages, key=lambda other: _weight(own.hashes & other.hashes, weights))
-        shared = {one: weights[one] for one in own.hashes & best.hashes if one in weights}
-        if shared:
-            found.append(Match(own, best, shared))
-    return sorted(found, key=lambda match: -max(match.shared.values()))
-
-
-def _weight(hashes: Set[int], weights: Mapping[int, float]) -> float:
-    return sum(weights.get(one, 0.0) for one in hashes)
+        shares: defaultdict[int, float] = defaultdict(float)
+        for one in sorted(own.hashes):
+            for place in places.get(one, ()):
+                shares[place] += weights[one]
+        if shares:
+            best = right.passages[max(sorted(shares), key=lambda place: shares[place])]
+            found.append(Match(own, best, {one: weights[one] for one in own.hashes & best.hashes if one in weights}))
+    return sorted(found, key=lambda match: -max(match.shared.values()))[:_MOST_MATCHES]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
@@ -13,6 +14,7 @@ from grader.report.looks import clean
 
 _MOST_LINES = 2000  # of one submission
 _LONGEST = 400
+_MOST_SIGNS = 100_000  # of one submission; a page of fifty pairs stays below what a browser bears
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,8 @@ def _whole(source: Source) -> tuple[Line, ...]:
         for file, texts in source.files.items()
         for line in (Line(0, f"# ---- {file}", 0), *(Line(n, _cut(text), 0) for n, text in enumerate(texts, start=1)))
     ]
-    return tuple(lines[:_MOST_LINES])
+    room = accumulate(len(line.text) for line in lines[:_MOST_LINES])
+    return tuple(line for line, signs in zip(lines, room, strict=False) if signs <= _MOST_SIGNS)
 
 
 def _cut(text: str) -> str:

@@ -2,38 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from grader.copies.compare import Printed, Source
 from grader.copies.shape import given_names, passages_of
 from grader.copies.winnow import fingerprints
 from grader.lesson import Lesson
+from grader.submission.content import Unreadable
 from grader.submission.find import GIVEN, Submission
-from grader.submission.program import Unreadable, read_program
+from grader.submission.program import read_program
+
+_MOST_TOKENS = 200_000  # of one submission; an honest one has a few thousand
 
 
-def source_of(submission: Submission, lesson: Lesson) -> Source:
-    """What can be read of a submission; a file that cannot is left out."""
-    return _source(submission.name, submission.all_files(), lesson)
+@dataclass(frozen=True)
+class LeftOut:
+    """A submission that is not compared, and why."""
+
+    name: str
+    reason: str
+
+
+def sources_of(submissions: Iterable[Submission], lesson: Lesson) -> tuple[list[Source], list[LeftOut]]:
+    """The submissions as sources; one that cannot be compared is left out, and costs no other one."""
+    names = given_names(lesson)
+    sources: list[Source] = []
+    left_out: list[LeftOut] = []
+    for submission in submissions:
+        try:
+            sources.append(read_source(submission.name, submission.all_files(), names))
+        except Exception as error:
+            left_out.append(LeftOut(submission.name, f"{type(error).__name__}: {error}"[:200]))
+    return sources, left_out
 
 
 def given_hashes(lesson: Lesson) -> frozenset[int]:
     """Fingerprints of what every student has at hand: the exercises as given out, and the reference solutions."""
     folders = [lesson.folder, lesson.folder.parent.parent / "solutions" / lesson.name]
     files = [path for folder in folders for path in sorted(folder.glob("*.py")) if path.name not in GIVEN]
-    return _source("", files, lesson).hashes
+    return read_source("", files, given_names(lesson)).hashes
 
 
-def _source(name: str, paths: Iterable[Path], lesson: Lesson) -> Source:
-    names = given_names(lesson)
+def read_source(name: str, paths: Sequence[Path], given: frozenset[str]) -> Source:
+    """What can be read of one submission's files; a file that cannot is left out. Takes and gives plain data.
+
+    given: the names that a student does not choose.
+    """
     files: dict[str, tuple[str, ...]] = {}
     found: list[Printed] = []
+    left = _MOST_TOKENS
     for path in paths:
         try:
             program = read_program(path)
         except Unreadable:
             continue
         files[path.name] = program.lines
-        found += [Printed(passage, fingerprints(passage)) for passage in passages_of(program, names)]
+        for passage in passages_of(program, given):
+            left -= len(passage.tokens)
+            if left < 0:
+                break
+            found.append(Printed(passage, fingerprints(passage)))
     return Source(name, files, tuple(found))

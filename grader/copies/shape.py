@@ -8,7 +8,6 @@ operands of + and * stand in a fixed order.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from grader.lesson import Lesson
@@ -19,6 +18,7 @@ _OWN = "·"  # any name that the student chose
 _SYMMETRIC = (ast.Add, ast.Mult)
 _MODULES = frozenset({"torch", "F", "math"})
 _DEEPEST = 200
+_LONGEST = 40  # signs of a constant
 
 
 @dataclass(frozen=True)
@@ -52,12 +52,21 @@ def passages_of(program: Program, given: frozenset[str]) -> list[Passage]:
     for statement in program.statements:
         if not isinstance(statement.node, ast.Import | ast.ImportFrom):
             node = statement.node
-            tokens = tuple(_tokens(node, given, node.lineno, 0))
-            found.append(Passage(program.file, node.lineno, node.end_lineno or node.lineno, tokens))
+            tokens: list[Token] = []
+            _read(node, _Reader(given, tokens), node.lineno, 0)
+            found.append(Passage(program.file, node.lineno, node.end_lineno or node.lineno, tuple(tokens)))
     return found
 
 
-def _tokens(node: ast.AST, given: frozenset[str], line: int, depth: int) -> Iterator[Token]:
+@dataclass(frozen=True)
+class _Reader:
+    """The given names, and where the tokens go."""
+
+    given: frozenset[str]
+    tokens: list[Token]
+
+
+def _read(node: ast.AST, reader: _Reader, line: int, depth: int) -> None:
     """The tree from the top, each node before its children."""
     line = getattr(node, "lineno", line)
     if depth > _DEEPEST or _is_text(node):
@@ -65,37 +74,45 @@ def _tokens(node: ast.AST, given: frozenset[str], line: int, depth: int) -> Iter
     match node:
         case ast.FunctionDef(body=body) | ast.AsyncFunctionDef(body=body):  # a signature is the template's
             for statement in body:
-                yield from _tokens(statement, given, line, depth + 1)
+                _read(statement, reader, line, depth + 1)
             return
         case ast.AnnAssign(target=target, value=ast.expr() as value):  # the same without its type
-            yield from _tokens(ast.Assign(targets=[target], value=value, lineno=line), given, line, depth)
+            _read(ast.Assign(targets=[target], value=value, lineno=line), reader, line, depth)
             return
         case ast.BinOp(left=left, op=op, right=right) if isinstance(op, _SYMMETRIC):
-            yield Token(type(op).__name__, line)
-            for side in _in_order(left, right, given, line, depth):
-                yield from side
+            reader.tokens.append(Token(type(op).__name__, line))
+            for side in _in_order(left, right, reader.given, line, depth):
+                reader.tokens.extend(side)
             return
         case ast.Name(id=name):
-            yield Token(name if name in given else _OWN, line)
+            reader.tokens.append(Token(name if name in reader.given else _OWN, line))
             return
         case ast.Constant(value=value):
-            yield Token(repr(value)[:40], line)
+            reader.tokens.append(Token(_shown(value), line))
             return
         case ast.Attribute(attr=name):
-            yield Token(f".{name}", line)
+            reader.tokens.append(Token(f".{name}", line))
         case ast.keyword(arg=str() as name):
-            yield Token(f"{name}=", line)
+            reader.tokens.append(Token(f"{name}=", line))
         case ast.arguments() | ast.expr_context():
             return
         case _:
-            yield Token(type(node).__name__, line)
+            reader.tokens.append(Token(type(node).__name__, line))
     for child in ast.iter_child_nodes(node):
-        yield from _tokens(child, given, line, depth + 1)
+        _read(child, reader, line, depth + 1)
+
+
+def _shown(value: object) -> str:
+    return repr(value[:_LONGEST] if isinstance(value, str | bytes) else value)[:_LONGEST]
 
 
 def _in_order(left: ast.AST, right: ast.AST, given: frozenset[str], line: int, depth: int) -> list[list[Token]]:
     """Both operands' tokens, in an order that does not depend on which stands first."""
-    sides = [list(_tokens(side, given, line, depth + 1)) for side in (left, right)]
+    sides: list[list[Token]] = []
+    for side in (left, right):
+        tokens: list[Token] = []
+        _read(side, _Reader(given, tokens), line, depth + 1)
+        sides.append(tokens)
     return sorted(sides, key=lambda tokens: [token.sign for token in tokens])
 
 

@@ -12,7 +12,8 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from grader.submission.program import Program, Unreadable, parse_program
+from grader.submission.content import Unreadable
+from grader.submission.program import Program, parse_program
 from grader.submission.statement import Statement
 
 _CELL_MAGIC = re.compile(r"\s*%%(\w+).*")

@@ -8,9 +8,9 @@ script run but the class page's own.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
+from itertools import groupby, takewhile
 
 from markupsafe import Markup
 
@@ -25,6 +25,10 @@ _MOST_LINES = 4000  # of a student's file
 _LONGEST_LINE = 1000
 _MOST_DRAWN = 500
 _MOST_OUTPUT = 8000  # characters of what one step printed; results.json has all that was kept
+_MOST_OUTPUTS = 80_000  # of all steps
+_MOST_NOTES = 30
+_ROOM = 1_200_000  # bytes of a page for what the student wrote; with all else it stays below 2 MB
+_LINE_COST = 60  # bytes of markup around a line
 
 
 @dataclass(frozen=True)
@@ -46,9 +50,7 @@ class Remark:
     @property
     def printed(self) -> str:
         """What the student's own code printed, cut to what a page bears."""
-        text = clean(self.result.output).strip("\n")
-        left = len(text) - _MOST_OUTPUT
-        return f"{text[:_MOST_OUTPUT]}\n… {left} more characters" if left > 0 else text
+        return clean(self.result.output).strip("\n")
 
 
 @dataclass(frozen=True)
@@ -90,13 +92,31 @@ class Part:
     lines_left_out: int
 
 
+class _Room:
+    """The bytes of a page that are left for what the student wrote."""
+
+    def __init__(self) -> None:
+        self._left = _ROOM
+
+    def takes(self, markup: str) -> bool:
+        """Whether this much markup has room; from the first that has none, nothing has."""
+        self._left -= len(markup.encode("utf-8", "replace")) + _LINE_COST
+        return self._left >= 0
+
+    def fitting(self, lines: Sequence[str]) -> list[str]:
+        """The first lines that have room, long ones shortened."""
+        shortened = (_shortened(line) for line in lines[:_MOST_LINES])
+        return list(takewhile(lambda line: self.takes(as_markup(line)), shortened))
+
+
 def feedback_page(result: SubmissionResult, lesson: Lesson, sources: Mapping[str, str]) -> str:
     """The page of one student: feedback.html. Shows nothing of StepResult.instructor."""
-    pairs = list(_steps_of(result, lesson))
+    pairs = _with_short_outputs(_steps_of(result, lesson))
     first = next(((asked, step) for asked, step in pairs if not step.passes), None)
     return render(
         "feedback.html",
         result=result,
+        notes=result.notes[:_MOST_NOTES],
         lesson=lesson,
         first=first,
         strips=_strips(pairs, lesson),
@@ -151,6 +171,19 @@ def _steps_of(result: SubmissionResult, lesson: Lesson) -> Iterator[tuple[Step, 
 _Pairs = Sequence[tuple[Step, StepResult]]
 
 
+def _with_short_outputs(pairs: Iterable[tuple[Step, StepResult]]) -> list[tuple[Step, StepResult]]:
+    """The steps, with what each printed cut to what a page bears."""
+    found: list[tuple[Step, StepResult]] = []
+    room = _MOST_OUTPUTS
+    for asked, step in pairs:
+        most = min(_MOST_OUTPUT, room)
+        left = len(step.output) - most
+        room -= min(len(step.output), most)
+        shown = f"{step.output[:most]}\n… {left} more characters" if left > 0 else step.output
+        found.append((asked, replace(step, output=shown)))
+    return found
+
+
 def _strips(pairs: _Pairs, lesson: Lesson) -> list[tuple[Exercise, float, float, _Pairs]]:
     """For each exercise: score, what could be had, its steps."""
     strips: list[tuple[Exercise, float, float, _Pairs]] = []
@@ -164,12 +197,13 @@ def _strips(pairs: _Pairs, lesson: Lesson) -> list[tuple[Exercise, float, float,
 def _parts(pairs: _Pairs, lesson: Lesson, sources: Mapping[str, str]) -> list[Part]:
     """The submission file by file; exercises without a file of their own are answered by the lone one, if any."""
     parts: list[Part] = []
+    room = _Room()
     files = {exercise.name: _file_of(exercise, lesson, sources, pairs) for exercise in lesson.exercises}
     for file, exercises in groupby(lesson.exercises, lambda exercise: files[exercise.name]):
         together = tuple(exercises)
         names = {exercise.name for exercise in together}
         parts.append(
-            _part(file, together, [pair for pair in pairs if pair[0].exercise in names], sources.get(file, ""))
+            _part(file, together, [pair for pair in pairs if pair[0].exercise in names], sources.get(file, ""), room)
         )
     return [part for part in parts if part.loose or part.segments]
 
@@ -185,30 +219,36 @@ def _file_of(exercise: Exercise, lesson: Lesson, sources: Mapping[str, str], pai
     return next(iter(own + lone), "")
 
 
-def _part(file: str, exercises: tuple[Exercise, ...], pairs: _Pairs, source: str) -> Part:
+def _part(file: str, exercises: tuple[Exercise, ...], pairs: _Pairs, source: str, room: _Room) -> Part:
     if file.lower().endswith(".ipynb"):
-        return _notebook_part(file, exercises, pairs, source)
+        return _notebook_part(file, exercises, pairs, source, room)
     # lines as Python counts them: not by form feeds and the like, as str.splitlines does
     lines = LINE_END.sub("\n", source).removesuffix("\n").split("\n") if source else []
-    shown = lines[:_MOST_LINES]
+    shown = room.fitting(lines)
     placed = [(asked, step) for asked, step in pairs if step.line is not None and 0 < step.line <= len(shown)]
     loose = _without(pairs, placed)
-    segments = tuple(_segments([_shortened(line) for line in shown], placed))
+    segments = tuple(_segments(shown, placed))
     return Part(file, exercises, tuple(_remarks(loose)), segments, len(lines) - len(shown))
 
 
-def _notebook_part(file: str, exercises: tuple[Exercise, ...], pairs: _Pairs, source: str) -> Part:
+def _notebook_part(file: str, exercises: tuple[Exercise, ...], pairs: _Pairs, source: str, room: _Room) -> Part:
     segments: list[Segment] = []
     placed: list[tuple[Step, StepResult]] = []
+    left_out = 0
+    by_cell: dict[int | None, list[tuple[Step, StepResult]]] = {}
+    for asked, step in pairs:
+        by_cell.setdefault(step.cell, []).append((asked, step))
     for cell in shown_cells(source):
-        own = [(asked, step) for asked, step in pairs if step.cell == cell.number and step.line]
-        placed += own
         if cell.prose:
-            segments.append(Segment(1, (), (), cell.number, cell.prose))
-        else:
-            lines = [_shortened(line) for line in cell.lines[:_MOST_LINES]]
-            segments += [replace(segment, cell=cell.number) for segment in _segments(lines, own)]
-    return Part(file, exercises, tuple(_remarks(_without(pairs, placed))), tuple(segments), 0)
+            if room.takes(cell.prose):
+                segments.append(Segment(1, (), (), cell.number, cell.prose))
+            continue
+        lines = room.fitting(cell.lines)
+        left_out += len(cell.lines) - len(lines)
+        own = [(asked, step) for asked, step in by_cell.get(cell.number, ()) if 0 < (step.line or 0) <= len(lines)]
+        placed += own
+        segments += [replace(segment, cell=cell.number) for segment in _segments(lines, own)]
+    return Part(file, exercises, tuple(_remarks(_without(pairs, placed))), tuple(segments), left_out)
 
 
 def _without(pairs: _Pairs, placed: _Pairs) -> _Pairs:

@@ -11,14 +11,17 @@ from typing import Literal
 
 from grader.lesson import Exercise, Lesson, Step
 from grader.names import near
+from grader.submission.bounds import MAX_TOLD
 from grader.submission.calculations import Calculations
+from grader.submission.content import Unreadable
+from grader.submission.effort import TooMuch
 from grader.submission.exercise import exercise_for
 from grader.submission.flat.callables import binds_a_function, is_trial
 from grader.submission.flat.function import SHIFT
 from grader.submission.flat.read import Absent, FlatAnswer, FlatAnswers, read_flat
 from grader.submission.model import Submission
 from grader.submission.plain import PlainStatements
-from grader.submission.program import Broken, Origin, Program, Unreadable, read_program
+from grader.submission.program import Broken, Origin, Program, read_program
 from grader.submission.slicing import function_of, names_read, parameters_of, slice_of
 from grader.submission.statement import Statement, statement_of
 from grader.submission.syntax import parsed
@@ -69,6 +72,7 @@ class _Reading:
     wanted: Collection[tuple[str, str]] | None = None
     found: dict[tuple[str, str], Answer] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)  # files that could not be read, which is said first
     twice: dict[tuple[str, str], list[str]] = field(default_factory=dict)  # by the two files: what both answer
 
 
@@ -90,7 +94,7 @@ def read_answers(submission: Submission, lesson: Lesson, wanted: Collection[tupl
                 message = f"there is no {exercise.file}" if not submission.lone_files else f"{name} is not defined"
                 reading.found[exercise.name, name] = Answer(exercise.name, name, "missing", message)
     told = [_told_twice(first, second, names) for (first, second), names in reading.twice.items()]
-    return Answers(reading.found, (*reading.notes, *told))
+    return Answers(reading.found, (*reading.unreadable, *reading.notes, *told))
 
 
 def callables(exercise: Exercise) -> tuple[str, ...]:
@@ -109,16 +113,41 @@ def _read_file(reading: _Reading, path: Path, named: Exercise | None, exercises:
     try:
         program = read_program(path)
     except Unreadable as problem:
+        reading.unreadable.append(str(problem))
         for exercise in exercises:
             for name in callables(exercise):
-                _take(reading, Answer(exercise.name, name, "error", str(problem), path.name))
+                status: Status = "missing" if problem.is_empty else "error"
+                _take(reading, Answer(exercise.name, name, status, str(problem), path.name))
         return
     reading.notes += program.remarks
-    for piece in program.broken:
+    _remark_on_broken(reading, program)
+    try:
+        _read_program(reading, program, named, exercises)
+    except TooMuch:
+        message = f"{program.file} takes too long to read: answers are small, and each stands once"
+        reading.unreadable.append(message)
+        for exercise in exercises:
+            for name in callables(exercise):
+                if (exercise.name, name) not in reading.found:
+                    _take(reading, Answer(exercise.name, name, "error", message, program.file))
+
+
+def _remark_on_broken(reading: _Reading, program: Program) -> None:
+    """What is not Python, place by place; of many places the first ones."""
+    others = "cells" if program.cells else "functions"
+    for piece in program.broken[:MAX_TOLD]:
         reading.notes.append(
             f"{_at(program, piece.line)} is not Python ({piece.problem}); "
-            f"what stands in the other {'cells' if program.cells else 'functions'} was judged all the same"
+            f"what stands in the other {others} was judged all the same"
         )
+    left = len(program.broken) - MAX_TOLD
+    if left > 0:
+        reading.notes.append(f"{program.file} is not Python in {left} more place{'s' if left > 1 else ''}")
+
+
+def _read_program(
+    reading: _Reading, program: Program, named: Exercise | None, exercises: tuple[Exercise, ...]
+) -> None:
     if named:
         _remark_on_strays(reading, program, named)
     flat = _Flat(program, reading.lesson, named, PlainStatements(reading.vocabulary))
@@ -229,7 +258,7 @@ def _definitions(program: Program, name: str) -> list[Statement]:
     return [
         statement
         for statement in binders
-        if _defines(statement.node, name)
+        if _defines(statement.node, name, program)
         and (
             id(statement) in functions
             or is_stub(statement.node)
@@ -239,12 +268,12 @@ def _definitions(program: Program, name: str) -> list[Statement]:
     ]
 
 
-def _defines(node: ast.stmt, name: str) -> bool:
+def _defines(node: ast.stmt, name: str, program: Program) -> bool:
     """Whether a statement that binds `name` makes it anew, and is no trial of it (`dprobs = dprobs(a, b)`)."""
     match node:
         case ast.AugAssign() | ast.AnnAssign(value=None) | ast.Expr():
             return False
-    return not is_trial(node, name)
+    return not is_trial(node, name, program)
 
 
 def _answer(

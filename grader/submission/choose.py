@@ -10,7 +10,8 @@ from grader.intake.names import BY_NUMBER, EXACT, Meant, meant, original_of
 from grader.intake.tree import LINK, Node
 from grader.lesson import Exercise, Lesson
 from grader.submission.answers import callables, is_stub
-from grader.submission.program import Program, Unreadable, read_program
+from grader.submission.content import Unreadable
+from grader.submission.program import Program, read_program
 
 GIVEN = ("forward.py", "lesson.toml", "train.py")
 EXERCISES = "exercises"

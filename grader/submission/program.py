@@ -10,28 +10,36 @@ one function costs that function and not the file.
 from __future__ import annotations
 
 import ast
-import io
 import re
-import tokenize
-from collections.abc import Iterable, Iterator
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from grader.submission.bounds import (
+    MAX_BITS,
+    MAX_BYTES,
+    MAX_LINES,
+    MAX_NODES,
+    MAX_NOTEBOOK_BYTES,
+    MAX_STATEMENTS,
+)
+from grader.submission.content import Unreadable, source_text
+from grader.submission.effort import Effort
 from grader.submission.exercise import marked_in
-from grader.submission.notebook import MAX_NOTEBOOK_BYTES, Cell, NoNotebook, read_notebook
+from grader.submission.notebook import Cell, read_notebook
 from grader.submission.statement import Statement, statement_of
 from grader.submission.syntax import parsed
 from grader.syntax import walk
 
-MAX_BYTES = 256 << 10
-MAX_NODES = 60_000
 _PIECE = re.compile(r"^(?:def|class|async\s+def|@|if\s+__name__)\b|^@", re.MULTILINE)
 _DEFINES = re.compile(r"^(?:def\s+|class\s+)?([A-Za-z_]\w*)\s*[(=:]", re.MULTILINE)
 _ASSIGNS = re.compile(r"^[ \t]*([A-Za-z_]\w*)[ \t]*=", re.MULTILINE)
 _UNINDENTED = re.compile(r"^(?!else\b|elif\b|except\b|finally\b)[A-Za-z_]")
 _TOO_DEEP = "nested too deeply"
+_SMALL = "answers are small"
 
 
 @dataclass(frozen=True)
@@ -51,7 +59,14 @@ class Seen:
     functions: dict[tuple[str, int], bool] = field(default_factory=dict)  # names at their depth: are they functions?
     defined: dict[ast.stmt, frozenset[str]] = field(default_factory=dict)  # the functions and classes in a statement
     assigned: dict[ast.stmt, tuple[ast.Assign | ast.AnnAssign, ...]] = field(default_factory=dict)
+    called: dict[ast.stmt, frozenset[str]] = field(default_factory=dict)  # the functions that an assignment calls
     results: dict[ast.FunctionDef, tuple[frozenset[str], tuple[ast.expr, ...]]] = field(default_factory=dict)
+
+
+def cell_at(cells: Sequence[Cell], line: int) -> Cell | None:
+    """The cell that a line of the text stands in."""
+    place = bisect_right(cells, line, key=lambda cell: cell.first) - 1
+    return cells[place] if place >= 0 and line < cells[place].first + cells[place].lines else None
 
 
 @dataclass(frozen=True)
@@ -71,7 +86,8 @@ class Program:
 
     def cell_start(self, line: int) -> int:
         """The first line of the cell that a line stands in; of a file, its first."""
-        return next((cell.first for cell in self.cells if cell.first <= line < cell.first + cell.lines), 1)
+        cell = cell_at(self.cells, line)
+        return cell.first if cell else 1
 
     def marker(self, node: ast.stmt, name: str) -> str:
         """The exercise that a comment `# exercise.step` names for an answer, or the metadata of its cell; '' for none.
@@ -80,11 +96,11 @@ class Program:
         """
         first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", ()))])
         numbers = [first - 2, node.lineno - 1, node.lineno]
-        for cell in self.cells:
-            if cell.first <= first < cell.first + cell.lines:
-                if cell.step.endswith(f".{name}"):
-                    return cell.step.removesuffix(f".{name}")
-                numbers.append(cell.first - 1)
+        cell = cell_at(self.cells, first)
+        if cell:
+            if cell.step.endswith(f".{name}"):
+                return cell.step.removesuffix(f".{name}")
+            numbers.append(cell.first - 1)
         for number in numbers:
             marked = marked_in(self.lines[number], name) if 0 <= number < len(self.lines) else ""
             if marked:
@@ -104,6 +120,11 @@ class Program:
     def seen(self) -> Seen:
         """What was found out about its statements already."""
         return Seen()
+
+    @cached_property
+    def effort(self) -> Effort:
+        """What reading its answers may still cost."""
+        return Effort()
 
     @cached_property
     def futures(self) -> tuple[Statement, ...]:
@@ -132,52 +153,57 @@ class Origin:
     def place(self, line: int) -> Place | None:
         """The place in the student's file; None for lines that the student did not write."""
         own = line - self.shift
-        for cell in self.cells:
-            if cell.first <= own < cell.first + cell.lines:
-                return Place(own - cell.first + 1, cell.number)
+        cell = cell_at(self.cells, own)
+        if cell:
+            return Place(own - cell.first + 1, cell.number)
         return Place(own) if own > 0 and not self.cells else None
 
 
-class Unreadable(Exception):
-    """The file cannot be read as text; the message is for the student."""
-
-
 def read_program(path: Path) -> Program:
-    """Reads a .py file or a notebook. Raises Unreadable for what is no text, or too much of it."""
+    """Reads a .py file or a notebook. Raises Unreadable for what is no text, or too much or nothing of it."""
     is_notebook = path.suffix.lower() == ".ipynb"
     most = MAX_NOTEBOOK_BYTES if is_notebook else MAX_BYTES
     try:
         if path.stat().st_size > most:
-            raise Unreadable(f"{path.name} is larger than {most // 1024} KiB; a file of answers is small")
+            raise Unreadable(f"{path.name} is larger than {_shown(most)}; {_SMALL}")
         data = path.read_bytes()
     except OSError as error:
         raise Unreadable(f"{path.name} cannot be read: {error.strerror}") from None
-    return _notebook_program(path.name, data) if is_notebook else parse_program(path.name, _decode(path.name, data))
+    if is_notebook:
+        return _notebook_program(path.name, data)
+    program = parse_program(path.name, source_text(path.name, data))
+    if all(line.strip()[:1] in ("", "#") for line in program.lines):
+        raise Unreadable(f"{path.name} holds no code: save your work and hand it in again", is_empty=True)
+    return program
 
 
 def _notebook_program(name: str, data: bytes) -> Program:
     """The program in the code cells; each cell is parsed alone."""
-    try:
-        notebook = read_notebook(name, data.decode("utf-8-sig", errors="replace"))
-    except NoNotebook as problem:
-        raise Unreadable(str(problem)) from None
-    if len(notebook.text) > MAX_BYTES:
-        raise Unreadable(f"the code of {name} is larger than {MAX_BYTES // 1024} KiB; a notebook of answers is small")
+    notebook = read_notebook(name, data)
+    _refuse_much(name, notebook.text)
     lines = tuple(notebook.text.split("\n"))
     pieces = [
-        piece
-        for cell in notebook.cells
-        for piece in _saved(lines[: cell.first - 1 + cell.lines], cell.first - 1, cell.first - 1 + cell.lines)
+        piece for cell in notebook.cells for piece in _saved(lines, cell.first - 1, cell.first - 1 + cell.lines)
     ]
-    if sum(len(s.nodes) for piece in pieces if not isinstance(piece, Broken) for s in piece) > MAX_NODES:
-        raise Unreadable(f"the code has more than {MAX_NODES} parts; a notebook of answers is small")
-    return Program(name, lines, *_sorted_out(pieces), notebook.cells, notebook.remarks)
+    return Program(name, lines, *_sorted_out(name, pieces), notebook.cells, notebook.remarks)
 
 
 def parse_program(file: str, text: str) -> Program:
-    """The program in `text`; pieces that are not Python stand in `broken`. Raises Unreadable over the cap on size."""
+    """The program in `text`; pieces that are not Python stand in `broken`. Raises Unreadable for too much of it."""
+    _refuse_much(file, text)
     lines = tuple(text.split("\n"))
-    return Program(file, lines, *_sorted_out(_saved(lines, 0, len(lines))))
+    return Program(file, lines, *_sorted_out(file, _saved(lines, 0, len(lines))))
+
+
+def _refuse_much(file: str, text: str) -> None:
+    if len(text) > MAX_BYTES:
+        raise Unreadable(f"the code of {file} is larger than {_shown(MAX_BYTES)}; {_SMALL}")
+    if text.count("\n") >= MAX_LINES:
+        raise Unreadable(f"{file} has more than {MAX_LINES:,} lines of code; {_SMALL}")
+
+
+def _shown(size: int) -> str:
+    return f"{size >> 20} MiB" if size >> 20 else f"{size >> 10} KiB"
 
 
 def _saved(lines: tuple[str, ...], first: int, last: int) -> list[list[Statement] | Broken]:
@@ -190,9 +216,22 @@ def _saved(lines: tuple[str, ...], first: int, last: int) -> list[list[Statement
     return pieces if any(isinstance(piece, Broken) for piece in pieces) else [*pieces, whole]
 
 
-def _sorted_out(pieces: Iterable[list[Statement] | Broken]) -> tuple[tuple[Statement, ...], tuple[Broken, ...]]:
-    statements = [statement for piece in pieces if not isinstance(piece, Broken) for statement in piece]
-    return tuple(statements), tuple(piece for piece in pieces if isinstance(piece, Broken))
+def _sorted_out(
+    file: str, pieces: Iterable[list[Statement] | Broken]
+) -> tuple[tuple[Statement, ...], tuple[Broken, ...]]:
+    """Statements and broken pieces. Raises Unreadable over the bounds on either."""
+    statements: list[Statement] = []
+    broken: list[Broken] = []
+    for piece in pieces:
+        if isinstance(piece, Broken):
+            broken.append(piece)
+        else:
+            statements += piece
+    if len(statements) + len(broken) > MAX_STATEMENTS:
+        raise Unreadable(f"{file} has more than {MAX_STATEMENTS:,} statements outside of functions; {_SMALL}")
+    if sum(len(statement.nodes) for statement in statements) > MAX_NODES:
+        raise Unreadable(f"the code of {file} has more than {MAX_NODES:,} parts; {_SMALL}")
+    return tuple(statements), tuple(broken)
 
 
 def _pieces(lines: tuple[str, ...], first: int, last: int) -> Iterator[list[Statement] | Broken]:
@@ -208,17 +247,6 @@ def _pieces(lines: tuple[str, ...], first: int, last: int) -> Iterator[list[Stat
 
 def _spans(starts: list[int], end: int) -> list[tuple[int, int]]:
     return list(zip(starts, [*starts[1:], end], strict=True))
-
-
-def _decode(name: str, data: bytes) -> str:
-    if b"\0" in data:
-        raise Unreadable(f"{name} is not a text file: it holds NUL bytes; save it as UTF-8 text")
-    try:
-        encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
-        text = data.decode(encoding)
-    except (SyntaxError, UnicodeError, LookupError):
-        raise Unreadable(f"{name} is not UTF-8 text; save it as UTF-8") from None
-    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _piece_starts(lines: tuple[str, ...]) -> list[int]:
@@ -237,13 +265,17 @@ def _parse(text: str, first: int) -> list[Statement] | Broken:
         module = parsed(text)
         nodes = walk(module)
         if len(nodes) > MAX_NODES:
-            raise Unreadable(f"the code has more than {MAX_NODES} parts; a file of answers is small")
+            raise ValueError(f"it has more than {MAX_NODES:,} parts; {_SMALL}")
+        for node in nodes:
+            if isinstance(node, ast.Constant) and isinstance(node.value, int) and node.value.bit_length() > MAX_BITS:
+                line = first + node.lineno
+                raise ValueError(f"a whole number of more than {MAX_BITS:,} bits")
         if first:
             _move(nodes, first)
         return [statement_of(node) for statement in module.body for node in _unfolded(statement)]
     except SyntaxError as error:
         problem, line = f"{error.msg}", first + (error.lineno or 1)
-    except (RecursionError, MemoryError):
+    except (RecursionError, MemoryError, SystemError):
         problem = _TOO_DEEP
     except ValueError as error:
         problem = str(error)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from grader.submission.content import shown_text
 from grader.submission.model import Submission
-from grader.submission.notebook import MAX_NOTEBOOK_BYTES
-from grader.submission.program import MAX_BYTES
 
 
 def sources_of(submission: Submission) -> dict[str, str]:
@@ -12,9 +11,7 @@ def sources_of(submission: Submission) -> dict[str, str]:
     texts: dict[str, str] = {}
     for path in submission.all_files():
         try:
-            with path.open(encoding="utf-8-sig", errors="replace") as file:
-                most = MAX_NOTEBOOK_BYTES if path.suffix.lower() == ".ipynb" else MAX_BYTES
-                texts[path.name] = file.read(most)
+            texts[path.name] = shown_text(path)
         except OSError:
             continue
     return texts

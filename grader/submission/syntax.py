@@ -17,6 +17,6 @@ def is_python(text: str) -> bool:
     """Whether a text can be parsed."""
     try:
         parsed(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError, SystemError):
         return False
     return True

@@ -67,15 +67,14 @@ class Flow:
             for unit in _needed(block, wanted):
                 found.add(unit.span)
                 read |= unit.reads
-        waiting, known = list(read), set[str]()
+        binders: dict[str, list[Unit]] = {}
+        for bound, unit in self.elsewhere:
+            binders.setdefault(bound, []).append(unit)
+        waiting = list(read)
         while waiting:
-            name = waiting.pop()
-            if name not in known:
-                known.add(name)
-                for bound, unit in self.elsewhere:
-                    if bound == name:
-                        found.add(unit.span)
-                        waiting += unit.reads
+            for unit in binders.pop(waiting.pop(), ()):
+                found.add(unit.span)
+                waiting += unit.reads
         return frozenset(found)
 
 
@@ -89,12 +88,18 @@ def _needed(block: Sequence[Unit], wanted: set[str]) -> list[Unit]:
             wanted -= unit.writes
         wanted |= unit.reads
         return [unit]
-    found: list[Unit] = []
-    while more := [unit for unit in block if unit not in found and unit.writes & wanted]:
-        found += more
-        for unit in more:
+    writers: dict[str, list[Unit]] = {}
+    for unit in block:
+        for name in unit.writes:
+            writers.setdefault(name, []).append(unit)
+    found: dict[int, Unit] = {}  # by identity: each is taken once, each name asked for once
+    waiting = list(wanted)
+    while waiting:
+        for unit in writers.pop(waiting.pop(), ()):
+            found[id(unit)] = unit
+            waiting += unit.reads - wanted
             wanted |= unit.reads
-    return found
+    return list(found.values())
 
 
 def flow_of(tree: ast.Module, name: str, outputs: int) -> Flow | None:

@@ -64,7 +64,7 @@ def _attempts_at(
     runs: list[list[int]] = []
     closed = True  # nothing that could be added to
     for place, line in own:
-        if line.is_training or is_trial(line.node, variable):
+        if line.is_training or is_trial(line.node, variable, program):
             continue
         if variable in line.effects.binds:
             if is_stub(line.node, variable, program):

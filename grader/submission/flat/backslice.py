@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from grader.lesson.model import GRADIENT_PREFIX
+from grader.submission.effort import Effort
 from grader.submission.flat.flow import changed_by
 from grader.submission.flat.renames import Renames
 from grader.submission.flat.sections import Section
@@ -48,19 +49,25 @@ class Backslice:
 class Slicer:
     """Slices of one section. Where `cuts` is off, gradients have to be made in the section itself."""
 
-    def __init__(self, section: Section, renames: Renames, cell: Callable[[int], int], *, cuts: bool) -> None:
+    def __init__(
+        self, section: Section, renames: Renames, cell: Callable[[int], int], effort: Effort, *, cuts: bool
+    ) -> None:
         self._section = section
         self._cell = cell  # the first line of the cell that a line stands in
         self._renames = renames
         self._cuts = cuts
+        self._effort = effort
         self._events: dict[str, list[int]] = defaultdict(list)  # the places that bind or change a name
         self._starts: dict[str, list[int]] = defaultdict(list)  # for each event, which one bound the name last
+        self._assigned: dict[str, list[int]] = defaultdict(list)  # for each event, which one assigned to a name last
         self._aliases: dict[str, list[tuple[str, int]]] = defaultdict(list)
         for place, line in enumerate(section.lines):
             if not line.is_training:
                 for name in (*line.effects.binds, *line.effects.changes):
-                    events, starts = self._events[name], self._starts[name]
+                    events, starts, assigned = self._events[name], self._starts[name], self._assigned[name]
                     starts.append(len(events) if name in line.effects.binds or not events else starts[-1])
+                    is_assigned = isinstance(line.node, ast.Assign) and _is_name(line.node.targets)
+                    assigned.append(len(events) if is_assigned else assigned[-1] if assigned else 0)
                     events.append(place)
                 match line.node:
                     case ast.Assign(targets=[ast.Name(id=variable)], value=ast.Name(id=other)):
@@ -82,6 +89,7 @@ class Slicer:
         if not self._cuts or not reaching:
             return None
         for variable, place in self._aliases.get(name, ()):
+            self._effort.spend()
             if reaching[-1] < place < before and self.reaching(variable, before) == [place]:
                 return variable
         return None
@@ -90,17 +98,17 @@ class Slicer:
         """The places that make the value `name` has there: the last that binds it anew, and changes since."""
         events = self._events.get(name, [])
         end = bisect_left(events, before)
-        return events[self._starts[name][end - 1] : end] if end else []
+        start = self._starts[name][end - 1] if end else 0
+        self._effort.spend(1 + end - start)
+        return events[start:end]
 
     def making(self, name: str, before: int) -> list[int]:
         """As `reaching`, and `x = x * y` binds anew: what it reads of `x` is asked for at its place."""
-        found: list[int] = []
-        for place in reversed(self.reaching(name, before)):
-            found.append(place)
-            match self._section.lines[place].node:
-                case ast.Assign(targets=[ast.Name()]):
-                    break
-        return found[::-1]
+        events = self._events.get(name, [])
+        end = bisect_left(events, before)
+        start = max(self._starts[name][end - 1], self._assigned[name][end - 1]) if end else 0
+        self._effort.spend(1 + end - start)
+        return events[start:end]
 
     def is_in_cell(self, place: int, reader: int) -> bool:
         """Whether two statements stand in one cell of a notebook."""
@@ -140,6 +148,7 @@ class _Work:
 
     def is_consistent(self) -> bool:
         """Whether each name that is given as a gradient holds that one alone, and is not bound before."""
+        self._slicer._effort.spend(len(self._flowing) * len(self._places))
         return all(
             len(held) == 1
             and not any(
@@ -159,7 +168,9 @@ class _Work:
         for place in places:
             if place not in self._places:
                 self._places.add(place)
-                self._waiting += [(name, place) for name in self._lines[place].effects.reads]
+                reads = self._lines[place].effects.reads
+                self._slicer._effort.spend(len(reads))
+                self._waiting += [(name, place) for name in reads]
 
     def _resolve(self, name: str, place: int) -> None:
         tensor, own = self._renames.tensor_of(name), self._renames.lesson_name(name)
@@ -235,6 +246,10 @@ class _Work:
             self._include(reaching)
         else:
             self._unknown.add(name)
+
+
+def _is_name(targets: Sequence[ast.expr]) -> bool:
+    return len(targets) == 1 and isinstance(targets[0], ast.Name)
 
 
 def _changed_in_place(node: ast.stmt) -> Iterable[str]:

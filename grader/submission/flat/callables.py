@@ -15,12 +15,14 @@ _MODULES_OF_TENSORS = frozenset({"torch", "F", "np", "math"})
 _MAKERS = frozenset({"partial", "compose", "wraps"})
 
 
-def is_trial(node: ast.stmt, name: str) -> bool:
+def is_trial(node: ast.stmt, name: str, program: Program) -> bool:
     """`dprobs = dprobs(a, b)`: a function is tried, and its name is lost for it."""
     if not isinstance(node, ast.Assign):
         return False
-    calls = [inner.func for inner in walk(node.value) if isinstance(inner, ast.Call)]
-    return any(isinstance(called, ast.Name) and called.id == name for called in calls)
+    if node not in program.seen.called:
+        calls = [inner.func for inner in walk(node.value) if isinstance(inner, ast.Call)]
+        program.seen.called[node] = frozenset(called.id for called in calls if isinstance(called, ast.Name))
+    return name in program.seen.called[node]
 
 
 def is_stub(node: ast.stmt, name: str, program: Program) -> bool:
@@ -58,7 +60,9 @@ def _assignments_in(node: ast.stmt, program: Program) -> tuple[ast.Assign | ast.
 
 def _values_of(node: ast.stmt, name: str, program: Program) -> Iterator[ast.expr]:
     """What a statement assigns to `name`, also inside an `if` or the like; of tuples the part that fits."""
-    for inner in _assignments_in(node, program):
+    assignments = _assignments_in(node, program)
+    program.effort.spend(1 + len(assignments))
+    for inner in assignments:
         match inner:
             case ast.Assign(targets=targets, value=value):
                 for target in targets:
@@ -80,7 +84,9 @@ def _parts(target: ast.expr, value: ast.expr, name: str) -> Iterator[ast.expr]:
 
 def _is_function(value: ast.expr, program: Program, depth: int) -> bool:
     """A tensor is computed: by operators, by methods, from other tensors. What is none of this may be called."""
-    if depth > _DEEPEST or any(isinstance(inner, ast.Lambda) for inner in walk(value)):
+    nodes = walk(value)
+    program.effort.spend(len(nodes))
+    if depth > _DEEPEST or any(isinstance(inner, ast.Lambda) for inner in nodes):
         return True
     match value:
         case ast.BinOp() | ast.UnaryOp() | ast.Compare() | ast.Constant() | ast.List() | ast.Tuple() | ast.ListComp():
@@ -147,7 +153,9 @@ def _looks_like_a_gradient(name: str) -> bool:
 
 def _reads_tensors(value: ast.expr, program: Program, depth: int) -> bool:
     """Whether it takes a name from outside that is no function: what it makes of it is a value."""
-    called = {id(inner.func) for inner in walk(value) if isinstance(inner, ast.Call)}
+    nodes = walk(value)
+    program.effort.spend(len(nodes))
+    called = {id(inner.func) for inner in nodes if isinstance(inner, ast.Call)}
     for name in free_loads(value):
         is_free = id(name) not in called and name.id not in _MODULES_OF_TENSORS
         if is_free and (name.id not in program.binders or not _names_a_function(name.id, program, depth)):

@@ -78,7 +78,7 @@ class _Reader:
 
     def chain(self, section: Section) -> list[FlatAnswer]:
         """The gradients that stand one after the other, each for the exercise it is for."""
-        slicer = Slicer(section, self.renames, self.program.cell_start, cuts=True)
+        slicer = Slicer(section, self.renames, self.program.cell_start, self.program.effort, cuts=True)
         by_step: dict[tuple[str, str], list[tuple[Attempt, Backslice]]] = {}
         for attempt in attempts_in(section, self.program, self.renames):
             part = slicer.slice([Need(attempt.variable, attempt.last + 1)])
@@ -120,7 +120,7 @@ class _Reader:
         exercise = next((e for e in self.lesson.exercises if e.function and self.named in (None, e)), None)
         if exercise is None or exercise.function is None:
             return []
-        slicer = Slicer(section, self.renames, self.program.cell_start, cuts=False)
+        slicer = Slicer(section, self.renames, self.program.cell_start, self.program.effort, cuts=False)
         attempts = attempts_in(section, self.program, self.renames)
         roots: dict[str, Need] = {}
         absent: dict[str, Absent] = {}

@@ -60,6 +60,7 @@ NAMED_IN_TEXT = {
     "jupyter/show.py": {"grader.jupyter"},
     "lesson/notebook.py": {"grader.jupyter"},
     "report/render.py": {"grader.report"},
+    "run/bounded.py": {"grader.run.answering"},
     "warm/client.py": {"grader.warm.process"},
     "warm/process.py": {"grader.judge.serve", "grader.worker.serve"},
 }

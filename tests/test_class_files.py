@@ -107,7 +107,7 @@ class Room:
         """The same as the export reads them."""
         read = read_results(self.out)
         scores = {one.result.submission: f"{one.result.score:g}" for one in read.graded}
-        return {**scores, **dict.fromkeys(read.ungraded, "")}
+        return {**scores, **dict.fromkeys([*read.waiting, *(lost.submission for lost in read.lost)], "")}
 
     def page(self) -> str:
         return (self.out / "index.html").read_text(encoding="utf-8")

@@ -46,7 +46,7 @@ EDGES = {
     "report": "lesson results submission",
     "copies": "lesson report submission",
     "export": "errors invocation lesson results",
-    "run": "bounds errors judge lesson report results seal submission warm wire",
+    "run": "bounds copies errors judge lesson report results seal submission warm wire",
     "seal": "",
     "warm": "errors seal",
     "watch": "errors intake judge lesson report results run seal submission warm",

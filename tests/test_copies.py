@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from functools import partial
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -13,13 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grader.cli import main
-from grader.copies.compare import most_alike
+from grader.copies.compare import Source, most_alike
 from grader.copies.page import copies_page
-from grader.copies.read import given_hashes, sources_of
+from grader.copies.read import given_hashes, read_source, sources_of
 from grader.copies.shape import Passage, Token, given_names, passages_of
 from grader.copies.winnow import WINDOW, K, fingerprints
 from grader.lesson import Lesson, load_lesson
-from grader.submission.find import find_submissions
+from grader.submission.find import Submission, find_submissions
 from grader.submission.program import parse_program
 from tests.copied_class import is_disguised, make_class
 from tests.support import ROOT
@@ -36,9 +37,14 @@ def signs(code: str) -> list[list[str]]:
     return [[token.sign for token in passage.tokens] for passage in passages_of(program, given_names(LESSON))]
 
 
+def read_submission(lesson: Lesson, submission: Submission) -> Source:
+    """Here, where the command reads it in a bounded process."""
+    return read_source(submission.name, submission.all_files(), given_names(lesson))
+
+
 def scores(folder: Path, lesson: Lesson = LESSON, most: int = 10_000) -> dict[frozenset[str], float]:
     """By pair of names, the most alike first."""
-    sources, _ = sources_of(find_submissions([folder], lesson).submissions, lesson)
+    sources, _ = sources_of(find_submissions([folder], lesson).submissions, partial(read_submission, lesson))
     pairs = most_alike(sources, given_hashes(lesson), most)
     return {frozenset((pair.left.name, pair.right.name)): pair.score for pair in pairs}
 
@@ -149,7 +155,7 @@ def test_nothing_a_student_wrote_is_markup_in_the_page(tmp_path: Path) -> None:
     shared = "\n".join(f"    # {text!r}" for text in HOSTILE if text.isprintable())
     text = f"def dprobs(dlogprobs, probs):\n{shared}\n    x = probs.exp().log().exp() * 3.5\n    return x - dlogprobs\n"
     folder = write(tmp_path / "class", **{"<script>alert(1)<": text}, b=text, c="x = 1\n", d="y = 1\n")
-    sources, _ = sources_of(find_submissions([folder], LESSON).submissions, LESSON)
+    sources, _ = sources_of(find_submissions([folder], LESSON).submissions, partial(read_submission, LESSON))
     pairs = most_alike(sources, frozenset(), 5)
     page = Page(copies_page(pairs, len(sources), LESSON))
     assert len(pairs) == 1

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from pathlib import Path
 
-from grader.copies.compare import Pair, most_alike
+from grader.copies.compare import Pair, Source, most_alike
 from grader.copies.page import copies_page
 from grader.copies.read import given_hashes, sources_of
 from grader.errors import KitError
 from grader.lesson import find_lesson, load_lesson
 from grader.report.terminal import make_console, one_line
 from grader.results.store import write_atomically
-from grader.submission.find import find_submissions
+from grader.run.bounded import Bounded
+from grader.submission.find import Submission, find_submissions
 
 _SHOWN = 10  # pairs in the terminal; the page has all that were asked for
 
@@ -21,8 +23,11 @@ def run(options: argparse.Namespace) -> int:
     """0 if the list was written. It is a list and no verdict, so what is in it changes no exit code."""
     console = make_console()
     lesson = load_lesson(find_lesson(options.lesson))
-    with find_submissions([Path(path) for path in options.paths], lesson) as found:  # unpacked only meanwhile
-        sources, left_out = sources_of(found.submissions, lesson)
+    with (
+        Bounded(lesson.folder) as bounded,
+        find_submissions([Path(path) for path in options.paths], lesson) as found,  # unpacked only meanwhile
+    ):
+        sources, left_out = sources_of(found.submissions, partial(_source, bounded))
     for one in left_out:
         console.print(f"{one_line(one.name)} was left out: {one_line(one.reason)}", markup=False, soft_wrap=True)
     if len(sources) < 2:
@@ -36,6 +41,11 @@ def run(options: argparse.Namespace) -> int:
         console.print(_line(pair), markup=False, soft_wrap=True)
     console.print(f"wrote {options.out}: {len(pairs)} pairs to look at, most alike first; no verdict", soft_wrap=True)
     return 0
+
+
+def _source(bounded: Bounded, submission: Submission) -> Source:
+    """One submission, read where it can cost only itself."""
+    return bounded.ask("source", [submission.name, *map(str, submission.all_files())], Source)
 
 
 def _line(pair: Pair) -> str:

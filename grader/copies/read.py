@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from grader.submission.content import Unreadable
 from grader.submission.find import GIVEN, Submission
 from grader.submission.program import read_program
 
+_LONGEST_REASON = 200
 _MOST_TOKENS = 200_000  # of one submission; an honest one has a few thousand
 
 
@@ -25,16 +26,17 @@ class LeftOut:
     reason: str
 
 
-def sources_of(submissions: Iterable[Submission], lesson: Lesson) -> tuple[list[Source], list[LeftOut]]:
+def sources_of(
+    submissions: Iterable[Submission], read: Callable[[Submission], Source]
+) -> tuple[list[Source], list[LeftOut]]:
     """The submissions as sources; one that cannot be compared is left out, and costs no other one."""
-    names = given_names(lesson)
     sources: list[Source] = []
     left_out: list[LeftOut] = []
     for submission in submissions:
         try:
-            sources.append(read_source(submission.name, submission.all_files(), names))
+            sources.append(read(submission))
         except Exception as error:
-            left_out.append(LeftOut(submission.name, f"{type(error).__name__}: {error}"[:200]))
+            left_out.append(LeftOut(submission.name, f"{error}"[:_LONGEST_REASON]))
     return sources, left_out
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable
 from functools import cache
@@ -11,26 +12,28 @@ from typing import Any
 import msgspec
 
 from grader.bounds import Bound, enter, leave_no_core
+from grader.copies.read import read_source
+from grader.copies.shape import given_names
 from grader.lesson import Lesson, load_lesson
-from grader.run.bounded import Reply
 
 
 def main(lesson_folder: str) -> None:
     """Serves until its input ends."""
     leave_no_core()
-    sys.set_int_max_str_digits(0)
     for line in sys.stdin.buffer:
-        question, bound, arguments = msgspec.json.decode(line, type=tuple[str, Bound, list[str]])
-        enter(bound)
-        try:
-            answer = QUESTIONS[question](_lesson(lesson_folder), *arguments)
-            reply = Reply(msgspec.Raw(msgspec.json.encode(answer)))
-        except MemoryError:
-            reply = Reply(is_over_memory=True)
-        except Exception as error:
-            reply = Reply(fault=f"{type(error).__name__}: {error}")
-        sys.stdout.buffer.write(msgspec.json.encode(reply) + b"\n")
+        reply = _reply(lesson_folder, *json.loads(line))
+        sys.stdout.buffer.write(json.dumps(reply).encode() + b"\n")
         sys.stdout.buffer.flush()
+
+
+def _reply(lesson_folder: str, question: str, bound: dict[str, Any], arguments: list[str]) -> dict[str, Any]:
+    enter(Bound(**bound))
+    try:
+        return {"answer": msgspec.to_builtins(QUESTIONS[question](_lesson(lesson_folder), *arguments))}
+    except MemoryError:
+        return {"is_over_memory": True}
+    except Exception as error:
+        return {"fault": f"{type(error).__name__}: {error}"}
 
 
 @cache
@@ -38,4 +41,9 @@ def _lesson(folder: str) -> Lesson:
     return load_lesson(Path(folder))
 
 
-QUESTIONS: dict[str, Callable[..., Any]] = {}
+def _source(lesson: Lesson, name: str, *paths: str) -> object:
+    """One submission as it is compared with others."""
+    return read_source(name, [Path(path) for path in paths], given_names(lesson))
+
+
+QUESTIONS: dict[str, Callable[..., object]] = {"source": _source}

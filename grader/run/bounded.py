@@ -1,11 +1,13 @@
 """Questions about a student's files, answered in a process of their own: whatever the files hold, it costs only them.
 
-The process starts with the first question, and anew after one that exceeded its bound.
+The process starts with the first question, and anew after one that exceeded its bound. Questions and answers are
+JSON in ASCII: names of files may be no valid Unicode.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import select
 import signal
@@ -13,6 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
@@ -52,18 +55,18 @@ class Bounded:
         process = self._process = self._process or self._started()
         assert process.stdin
         with contextlib.suppress(OSError):  # one that is gone is noticed when its answer is read
-            process.stdin.write(msgspec.json.encode([question, self._bound, list(arguments)]) + b"\n")
+            process.stdin.write(json.dumps([question, asdict(self._bound), list(arguments)]).encode() + b"\n")
             process.stdin.flush()
         line = self._line(process)
         if not line.endswith(b"\n"):
             raise self._failed(process)
-        reply = msgspec.json.decode(line, type=Reply)
-        if reply.is_over_memory:
+        reply = json.loads(line)
+        if reply.get("is_over_memory"):
             self._end()
             raise Exceeded(f"more than {self._bound.memory_mib} MiB of memory")
-        if reply.fault:
-            raise RuntimeError(reply.fault)
-        return msgspec.json.decode(reply.answer, type=kind)
+        if "fault" in reply:
+            raise RuntimeError(reply["fault"])
+        return msgspec.convert(reply["answer"], kind)
 
     def _started(self) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-I", "-c", _START, str(_PACKAGE_PARENT), str(self._lesson_folder.resolve())]
@@ -105,11 +108,3 @@ class Bounded:
                 with contextlib.suppress(OSError):
                     assert pipe
                     pipe.close()
-
-
-class Reply(msgspec.Struct):
-    """One answer, or why there is none."""
-
-    answer: msgspec.Raw = msgspec.Raw(b"null")
-    is_over_memory: bool = False
-    fault: str = ""

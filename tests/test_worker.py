@@ -10,6 +10,7 @@ import itertools
 import math
 import os
 import signal
+import sys
 import textwrap
 import time
 from collections.abc import Iterator
@@ -574,6 +575,37 @@ def test_behind_each_limit_there_is_a_longer_one_of_wall_clock(limit: str, warm:
     assert isinstance(lost, Lost)
     assert (lost.verdict, lost.limit, lost.by_wall_clock) == ("timeout", limit, True)
     assert "1 s of wall clock" in lost.message
+
+
+def test_where_the_system_tells_no_processor_time_the_wall_clock_ends_a_loop(
+    warm: Warm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Forker, "processor_seconds", lambda *_: None)
+    answer = written("while True: pass")
+    with Student(warm, Limits(call_seconds=0.2)) as student:
+        lost = student.call(answer, call_of(answer), student.budget(10))
+    assert lost == Lost(
+        "timeout",
+        "one call took more than 1 s of wall clock; look for a loop that never ends",
+        limit="call",
+        by_wall_clock=True,
+    )
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the clock of another process is Linux's")
+def test_a_process_cannot_hide_its_processor_time(warm: Warm) -> None:
+    tampering = """
+    time.process_time = time.thread_time = time.monotonic = lambda: 0.0
+    for number in range(1, 32):
+        try: signal.signal(number, signal.SIG_IGN)
+        except (OSError, ValueError): pass
+    while True: pass
+    """
+    answer = written(tampering)
+    with Student(warm, Limits(call_seconds=0.2)) as student:
+        lost = student.call(answer, call_of(answer), student.budget(10))
+    assert isinstance(lost, Lost)
+    assert (lost.limit, lost.by_wall_clock) == ("call", False)
 
 
 SLOW = "end = time.process_time() + {}\nwhile time.process_time() < end: pass\nreturn x"

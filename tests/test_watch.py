@@ -18,7 +18,7 @@ from grader.run.backward import LearnersBackward
 from grader.warm.client import Warm
 from grader.wire import frames
 from grader.wire.messages import Answer, Call, Failed
-from tests.test_worker import LIMITS, TOOLS, X, ask, call_of, tensor_of, written
+from tests.test_worker import LIMITS, TOOLS, X, ask, call_of, tensor_of, time_for, written
 
 
 @pytest.fixture
@@ -214,7 +214,7 @@ def test_an_operator_that_is_not_watched_pays_nothing(student: Student) -> None:
     answer = written("for _ in range(50_000): (x * x).sum(0)\nreturn x")
     ask(student, written("return x"))
     start = time.perf_counter()
-    reply = student.call(answer, call_of(answer), student.budget(60))
+    reply = student.call(answer, call_of(answer), time_for(60))
     assert isinstance(reply, Answer)
     assert time.perf_counter() - start < 3 * here + 0.5
 

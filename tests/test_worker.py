@@ -10,6 +10,7 @@ import itertools
 import math
 import os
 import signal
+import sys
 import textwrap
 import time
 from collections.abc import Iterator
@@ -212,6 +213,101 @@ def test_a_submission_over_its_time_is_told_which_steps_were_not_reached(
     steps = [step_of(result, path) for path in asked]
     assert [step.verdict.replace("exact", "right") for step in steps] == ["right", "timeout", "timeout"]
     assert ["not reached" in step.message for step in steps] == [False, False, True]
+
+
+# What may be the machine's fault is tried again, once
+
+CHANCE = {
+    "killed for memory": Lost("memory", "the system killed it, most likely for the memory it took"),
+    "crashed": Lost("crashed", "the process died of SIGSEGV"),
+    "too slow by the clock": Lost("timeout", "one call took more than 10 s", limit="call", by_wall_clock=True),
+}
+
+
+def strike(monkeypatch: pytest.MonkeyPatch, lost: Lost, *when: int) -> list[int]:
+    """Ends the process at these questions of a submission, or from the first on; the second tries that follow."""
+    ask_process, start_again = Student._ask, Student.start_again
+    asked: list[int] = []
+    tries: list[int] = []
+
+    def struck(student: Student, questions: Any, budget: Budget) -> Any:
+        asked.append(1)
+        if len(asked) in when or not when:
+            student._bury(0)
+            return [student._over(budget, lost) if lost.limit else lost]
+        return ask_process(student, questions, budget)
+
+    def noted(student: Student) -> None:
+        tries.append(len(asked))
+        start_again(student)
+
+    monkeypatch.setattr(Student, "_ask", struck)
+    monkeypatch.setattr(Student, "start_again", noted)
+    return tries
+
+
+@pytest.mark.parametrize("when", [(1, 2), (9, 10), (27, 28, 29), (32,), (1, 2, 27, 28, 29)], ids=str)
+@pytest.mark.parametrize("what", CHANCE)
+def test_what_a_second_try_in_a_fresh_process_does_not_give_again_is_not_given(
+    what: str, when: tuple[int, ...], lesson: Lesson, warm: Warm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = Request(submission_at(ROOT / "solutions" / "mlp", lesson), mends=False)
+    judge = Judge(lesson, 0, warm)
+    undisturbed = as_text(judge.judge(request).as_json())
+    tries = strike(monkeypatch, CHANCE[what], *when)
+    assert as_text(judge.judge(request).as_json()) == undisturbed
+    assert len(tries) <= 1
+
+
+@pytest.mark.parametrize("what", CHANCE)
+def test_what_happens_again_is_the_verdict_and_there_is_no_third_try(
+    what: str, lesson: Lesson, warm: Warm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries = strike(monkeypatch, CHANCE[what])
+    asked = ("ex1_chain.dprobs", "ex1_chain.dcounts", "ex4_training.training")
+    result = judge_solution(lesson, warm, *asked, limits=LIMITS)
+    assert {step.verdict for exercise in result.exercises for step in exercise.steps} == {CHANCE[what].verdict}
+    assert len(tries) == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "verdict", "count"),
+    [
+        ("while True: pass", "timeout", 0),
+        ("raise ValueError", "error", 0),
+        ("return None", "error", 0),
+        ("return dlogprobs", "wrong", 0),
+        ("raise MemoryError", "memory", 1),
+        ("os._exit(0)", "crashed", 1),
+        ("time.sleep(60)", "timeout", 1),
+    ],
+)
+def test_only_what_may_be_chance_is_tried_again(
+    body: str, verdict: str, count: int, lesson: Lesson, warm: Warm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plant(monkeypatch, written(body, "dprobs", "dlogprobs"))
+    tries = strike(monkeypatch, CHANCE["crashed"], 0)
+    result = judge_solution(lesson, warm, "ex1_chain.dprobs", limits=replace(LIMITS, call_seconds=0.2))
+    assert (step_of(result, "ex1_chain.dprobs").verdict, len(tries)) == (verdict, count)
+
+
+def test_a_step_that_overran_is_called_nowhere_else_and_its_neighbours_cost_a_fork(
+    lesson: Lesson, warm: Warm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plant(monkeypatch, written("while True: pass", "dcounts", "dprobs, dcounts_sum, counts_sum_inv, counts"))
+    ended: list[Lost] = []
+    over = Student._over
+
+    def noted(student: Student, budget: Budget, lost: Lost) -> Lost:
+        ended.append(lost)
+        return over(student, budget, lost)
+
+    monkeypatch.setattr(Student, "_over", noted)
+    steps = lesson.exercise("ex1_chain").steps
+    result = judge_solution(lesson, warm, *(step.path for step in steps), limits=LIMITS)
+    assert [step.step for step in result.exercises[0].steps if not step.passes] == ["dcounts"]
+    assert len(ended) == 1
+    assert result.chain_reaches == steps[steps.index(next(s for s in steps if s.name == "dcounts")) - 1].name
 
 
 HARMLESS_WORDS = {
@@ -479,6 +575,37 @@ def test_behind_each_limit_there_is_a_longer_one_of_wall_clock(limit: str, warm:
     assert isinstance(lost, Lost)
     assert (lost.verdict, lost.limit, lost.by_wall_clock) == ("timeout", limit, True)
     assert "1 s of wall clock" in lost.message
+
+
+def test_where_the_system_tells_no_processor_time_the_wall_clock_ends_a_loop(
+    warm: Warm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Forker, "processor_seconds", lambda *_: None)
+    answer = written("while True: pass")
+    with Student(warm, Limits(call_seconds=0.2)) as student:
+        lost = student.call(answer, call_of(answer), student.budget(10))
+    assert lost == Lost(
+        "timeout",
+        "one call took more than 1 s of wall clock; look for a loop that never ends",
+        limit="call",
+        by_wall_clock=True,
+    )
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the clock of another process is Linux's")
+def test_a_process_cannot_hide_its_processor_time(warm: Warm) -> None:
+    tampering = """
+    time.process_time = time.thread_time = time.monotonic = lambda: 0.0
+    for number in range(1, 32):
+        try: signal.signal(number, signal.SIG_IGN)
+        except (OSError, ValueError): pass
+    while True: pass
+    """
+    answer = written(tampering)
+    with Student(warm, Limits(call_seconds=0.2)) as student:
+        lost = student.call(answer, call_of(answer), student.budget(10))
+    assert isinstance(lost, Lost)
+    assert (lost.limit, lost.by_wall_clock) == ("call", False)
 
 
 SLOW = "end = time.process_time() + {}\nwhile time.process_time() < end: pass\nreturn x"

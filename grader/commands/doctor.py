@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import platform
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.text import Text
@@ -16,10 +21,11 @@ from grader import __version__
 from grader.errors import KitError
 from grader.judge.job import Request
 from grader.lesson import Lesson, load_lesson
-from grader.lesson.load import LESSON_FILE, ROOT
-from grader.lesson.own import has_solutions
+from grader.lesson.load import LESSON_FILE, ROOT, lesson_files
+from grader.lesson.own import has_solutions, solutions_of
 from grader.report.terminal import make_console, near_path
 from grader.results.kit import released_hash
+from grader.results.model import SubmissionResult
 from grader.results.progress import FILE, Progress, summary
 from grader.results.store import kit_hash
 from grader.run.pool import Pool
@@ -28,6 +34,9 @@ from grader.seal.layers import MENDS, USER, described
 from grader.submission.answers import read_answers
 from grader.submission.find import submission_at
 from grader.warm.client import Warm
+
+if TYPE_CHECKING:
+    from grader.judge.trial import Room
 
 _OLDEST = (3, 11)
 _SETUP = "make setup"
@@ -48,7 +57,7 @@ def run(_options: argparse.Namespace) -> int:
     """0 when everything works, 3 when the kit cannot grade here."""
     console = make_console()
     fine = True
-    for look in (_python, _packages, _kit, _lessons, _isolation, _trial):
+    for look in (_python, _packages, _kit, _lessons, _isolation, _limits, _trial):
         for finding in look():
             _show(console, finding)
             fine = fine and (finding.is_fine or not finding.is_needed)
@@ -71,9 +80,17 @@ def _python() -> Iterator[Finding]:
 def _packages() -> Iterator[Finding]:
     for package in ("torch", "numpy", "rich", "jinja2", "matplotlib"):
         try:
-            yield Finding(package, True, version(package))
+            yield Finding(package, True, _build() if package == "torch" else version(package))
         except PackageNotFoundError:
             yield Finding(package, False, "is not installed", _SETUP)
+
+
+def _build() -> str:
+    """torch's version with its build, such as +cpu or +cu130, which only torch itself tells; it is not imported."""
+    spec = find_spec("torch")
+    file = Path(spec.origin).with_name("version.py") if spec and spec.origin else None
+    found = re.search(r"__version__ = '([^']+)'", file.read_text(encoding="utf-8")) if file and file.is_file() else None
+    return found.group(1) if found else version("torch")
 
 
 def _kit() -> Iterator[Finding]:
@@ -89,7 +106,10 @@ def _kit() -> Iterator[Finding]:
 
 
 def _lessons() -> Iterator[Finding]:
-    for file in sorted((ROOT / "exercises").glob(f"*/{LESSON_FILE}")):
+    files = lesson_files()
+    if not files:
+        yield Finding("lesson", False, f"there is none in {near_path(ROOT / 'exercises')}", "git checkout exercises")
+    for file in files:
         try:
             lesson = load_lesson(file.parent)
         except KitError as error:
@@ -140,18 +160,72 @@ def _isolation() -> Iterator[Finding]:
         yield Finding(layer, False, why, MENDS.get(layer, _SETUP), is_needed=False)
 
 
-def _trial() -> Iterator[Finding]:
-    """Grades the exercise as it stands: the whole way, once."""
-    if not (ROOT / "exercises" / "mlp" / LESSON_FILE).is_file():
-        return
+def _limits() -> Iterator[Finding]:
+    """Whether each lesson's limits leave room for honest work at the lecture's sizes."""
     try:
-        lesson = load_lesson(ROOT / "exercises" / "mlp")
-        with Pool(lesson, 0) as pool:
-            outcomes = [outcome for _, outcome in pool.judge([Request(submission_at(lesson.folder, lesson))])]
+        from grader.judge.trial import try_limits  # imports torch, which may be what is broken
+
+        with Warm() as warm:
+            for lesson in _readable():
+                yield _limits_of(lesson, try_limits(lesson, warm))
     except KitError as error:
-        yield Finding("trial", False, str(error), error.mend or _SETUP)
-        return
-    if isinstance(outcomes[0], Fault):
-        yield Finding("trial", False, outcomes[0].reason, _SETUP)
-    else:
-        yield Finding("trial", True, "a submission was graded from end to end")
+        yield Finding("limits", False, str(error), error.mend or _SETUP)
+    except (ImportError, OSError) as error:
+        yield Finding("limits", False, f"torch cannot be imported: {error}", _SETUP)
+
+
+def _limits_of(lesson: Lesson, room: Room) -> Finding:
+    limits, file = lesson.limits, near_path(lesson.folder / LESSON_FILE)
+    if not room.problem:
+        mapped = "what torch maps" if room.mapped_mib is None else f"the {room.mapped_mib} MiB that torch maps"
+        says = f"{lesson.name}: {limits.memory_mib} MiB on top of {mapped}, {limits.call_seconds:g} s a call, "
+        says += f"{limits.step_seconds:g} s a step, {limits.submission_seconds:g} s a submission"
+        return Finding("limits", True, says)
+    if room.enough:
+        says = f"the memory limit of {limits.memory_mib} MiB is too small: at the lecture's sizes {room.problem}"
+        enough = max(room.enough, type(limits)().memory_mib)
+        return Finding("limits", False, f"{lesson.name}: {says}", f"memory_mib = {enough} under [limits] in {file}")
+    if room.key:
+        says = f"the limit {room.key} = {getattr(limits, room.key):g} is too small: {room.problem}"
+        usual = getattr(type(limits)(), room.key)
+        return Finding("limits", False, f"{lesson.name}: {says}", f"{room.key} = {usual:g} under [limits] in {file}")
+    return Finding("limits", False, f"{lesson.name}: its forward pass cannot be run here: {room.problem}", _SETUP)
+
+
+def _trial() -> Iterator[Finding]:
+    """Grades each lesson's solutions, the whole way, with training at the lecture's sizes; without, its exercises."""
+    for lesson in _readable():
+        solved = has_solutions(lesson)
+        folder = solutions_of(lesson) if solved else lesson.folder
+        try:
+            with Pool(lesson, 0) as pool:
+                request = Request(submission_at(folder, lesson), is_check=True, mends=False)
+                outcomes = [outcome for _, outcome in pool.judge([request])]
+        except KitError as error:
+            yield Finding("trial", False, str(error), error.mend or _SETUP)
+            continue
+        yield _outcome(lesson, outcomes[0], must_pass=solved)
+
+
+def _outcome(lesson: Lesson, outcome: SubmissionResult | Fault, *, must_pass: bool) -> Finding:
+    if isinstance(outcome, Fault):
+        return Finding("trial", False, f"{lesson.name}: {outcome.reason}", _SETUP)
+    if not must_pass:
+        return Finding("trial", True, f"{lesson.name}: a submission was graded from end to end")
+    steps = [step for exercise in outcome.exercises for step in exercise.steps]
+    failed = [step for step in steps if not step.passes]
+    if not failed:
+        return Finding("trial", True, f"{lesson.name}: all {len(steps)} steps of its solutions pass, training included")
+    first = failed[0]
+    says = f"{lesson.name}: of its solutions {len(steps) - len(failed)} of {len(steps)} steps pass, "
+    says += f"but {first.step} is {first.verdict}: {first.message}"
+    file = near_path(lesson.folder / LESSON_FILE)
+    lost = first.verdict in ("memory", "crashed", "timeout")
+    return Finding("trial", False, says, f"larger [limits] in {file}" if lost else "make lesson")
+
+
+def _readable() -> Iterator[Lesson]:
+    """The lessons here; `_lessons` says what is wrong with the others."""
+    for file in lesson_files():
+        with contextlib.suppress(KitError):
+            yield load_lesson(file.parent)

@@ -6,7 +6,8 @@ draw        random inputs and gradients from (seed, exercise, callable, case)
 tape        one forward pass, statement by statement, with its vector-Jacobian products
 reference   the right answer at cut points, and the scale that errors are measured by
 situation   one case of one callable: what is injected, what is right
-student     the student process: load, call, deadlines, death
+budget      how much time a step may use, and how much it has used
+student     the student process: load, call, death
 desk        what is asked of every answer, and what is right for it, worked out once for all submissions
 glance      all numbers that came against all that are right; what is not right is looked at by the next
 compare     one answer against one reference

@@ -147,6 +147,8 @@ class Judge:
             if step.is_training:
                 results[step.name] = self._training(student, exercise, step, answers, results, request)
                 doubtful |= _doubtful(exercise, [results[step.name]], student)
+                if doubtful & {other.path for other in exercise.gradient_steps}:
+                    doubtful.add(step.path)  # it rests on them
         return [results[step.name] for step in wanted]
 
     def _mended(self, settled: SubmissionResult, answers: Answers) -> SubmissionResult:

@@ -31,11 +31,16 @@ def find_lesson(lesson: str | None) -> Path:
         with contextlib.suppress(OSError):  # a name that no file can have
             if (folder / LESSON_FILE).is_file():
                 return folder
-    known = sorted(path.parent.name for path in (ROOT / "exercises").glob(f"*/{LESSON_FILE}"))
+    known = [path.parent.name for path in lesson_files()]
     raise KitError(
         f"there is no lesson {wanted}: no {LESSON_FILE} in {wanted}/ nor in {ROOT.name}/exercises/{wanted}/",
         mend=f"lessons here: {', '.join(known) or 'none; run this in the kit folder'}",
     )
+
+
+def lesson_files() -> list[Path]:
+    """The lesson.toml of every lesson of this kit."""
+    return sorted((ROOT / "exercises").glob(f"*/{LESSON_FILE}"))
 
 
 def load_lesson(folder: Path) -> Lesson:

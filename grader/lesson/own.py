@@ -29,6 +29,11 @@ def solution(lesson: Lesson, exercise: Exercise, function: str) -> str | None:
     return solution_of(path.read_text(encoding="utf-8"), function) if path.is_file() else None
 
 
+def solutions_of(lesson: Lesson) -> Path:
+    """Where the solutions are, if they are there."""
+    return _beside(lesson, SOLUTIONS)
+
+
 def has_solutions(lesson: Lesson) -> bool:
     return beside(lesson, SOLUTIONS).is_dir()
 

@@ -26,6 +26,7 @@ MAX_ITEMS = 64
 _SEED = 0
 _CUT = "\n[output cut here]"
 _NO_MEMORY = ("can't allocate memory", "std::bad_alloc")  # torch's allocator; C++, as torch passes it on
+_TOO_DEEP = "maximum recursion depth exceeded"  # what follows hangs on Python's version
 _UNNAMED = "<unknown>"  # how ast.parse calls what it reads
 # A student's code may rebind torch's own functions (`torch.equal = ...`): these are bound before it runs.
 _clone, _equal, _is_complex = Tensor.clone, torch.equal, Tensor.is_complex
@@ -211,9 +212,10 @@ def _is_memory(error: BaseException) -> bool:
 
 def _text(error: BaseException) -> str:
     try:
-        return str(error)
+        text = str(error)
     except BaseException:  # a student's exception may have a broken __str__
         return "(its message cannot be shown)"
+    return _TOO_DEEP if text.startswith(_TOO_DEEP) else text
 
 
 def _line(error: BaseException, file: str) -> int | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import importlib.util
+import os
 import signal
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -191,6 +192,7 @@ def _show(console: Console, result: Any, picture: Path, lesson: Lesson) -> int:
 
 def _draw(curve: Sequence[tuple[int, float]], picture: Path, lesson: Lesson) -> None:
     """The loss curve as PNG."""
+    _give_matplotlib_a_folder(picture.parent)
     import matplotlib
 
     matplotlib.use("Agg")
@@ -205,3 +207,20 @@ def _draw(curve: Sequence[tuple[int, float]], picture: Path, lesson: Lesson) -> 
     picture.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(picture)
     plt.close(figure)
+
+
+def _give_matplotlib_a_folder(folder: Path) -> None:
+    """Where it cannot keep its fonts at home, it keeps them beside the picture, instead of warning or failing."""
+    if "MPLCONFIGDIR" not in os.environ and not all(map(_can_be_written, ("~/.config", "~/.cache"))):
+        os.environ["MPLCONFIGDIR"] = str(folder / ".matplotlib")
+
+
+def _can_be_written(place: str) -> bool:
+    """Whether something can be put into a folder below home that may not be there yet."""
+    try:
+        path = Path(place).expanduser() / "matplotlib"
+    except RuntimeError:  # no home at all
+        return False
+    while not path.exists() and path != path.parent:
+        path = path.parent
+    return os.access(path, os.W_OK)

@@ -15,7 +15,7 @@ from rich.text import Text
 from grader import __version__
 from grader.errors import KitError
 from grader.judge.job import Request
-from grader.lesson import Lesson, load_lesson
+from grader.lesson import Lesson, answers_here, load_lesson
 from grader.lesson.load import LESSON_FILE, ROOT
 from grader.lesson.own import has_solutions
 from grader.report.terminal import make_console, near_path
@@ -111,14 +111,14 @@ def _lessons() -> Iterator[Finding]:
 def _state(lesson: Lesson) -> Iterator[Finding]:
     """How far the answers are, and where things are."""
     try:
-        answers = read_answers(submission_at(lesson.folder, lesson), lesson).by_name.values()
+        where = answers_here(lesson)
+        answers = read_answers(submission_at(where, lesson), lesson).by_name.values()
     except KitError as error:
         yield Finding("answers", False, str(error), error.mend or "make lesson", is_needed=False)
         return
     written = sum(answer.status != "missing" for answer in answers)
-    where = near_path(lesson.folder)
-    yield Finding("answers", True, f"{written} of {len(answers)} functions filled in, in {where}")
-    progress = Progress(lesson.folder / FILE, lesson)
+    yield Finding("answers", True, f"{written} of {len(answers)} functions filled in, in {near_path(where)}")
+    progress = Progress(where / FILE, lesson)
     told = summary(progress.steps()) or "nothing yet"
     yield Finding("progress", True, f"{told}; {near_path(progress.file)}")
     has = "here, so explain works" if has_solutions(lesson) else "not in this copy of the kit; explain needs them"

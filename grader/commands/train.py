@@ -22,7 +22,7 @@ from torch import Tensor
 from grader.commands.isolation import warn
 from grader.errors import STOPPED, USAGE, KitError
 from grader.invocation import command
-from grader.lesson import Exercise, Lesson, find_lesson, load_lesson
+from grader.lesson import Exercise, Lesson, answers_here, lesson_here, load_lesson
 from grader.lesson.load import ROOT
 from grader.lesson.network import Network
 from grader.report.terminal import make_console
@@ -37,14 +37,14 @@ _DIGITS = 12
 def run(options: argparse.Namespace) -> int:
     """0 when trained to the end, 1 when the backward pass is not usable, 130 when stopped."""
     console = make_console()
-    lesson = load_lesson(find_lesson(options.lesson))
+    lesson = load_lesson(lesson_here(options.lesson))
     exercise = _training_exercise(lesson)
     names = Path(options.names) if options.names else ROOT / "data" / "names.txt"
     if not names.is_file():
         raise KitError(
             f"there is no {names}", mend=f"give a file with one name a line: {command('train', NAMES='FILE')}"
         )
-    written = _answer(Path(options.path) if options.path else lesson.folder, lesson, exercise)
+    written = _answer(Path(options.path) if options.path else answers_here(lesson), lesson, exercise)
     module = _training_module(lesson)
     name = f"{lesson.name}-{_identity(written, names, options.steps)}"
     torch.set_num_threads(1)

@@ -76,7 +76,7 @@ needs_bubblewrap = pytest.mark.skipif(
 
 
 def _on_a_machine(
-    *arguments: str | Path, shm: bool = True, nobody: bool = False, **variables: str
+    *arguments: str | Path, shm: bool = True, nobody: bool = False, tmpdir: str = ""
 ) -> subprocess.CompletedProcess[str]:
     """The real command line where nothing can be written, but for /mnt and, with `shm`, memory."""
     walls = ["bwrap", "--ro-bind", "/", "/", "--proc", "/proc", "--tmpfs", "/mnt", "--chdir", str(ROOT)]
@@ -85,7 +85,7 @@ def _on_a_machine(
     kept = {name: value for name, value in os.environ.items() if name not in ("TMPDIR", "TEMP", "TMP", "HOME")}
     return subprocess.run(
         [*walls, sys.executable, "-m", "grader", *map(str, arguments)],
-        env={**kept, "PYTHONPATH": str(ROOT), **variables},
+        env={**kept, "PYTHONPATH": str(ROOT), **({"TMPDIR": tmpdir} if tmpdir else {})},
         cwd=ROOT, capture_output=True, text=True, check=False, timeout=120,
     )  # fmt: skip
 
@@ -111,8 +111,7 @@ def test_an_archive_is_graded_once_tmpdir_names_a_folder(tmpdir: str, tmp_path: 
     with zipfile.ZipFile(tmp_path / "s01.zip", "w") as archive:
         for file in SAMPLE.glob("*.py"):
             archive.write(file, f"s01/{file.name}")
-    variables = {"TMPDIR": tmpdir} if tmpdir else {}
-    done = _on_a_machine("grade", tmp_path / "s01.zip", "--out", "/mnt/g", "--no-mends", shm=False, **variables)
+    done = _on_a_machine("grade", tmp_path / "s01.zip", "--out", "/mnt/g", "--no-mends", shm=False, tmpdir=tmpdir)
     assert "Traceback" not in done.stderr
     assert (done.returncode == 0) == bool(tmpdir)
     assert tmpdir or "TMPDIR=" in done.stderr

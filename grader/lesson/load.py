@@ -149,7 +149,7 @@ class _Reader:
             if key in table:
                 table[key] = tuple(table[key])
         entry = replace(base, **table) if base else Input(name=name, **table)
-        numbers = 1
+        numbers: Number = 1
         for length in entry.shape:
             numbers *= self._value(whole, length, sizes, f"{at}.shape", name)
         if entry.below is not None:

@@ -12,7 +12,7 @@ from grader.commands.steps import paths_of_steps
 from grader.errors import KIT_FAULT, KitError
 from grader.invocation import command
 from grader.judge.job import Request
-from grader.lesson import Lesson, find_lesson, load_lesson
+from grader.lesson import Lesson, answers_here, lesson_here, load_lesson
 from grader.lesson.drift import out_of_sync
 from grader.report.glance import show_glance
 from grader.report.terminal import make_console, near_path, show_check
@@ -29,7 +29,7 @@ SEED = 0
 
 def run(options: argparse.Namespace) -> int:
     """0 if all asked steps pass, 1 if some do not."""
-    lesson = load_lesson(find_lesson(options.lesson))
+    lesson = load_lesson(lesson_here(options.lesson))
     path, words = split_arguments(options.what, lesson)
     submission = submission_at(path, lesson)
     request = Request(submission, paths_of_steps(words, lesson), is_check=True)
@@ -73,7 +73,7 @@ def split_arguments(words: Sequence[str], lesson: Lesson) -> tuple[Path, list[st
     for step in steps:
         if "/" in step or step.endswith((".py", ".ipynb", ".zip")):
             raise KitError(f"there is no {step}")
-    return (Path(paths[0]) if paths else lesson.folder), steps
+    return (Path(paths[0]) if paths else answers_here(lesson)), steps
 
 
 def only_result(pool: Pool, request: Request) -> SubmissionResult:

@@ -20,8 +20,8 @@ from rich.text import Text
 from grader import __version__
 from grader.errors import KitError
 from grader.judge.job import Request
-from grader.lesson import Lesson, load_lesson
-from grader.lesson.load import LESSON_FILE, ROOT, lesson_files
+from grader.lesson import Lesson, answers_here, load_lesson
+from grader.lesson.load import LESSON_FILE, ROOT, lessons_of
 from grader.lesson.own import has_solutions, solutions_of
 from grader.report.terminal import make_console, near_path
 from grader.results.kit import released_hash
@@ -106,12 +106,12 @@ def _kit() -> Iterator[Finding]:
 
 
 def _lessons() -> Iterator[Finding]:
-    files = lesson_files()
-    if not files:
+    names = lessons_of(ROOT)
+    if not names:
         yield Finding("lesson", False, f"there is none in {near_path(ROOT / 'exercises')}", "git checkout exercises")
-    for file in files:
+    for name in names:
         try:
-            lesson = load_lesson(file.parent)
+            lesson = load_lesson(ROOT / "exercises" / name)
         except KitError as error:
             yield Finding("lesson", False, str(error), error.mend)
         else:
@@ -119,11 +119,11 @@ def _lessons() -> Iterator[Finding]:
             says = f"{lesson.name}: {len(lesson.exercises)} exercises, {count} steps, {lesson.max_score:g} points"
             yield Finding("lesson", True, says)
             yield from _state(lesson)
-    names = ROOT / "data" / "names.txt"
+    data = ROOT / "data" / "names.txt"
     yield Finding(
         "data",
-        names.is_file(),
-        "data/names.txt" if names.is_file() else "data/names.txt is missing",
+        data.is_file(),
+        "data/names.txt" if data.is_file() else "data/names.txt is missing",
         "git checkout data/names.txt",
     )
 
@@ -131,14 +131,14 @@ def _lessons() -> Iterator[Finding]:
 def _state(lesson: Lesson) -> Iterator[Finding]:
     """How far the answers are, and where things are."""
     try:
-        answers = read_answers(submission_at(lesson.folder, lesson), lesson).by_name.values()
+        where = answers_here(lesson)
+        answers = read_answers(submission_at(where, lesson), lesson).by_name.values()
     except KitError as error:
         yield Finding("answers", False, str(error), error.mend or "make lesson", is_needed=False)
         return
     written = sum(answer.status != "missing" for answer in answers)
-    where = near_path(lesson.folder)
-    yield Finding("answers", True, f"{written} of {len(answers)} functions filled in, in {where}")
-    progress = Progress(lesson.folder / FILE, lesson)
+    yield Finding("answers", True, f"{written} of {len(answers)} functions filled in, in {near_path(where)}")
+    progress = Progress(where / FILE, lesson)
     told = summary(progress.steps()) or "nothing yet"
     yield Finding("progress", True, f"{told}; {near_path(progress.file)}")
     has = "here, so explain works" if has_solutions(lesson) else "not in this copy of the kit; explain needs them"
@@ -226,6 +226,6 @@ def _outcome(lesson: Lesson, outcome: SubmissionResult | Fault, *, must_pass: bo
 
 def _readable() -> Iterator[Lesson]:
     """The lessons here; `_lessons` says what is wrong with the others."""
-    for file in lesson_files():
+    for name in lessons_of(ROOT):
         with contextlib.suppress(KitError):
-            yield load_lesson(file.parent)
+            yield load_lesson(ROOT / "exercises" / name)

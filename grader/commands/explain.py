@@ -12,7 +12,7 @@ from grader.commands.steps import named_steps
 from grader.errors import KitError
 from grader.invocation import command
 from grader.judge.job import Request
-from grader.lesson import Lesson, Step, find_lesson, load_lesson
+from grader.lesson import Lesson, Step, answers_here, lesson_here, load_lesson
 from grader.lesson.own import has_solutions, solution
 from grader.report.explained import explanation
 from grader.report.terminal import make_console
@@ -26,14 +26,14 @@ _NOT_YET = 1
 
 def run(options: argparse.Namespace) -> int:
     """0 if every asked step is explained, 1 if one is not right yet."""
-    lesson = load_lesson(find_lesson(options.lesson))
+    lesson = load_lesson(lesson_here(options.lesson))
     steps = named_steps(options.step, lesson)
     if not has_solutions(lesson):
         raise KitError(
             f"the solutions of {lesson.name} are not in this copy of the kit",
             mend="they come with the instructor's copy; ask for solutions/ when you are done",
         )
-    results = _judged(steps, lesson, Path(options.path) if options.path else lesson.folder)
+    results = _judged(steps, lesson, Path(options.path) if options.path else answers_here(lesson))
     console = make_console()
     is_open = [_explain(console, step, lesson, results[step.path]) for step in steps]
     return 0 if all(is_open) else _NOT_YET

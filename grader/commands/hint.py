@@ -10,7 +10,7 @@ from grader.commands.steps import named_steps
 from grader.errors import KIT_FAULT, KitError
 from grader.invocation import command
 from grader.judge.job import Request
-from grader.lesson import Lesson, Step, find_lesson, load_lesson
+from grader.lesson import Lesson, Step, answers_here, lesson_here, load_lesson
 from grader.report.hints import hint_text, on_their_own
 from grader.report.terminal import make_console, one_line
 from grader.results.model import StepResult
@@ -22,7 +22,7 @@ from grader.submission.find import Submission, submission_at
 
 def run(options: argparse.Namespace) -> int:
     """Prints the hint of one level, on the student's own answer where there is one, and how to get the next."""
-    lesson = load_lesson(find_lesson(options.lesson))
+    lesson = load_lesson(lesson_here(options.lesson))
     steps = named_steps(options.step, lesson)
     if options.step in {step.exercise for step in steps}:
         names = ", ".join(step.name for step in steps)
@@ -47,7 +47,7 @@ def _on_their_own(steps: list[Step], lesson: Lesson, options: argparse.Namespace
     Raises KitError only for a path that was given: without one, hints work anywhere.
     """
     try:
-        submission = submission_at(Path(options.path) if options.path else lesson.folder, lesson)
+        submission = submission_at(Path(options.path) if options.path else answers_here(lesson), lesson)
     except KitError:
         if options.path:
             raise

@@ -10,7 +10,7 @@ from grader.commands.check import SEED, only_result
 from grader.errors import KitError
 from grader.invocation import option
 from grader.judge.job import Request
-from grader.lesson import Lesson, find_lesson, load_lesson
+from grader.lesson import Lesson, lesson_here, load_lesson
 from grader.report.graph import graph_file, graph_page, verdicts_of
 from grader.report.terminal import make_console
 from grader.results.gradebook import number
@@ -29,7 +29,7 @@ def run(options: argparse.Namespace) -> int:
             f"{out} is neither a page nor a picture",
             mend=f"give a name that ends with .html or .svg: {option('--out', 'map.html')}",
         )
-    lesson = load_lesson(find_lesson(options.lesson))
+    lesson = load_lesson(lesson_here(options.lesson))
     verdicts, line = _judged(Path(options.path), lesson) if options.path else ({}, "not judged")
     is_page = out.suffix.lower() == ".html"
     text = graph_page(lesson, verdicts, line) if is_page else graph_file(lesson, verdicts)

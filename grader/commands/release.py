@@ -11,15 +11,15 @@ from pathlib import Path
 from grader import __version__
 from grader.errors import KitError
 from grader.invocation import option
-from grader.lesson.cut import cut_lesson
 from grader.lesson.load import LESSON_FILE, ROOT
-from grader.lesson.own import SOLUTIONS, STUBS
+from grader.lesson.own import SOLUTIONS
+from grader.lesson.packing import DATA, lesson_files
 from grader.report.terminal import make_console, near_path
 from grader.results.kit import RELEASE_FILE, release_note
 from grader.results.store import kit_hash
 
 _PACKAGE = (".py", ".toml", ".html", ".css", ".js")
-_AS_THEY_ARE = ("LICENSE", "pyproject.toml", "requirements.lock", "data/names.txt")
+_AS_THEY_ARE = ("LICENSE", "pyproject.toml", "requirements.lock", DATA)
 _README = "docs/students.md"
 # Tests that hold no answer to any step. They run against the stubs where there are no solutions.
 _TESTS = (
@@ -62,17 +62,13 @@ def _target(out: Path, name: str) -> Path:
 
 def contents(solutions: Path) -> dict[str, bytes]:
     """Path in the zip -> bytes. What is cut from the solutions, never what lies in exercises/."""
-    lesson = solutions.name
-    cut = cut_lesson(solutions)
-    files = {f"exercises/{lesson}/{name}": text.encode() for name, text in cut.items()}
-    stubs = {name for name, text in cut.items() if text.encode() != (solutions / name).read_bytes()}
-    files |= {f"{STUBS}/{lesson}/{name}": cut[name].encode() for name in stubs}
+    files = lesson_files(solutions)
     files |= {name: (ROOT / name).read_bytes() for name in _AS_THEY_ARE}
     files |= {path.relative_to(ROOT).as_posix(): path.read_bytes() for path in _package()}
     files |= {f"tests/{name}": (ROOT / "tests" / name).read_bytes() for name in _TESTS}
     files |= _readme()
     files["Makefile"] = _INSTRUCTORS.sub("", (ROOT / "Makefile").read_text(encoding="utf-8")).encode()
-    files[RELEASE_FILE] = release_note(lesson).encode()
+    files[RELEASE_FILE] = release_note(solutions.name).encode()
     return files
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import importlib.util
+import os
 import signal
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,7 +22,7 @@ from torch import Tensor
 from grader.commands.isolation import warn
 from grader.errors import STOPPED, USAGE, KitError
 from grader.invocation import command
-from grader.lesson import Exercise, Lesson, find_lesson, load_lesson
+from grader.lesson import Exercise, Lesson, answers_here, lesson_here, load_lesson
 from grader.lesson.load import ROOT
 from grader.lesson.network import Network
 from grader.report.terminal import make_console
@@ -36,14 +37,14 @@ _DIGITS = 12
 def run(options: argparse.Namespace) -> int:
     """0 when trained to the end, 1 when the backward pass is not usable, 130 when stopped."""
     console = make_console()
-    lesson = load_lesson(find_lesson(options.lesson))
+    lesson = load_lesson(lesson_here(options.lesson))
     exercise = _training_exercise(lesson)
     names = Path(options.names) if options.names else ROOT / "data" / "names.txt"
     if not names.is_file():
         raise KitError(
             f"there is no {names}", mend=f"give a file with one name a line: {command('train', NAMES='FILE')}"
         )
-    written = _answer(Path(options.path) if options.path else lesson.folder, lesson, exercise)
+    written = _answer(Path(options.path) if options.path else answers_here(lesson), lesson, exercise)
     module = _training_module(lesson)
     name = f"{lesson.name}-{_identity(written, names, options.steps)}"
     torch.set_num_threads(1)
@@ -191,6 +192,7 @@ def _show(console: Console, result: Any, picture: Path, lesson: Lesson) -> int:
 
 def _draw(curve: Sequence[tuple[int, float]], picture: Path, lesson: Lesson) -> None:
     """The loss curve as PNG."""
+    _give_matplotlib_a_folder(picture.parent)
     import matplotlib
 
     matplotlib.use("Agg")
@@ -205,3 +207,20 @@ def _draw(curve: Sequence[tuple[int, float]], picture: Path, lesson: Lesson) -> 
     picture.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(picture)
     plt.close(figure)
+
+
+def _give_matplotlib_a_folder(folder: Path) -> None:
+    """Where it cannot keep its fonts at home, it keeps them beside the picture, instead of warning or failing."""
+    if "MPLCONFIGDIR" not in os.environ and not all(map(_can_be_written, ("~/.config", "~/.cache"))):
+        os.environ["MPLCONFIGDIR"] = str(folder / ".matplotlib")
+
+
+def _can_be_written(place: str) -> bool:
+    """Whether something can be put into a folder below home that may not be there yet."""
+    try:
+        path = Path(place).expanduser() / "matplotlib"
+    except RuntimeError:  # no home at all
+        return False
+    while not path.exists() and path != path.parent:
+        path = path.parent
+    return os.access(path, os.W_OK)

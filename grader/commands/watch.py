@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from grader.commands.check import SEED
-from grader.lesson import find_lesson, load_lesson
+from grader.lesson import answers_here, lesson_here, load_lesson
 from grader.report.terminal import make_console
 from grader.results.gradebook import number
 from grader.watch.loop import watch
@@ -15,8 +15,8 @@ from grader.watch.loop import watch
 def run(options: argparse.Namespace) -> int:
     """0, whatever is right by then: watching is not grading."""
     console = make_console()
-    lesson = load_lesson(find_lesson(options.lesson))
-    session = watch(lesson, Path(options.path) if options.path else lesson.folder, SEED, console)
+    lesson = load_lesson(lesson_here(options.lesson))
+    session = watch(lesson, Path(options.path) if options.path else answers_here(lesson), SEED, console)
     right = sum(result.passes for result in session.results.values())
     points = f"{number(session.score)} of {number(lesson.max_score)} points"
     console.print(f"{points}, {right} of {len(lesson.steps)} steps right")

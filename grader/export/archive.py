@@ -16,10 +16,10 @@ from pathlib import Path
 
 from grader.errors import KitError
 from grader.lesson import Lesson
-from grader.lesson.load import LESSON_FILE, ROOT
+from grader.lesson.load import ROOT
+from grader.lesson.stubs import GIVEN
 
 _PACKAGE = Path(__file__).resolve().parents[1]
-_GIVEN = ("forward.py", "train.py")
 _SCRIPTS = Path(__file__).with_name("autograder")
 _OLDEST = (1980, 1, 1, 0, 0, 0)  # what a zip can say; a file's own time would change the bytes
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -46,7 +46,7 @@ def _members(lesson: Lesson, seed: int) -> Iterator[tuple[str, bytes]]:
     yield "lesson", f"exercises/{lesson.name}\n".encode()
     yield "seed", f"{seed}\n".encode()
     yield from _tree(_PACKAGE, "kit/grader")
-    for name in (LESSON_FILE, *_GIVEN):  # not the exercises, which may hold somebody's answers
+    for name in GIVEN:  # not the exercises, which may hold somebody's answers
         if (lesson.folder / name).is_file():
             yield f"kit/exercises/{lesson.name}/{name}", (lesson.folder / name).read_bytes()
 

@@ -7,8 +7,6 @@ archive is never a path here, so that it cannot lead anywhere.
 from __future__ import annotations
 
 import re
-import shutil
-import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,7 +26,7 @@ from grader.intake.tree import (
     suffix_of,
     why_not_read,
 )
-from grader.intake.workspace import Workspace, no_room
+from grader.intake.workspace import Workspace, free_space, no_room
 from grader.intake.zipped import zip_entries
 
 MIB = 1 << 20
@@ -104,8 +102,7 @@ class Unpacker:
     def __init__(self, workspace: Workspace, caps: Caps | None = None) -> None:
         self._caps = caps or Caps()
         self._workspace = workspace
-        free = shutil.disk_usage(tempfile.gettempdir()).free
-        room = min(self._caps.run_bytes, free // 2)
+        room = min(self._caps.run_bytes, free_space() // 2)
         self._run = _Budget(room, self._caps.run_entries, too_much=f"there is room for {room // MIB} MiB in all")
 
     def whole_class(self, path: Path) -> Node:

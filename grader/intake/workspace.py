@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import os
 import shutil
+import sys
 import tempfile
 import time
 from collections import Counter
@@ -63,11 +64,23 @@ class Workspace:
 
 def no_room(error: OSError) -> KitError:
     """The machine cannot hold what is unpacked: no student's fault, so it ends the run."""
+    try:
+        where = f"into {tempfile.gettempdir()}"
+    except OSError:
+        where = "anywhere"
     return KitError(
-        f"archives cannot be unpacked into {tempfile.gettempdir()}: {error.strerror}",
+        f"archives cannot be unpacked {where}: {error.strerror}",
         mend="make room there, or name another folder with TMPDIR=",
         exit_code=KIT_FAULT,
     )
+
+
+def free_space() -> int:
+    """Bytes that there is room for; where no temporary folder can be written, that is said once one is needed."""
+    try:
+        return shutil.disk_usage(tempfile.gettempdir()).free
+    except OSError:
+        return sys.maxsize
 
 
 def remove_left_behind() -> None:

@@ -91,7 +91,7 @@ class Kit:
     def _judged(self, given: Handed) -> Sequence[StepResult]:
         steps = [step.path for step in given.exercise.steps if callable_of(given.exercise, step) == given.name]
         self._bench = self._bench or _Bench(self.lesson)
-        with tempfile.TemporaryDirectory(prefix="grader-") as folder:
+        with _temporary_folder() as folder:
             file = Path(folder) / given.exercise.file
             file.write_text(given.text, encoding="utf-8", errors="replace")
             submission = Submission("notebook", Path(folder), {given.exercise.name: file})
@@ -185,3 +185,14 @@ def _find(lesson: str | None) -> Path:
             with suppress(KitError):
                 return find_lesson(str(folder / "exercises" / (lesson or "")))
         raise
+
+
+def _temporary_folder() -> tempfile.TemporaryDirectory[str]:
+    try:
+        return tempfile.TemporaryDirectory(prefix="grader-")
+    except OSError as error:
+        raise KitError(
+            f"no temporary folder can be written: {error.strerror}",
+            mend="start Jupyter with TMPDIR= and a folder that can",
+            exit_code=KIT_FAULT,
+        ) from None

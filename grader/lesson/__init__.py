@@ -1,6 +1,7 @@
 """A lesson is data: lesson.toml and forward.py, read into frozen dataclasses."""
 
 from grader.lesson.graph import Graph, Statement
+from grader.lesson.here import answers_here, lesson_here
 from grader.lesson.load import find_lesson, load_lesson
 from grader.lesson.model import Case, Exercise, Input, Lesson, Limits, Step, Training, TrainingPlan
 
@@ -15,6 +16,8 @@ __all__ = [
     "Step",
     "Training",
     "TrainingPlan",
+    "answers_here",
     "find_lesson",
+    "lesson_here",
     "load_lesson",
 ]

@@ -18,29 +18,42 @@ from grader.lesson.graph import read_graph
 from grader.lesson.model import GRADIENT_PREFIX, Case, Exercise, Input, Lesson, Limits, Step, Training, TrainingPlan
 from grader.names import did_you_mean
 
-ROOT = Path(__file__).resolve().parents[2]  # where exercises/ and solutions/ lie
+_TREE = Path(__file__).resolve().parents[2]
+_INSTALLED = _TREE / "backprop_kit"  # what an installed kit brings along: grader/lesson/wheel.py
+ROOT = _INSTALLED if _INSTALLED.is_dir() else _TREE  # where exercises/ and solutions/ lie
 LESSON_FILE = "lesson.toml"
 SCHEMA = 1
 _NO_TABLE: dict[str, Any] = {}
 
 
 def find_lesson(lesson: str | None) -> Path:
-    """The folder of a lesson given by path or by name; `mlp` where none is given."""
-    wanted = lesson or "mlp"
-    for folder in (Path(wanted), ROOT / "exercises" / wanted):
-        with contextlib.suppress(OSError):  # a name that no file can have
-            if (folder / LESSON_FILE).is_file():
-                return folder
-    known = [path.parent.name for path in lesson_files()]
+    """The folder of a lesson given by path or by name; without either, the one that the kit has, or `mlp`."""
+    wanted = lesson or default_lesson(ROOT)
+    for folder in (Path(wanted), ROOT / "exercises" / wanted, Path("exercises") / wanted):
+        if is_lesson(folder):
+            return folder
+    known = lessons_of(ROOT)
     raise KitError(
         f"there is no lesson {wanted}: no {LESSON_FILE} in {wanted}/ nor in {ROOT.name}/exercises/{wanted}/",
         mend=f"lessons here: {', '.join(known) or 'none; run this in the kit folder'}",
     )
 
 
-def lesson_files() -> list[Path]:
-    """The lesson.toml of every lesson of this kit."""
-    return sorted((ROOT / "exercises").glob(f"*/{LESSON_FILE}"))
+def default_lesson(root: Path) -> str:
+    """The name of the lesson that is meant where none is named: the only one below `root`, else `mlp`."""
+    known = lessons_of(root)
+    return known[0] if len(known) == 1 else "mlp"
+
+
+def is_lesson(folder: Path) -> bool:
+    with contextlib.suppress(OSError, ValueError):  # a name that no file can have
+        return (folder / LESSON_FILE).is_file()
+    return False
+
+
+def lessons_of(root: Path) -> list[str]:
+    """The names of the lessons in a folder's exercises/."""
+    return sorted(path.parent.name for path in (root / "exercises").glob(f"*/{LESSON_FILE}"))
 
 
 def load_lesson(folder: Path) -> Lesson:
@@ -136,7 +149,7 @@ class _Reader:
             if key in table:
                 table[key] = tuple(table[key])
         entry = replace(base, **table) if base else Input(name=name, **table)
-        numbers: float = 1
+        numbers: Number = 1
         for length in entry.shape:
             numbers *= self._value(whole, length, sizes, f"{at}.shape", name)
         if entry.below is not None:

@@ -10,7 +10,7 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
-from grader.seal.layers import Limits
+from grader.seal.layers import Limits, SealError
 
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_CHILD_SUBREAPER, _PR_SET_NO_NEW_PRIVS = 1, 4, 36, 38  # linux/prctl.h
 _STANDARD = (0, 1, 2)
@@ -21,11 +21,23 @@ _libc = ctypes.CDLL(None)
 @cache
 def nowhere() -> int:
     """A descriptor of a folder that is gone already: it is empty, stays empty, and leaves nothing behind."""
-    folder = tempfile.mkdtemp(prefix="grader-")
+    folder = _made()
     try:
         return os.open(folder, os.O_RDONLY)
     finally:
         Path(folder).rmdir()
+
+
+def _made() -> str:
+    """A new folder, in memory where no other can be written."""
+    try:
+        return tempfile.mkdtemp(prefix="grader-")
+    except OSError as error:
+        try:
+            return tempfile.mkdtemp(prefix="grader-", dir="/dev/shm")
+        except OSError:
+            why = error.strerror or error
+            raise SealError(f"no temporary folder can be written ({why}); TMPDIR= names one that can") from None
 
 
 def load() -> None:

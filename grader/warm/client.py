@@ -18,6 +18,8 @@ from grader.errors import WorkerFault
 from grader.seal.layers import Isolation, isolation_from_json
 
 _FORKS_FAST = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}  # fewer, larger pages to copy; elsewhere without effect
+_THREADS = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+_NO_HOME = {"HOME": "/"}  # libraries look for one when they are imported, and some users have none
 _DYING, _ENDING = 0.5, 1.0  # seconds
 _PACKAGE_PARENT = Path(__file__).resolve().parents[2]
 _START = """
@@ -185,7 +187,7 @@ class Warm(Forker):
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
-                env={"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", **_FORKS_FAST},
+                env={**_THREADS, **_FORKS_FAST, **_NO_HOME, **_temporary_folder()},
                 start_new_session=True,  # Ctrl-C is for the command, which then ends this one
             )
 
@@ -193,3 +195,8 @@ class Warm(Forker):
         _ = self.isolation  # comes first on this socket
         self._was_asked = True
         return super()._ask(request, fds)
+
+
+def _temporary_folder() -> dict[str, str]:
+    """Where the user wants temporary files; nothing else of the environment goes there."""
+    return {"TMPDIR": os.environ["TMPDIR"]} if "TMPDIR" in os.environ else {}

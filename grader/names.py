@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-
 _LONGEST = 60  # characters of a name that is compared: comparing takes quadratic time
 _MOST = 2_000  # names
 

@@ -7,6 +7,7 @@ Times are compared with times of the same run alone, so a slow or a busy machine
 
 from __future__ import annotations
 
+import gc
 import json
 import random
 import time
@@ -32,7 +33,7 @@ LESSON = load_lesson(ROOT / "solutions" / "mlp")
 FLOOR = 0.05  # seconds; below it, what is measured is mostly the machine
 TIMES = 3.0
 SIZES = (300, 600, 1200)
-RUNS = 3
+RUNS, ROUNDS = 3, 3
 
 Kind = Callable[[int], str]
 
@@ -40,10 +41,14 @@ Kind = Callable[[int], str]
 def seconds(work: Callable[[], object], runs: int = 1) -> float:
     """Processor time of the quickest run."""
     found: list[float] = []
-    for _ in range(runs):
-        start = time.process_time()
-        work()
-        found.append(time.process_time() - start)
+    gc.disable()  # as timeit does: what it goes through grows with all that the tests keep
+    try:
+        for _ in range(runs):
+            start = time.process_time()
+            work()
+            found.append(time.process_time() - start)
+    finally:
+        gc.enable()
     return min(found)
 
 
@@ -52,9 +57,12 @@ def assert_linear(work: Callable[[int], Callable[[], object]], sizes: Sequence[i
     before = seconds(work(sizes[0]))
     for smaller, size in pairwise(sizes):
         now = seconds(work(size))
-        if now > max(FLOOR, TIMES * before):
+        for _ in range(ROUNDS):
+            if now <= max(FLOOR, TIMES * before):
+                break
             before, now = (seconds(work(one), RUNS) for one in (smaller, size))
-            assert now <= max(FLOOR, TIMES * before), f"{smaller} took {before:.3f} s, {size} took {now:.3f} s"
+        else:
+            pytest.fail(f"{smaller} took {before:.3f} s, {size} took {now:.3f} s")
         before = now
 
 
@@ -171,8 +179,23 @@ def test_reading_long_lines_takes_time_as_their_length(kind: str, tmp_path: Path
 
 FRAGMENTS = (
     *("x = y\n", "dprobs = x\n", "y += dprobs\n", "def f(x):\n    return x\n", "x = f(x)\n", "y[0] = x\n", "del x\n"),
-    *("for i in x:\n    dcounts = dprobs\n    y = dcounts\n", "@f\n", "x.y = 1\n", "x = (y,\n", ")\n", "'''\n", "# a.b "),
-    *("x, y = y, x\n", "with x as y:\n    z = y\n", "if x:\n    y = z\nelse:\n    z = y\n", "lambda: ", "[", "x = 1e-3\n"),
+    *(
+        "for i in x:\n    dcounts = dprobs\n    y = dcounts\n",
+        "@f\n",
+        "x.y = 1\n",
+        "x = (y,\n",
+        ")\n",
+        "'''\n",
+        "# a.b ",
+    ),
+    *(
+        "x, y = y, x\n",
+        "with x as y:\n    z = y\n",
+        "if x:\n    y = z\nelse:\n    z = y\n",
+        "lambda: ",
+        "[",
+        "x = 1e-3\n",
+    ),
     *("cmp('probs', dprobs, probs)\n", "import torch as x\n", "class A:\n    x = y\n", "x: list[y] = z\n", " ", "\\\n"),
     *("probs = counts * counts_sum_inv\n", "!ls\n", "%time x = y\n", "z = f(x)(y)\n", "g = dprobs\n", "dlogits = g\n"),
 )
@@ -204,7 +227,7 @@ NOTEBOOKS: dict[str, Kind] = {
     "outputs": lambda n: json.dumps(
         {"cells": [{"cell_type": "code", "outputs": [{"text": ["a\n"] * 9}] * (9 * n), "source": "x = 1"}]}
     ),
-    "metadata": lambda n: json.dumps({"cells": [], "metadata": {f"a{i}": {"b": []} for i in range(90 * n)}}),
+    "metadata": lambda n: json.dumps({"cells": [], "metadata": {f"a{i}": {"b": []} for i in range(30 * n)}}),
     "objects in place of cells": lambda n: "[" + "{}," * (90 * n) + "{}]",
     "objects for cells": lambda n: '{"cells": [' + "{}," * n + "{}]}",
     "lists without end": lambda n: '{"cells": ' + "[" * (90 * n),
@@ -263,7 +286,7 @@ def test_showing_prose_takes_time_as_its_length(kind: str) -> None:
 
 
 LARGE: dict[str, tuple[str, Kind]] = {
-    "tables": ("a.ipynb", lambda n: notebook(*[("markdown", "|a|\n|-|\n" + "|1|\n" * 50 * n)] * 60)),
+    "tables": ("a.ipynb", lambda n: notebook(*[("markdown", "|a|\n|-|\n" + "|1|\n" * 9 * n)] * 60)),
     "prose": ("a.ipynb", lambda n: notebook(*[("markdown", "a & b\n" * 20)] * (30 * n))),
     "lines": ("ex1_chain.py", lambda n: "&\n" * (2000 * n)),
     "long lines": ("ex1_chain.py", lambda n: ("<" * 900 + "\n") * (5 * n)),

@@ -871,7 +871,10 @@ UNREADABLE = {
     "a compiled file": (b"\xa7\r\r\n\0\0\0\0", "NUL"),
     "latin-1, not declared": (b"# caf\xe9\n" + DPROBS.encode(), "not UTF-8 (byte 0xE9 at line 1): save it as UTF-8"),
     "latin-1, far below": (DPROBS.encode() + b"# caf\xe9\n", f"at line {DPROBS.count(chr(10)) + 1}): save it as UTF-8"),
-    "declared as what it is not": (b"# coding: ascii\n# caf\xe9\n" + DPROBS.encode(), "not ASCII (byte 0xE9 at line 2)"),
+    "declared as what it is not": (
+        b"# coding: ascii\n# caf\xe9\n" + DPROBS.encode(),
+        "not ASCII (byte 0xE9 at line 2)",
+    ),
     "an unknown encoding": (b"# coding: klingon\n" + DPROBS.encode(), "unknown encoding (klingon): save it as UTF-8"),
     "an encoding that takes quadratic time": (b"# coding: punycode\n" + DPROBS.encode(), "encoding punycode"),
     "an encoding that is no text": (b"# coding: rot13\n" + DPROBS.encode(), "UTF-8"),

@@ -145,9 +145,7 @@ def _remark_on_broken(reading: _Reading, program: Program) -> None:
         reading.notes.append(f"{program.file} is not Python in {left} more place{'s' if left > 1 else ''}")
 
 
-def _read_program(
-    reading: _Reading, program: Program, named: Exercise | None, exercises: tuple[Exercise, ...]
-) -> None:
+def _read_program(reading: _Reading, program: Program, named: Exercise | None, exercises: tuple[Exercise, ...]) -> None:
     if named:
         _remark_on_strays(reading, program, named)
     flat = _Flat(program, reading.lesson, named, PlainStatements(reading.vocabulary))

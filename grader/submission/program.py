@@ -182,9 +182,7 @@ def _notebook_program(name: str, data: bytes) -> Program:
     notebook = read_notebook(name, data)
     _refuse_much(name, notebook.text)
     lines = tuple(notebook.text.split("\n"))
-    pieces = [
-        piece for cell in notebook.cells for piece in _saved(lines, cell.first - 1, cell.first - 1 + cell.lines)
-    ]
+    pieces = [piece for cell in notebook.cells for piece in _saved(lines, cell.first - 1, cell.first - 1 + cell.lines)]
     return Program(name, lines, *_sorted_out(name, pieces), notebook.cells, notebook.remarks)
 
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from grader.report.prose import as_written, formatted, without_pictures
+from grader.report.prose import MOST_FORMATTED, as_written, cost_of, formatted, without_pictures
 from grader.submission.content import Unreadable
 from grader.submission.notebook import cells_of
 
-_MOST_FORMATTED = 50_000  # characters of one notebook's prose; formatting takes up to 0.1 ms each
+_MOST_FORMATTED = 40_000  # of the cost of one notebook's prose; the exercise's own costs 13,000
 _MOST_WRITTEN = 20_000  # characters of a cell that is too long to be formatted
 
 
@@ -39,7 +39,8 @@ def shown_cells(text: str) -> list[ShownCell]:
             shown.append(ShownCell(cell.number, lines=tuple(cell.source.split("\n"))))
         elif cell.source.strip():
             source = without_pictures(cell.source)
-            left -= len(source)
+            cost = cost_of(source)
+            left -= cost if cost <= MOST_FORMATTED else 0
             shown.append(ShownCell(cell.number, prose=(formatted(source) if left >= 0 else None) or _plain(source)))
     return shown
 

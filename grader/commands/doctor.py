@@ -28,6 +28,7 @@ from grader.seal.layers import MENDS, USER, described
 from grader.submission.answers import read_answers
 from grader.submission.find import submission_at
 from grader.warm.client import Warm
+from grader.wording import counted
 
 _OLDEST = (3, 11)
 _SETUP = "make setup"
@@ -95,9 +96,8 @@ def _lessons() -> Iterator[Finding]:
         except KitError as error:
             yield Finding("lesson", False, str(error), error.mend)
         else:
-            count = len(lesson.steps)
-            says = f"{lesson.name}: {len(lesson.exercises)} exercises, {count} steps, {lesson.max_score:g} points"
-            yield Finding("lesson", True, says)
+            holds = ((len(lesson.exercises), "exercise"), (len(lesson.steps), "step"), (lesson.max_score, "point"))
+            yield Finding("lesson", True, f"{lesson.name}: {', '.join(counted(*each) for each in holds)}")
             yield from _state(lesson)
     names = ROOT / "data" / "names.txt"
     yield Finding(
@@ -117,7 +117,7 @@ def _state(lesson: Lesson) -> Iterator[Finding]:
         return
     written = sum(answer.status != "missing" for answer in answers)
     where = near_path(lesson.folder)
-    yield Finding("answers", True, f"{written} of {len(answers)} functions filled in, in {where}")
+    yield Finding("answers", True, f"{written} of {counted(len(answers), 'function')} filled in, in {where}")
     progress = Progress(lesson.folder / FILE, lesson)
     told = summary(progress.steps()) or "nothing yet"
     yield Finding("progress", True, f"{told}; {near_path(progress.file)}")

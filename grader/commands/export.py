@@ -26,6 +26,7 @@ from grader.export.workflow import workflow
 from grader.lesson import Lesson, find_lesson, load_lesson
 from grader.report.terminal import make_console, one_line
 from grader.results.store import write_atomically
+from grader.wording import counted
 
 _NOT_ALL = 1
 _MOST_SEED = 1 << 31
@@ -71,7 +72,9 @@ def _nbgrader(options: argparse.Namespace, console: Console) -> int:
 
 def _write_table(options: argparse.Namespace, console: Console, results: ClassResults, filled: Filled) -> int:
     _write(options, console, f"{options.format}.csv", table_text(filled.table))
-    console.print(f"{filled.scores} scores are in it; late penalties and drop rules are the host's")
+    console.print(
+        f"{counted(filled.scores, 'score is', 'scores are')} in it; late penalties and drop rules are the host's"
+    )
     for lost in filled.unmatched:
         console.print(f"- {one_line(lost.submission)} is not: {lost.why}", style="yellow", markup=False)
     for name in results.ungraded:

@@ -25,6 +25,7 @@ from grader.run.judges import judges
 from grader.run.progress import shown
 from grader.run.standing import Fault
 from grader.submission.find import Found, find_submissions
+from grader.wording import counted
 
 
 @dataclass(frozen=True)
@@ -71,8 +72,8 @@ def _run(console: Console, lesson: Lesson, found: Found, options: argparse.Names
     with judges(lesson, seed, jobs, options.cluster) as pool:
         if options.require_isolation:
             require(pool.isolation)
-        where = f"the cluster at {options.cluster}" if options.cluster else f"{jobs} judges"
-        console.print(f"{len(found.submissions)} submissions, lesson {lesson.name}, seed {seed}, {where}")
+        where = f"the cluster at {options.cluster}" if options.cluster else counted(jobs, "judge")
+        console.print(f"{counted(len(found.submissions), 'submission')}, lesson {lesson.name}, seed {seed}, {where}")
         show_taken(console, found)
         warn(console, pool.isolation)
         try:

@@ -16,6 +16,7 @@ from grader.lesson.own import SOLUTIONS, STUBS
 from grader.report.terminal import make_console, near_path
 from grader.results.kit import RELEASE_FILE, release_note
 from grader.results.store import kit_hash
+from grader.wording import counted
 
 _PACKAGE = (".py", ".toml", ".html", ".css", ".js")
 _AS_THEY_ARE = ("LICENSE", "pyproject.toml", "requirements.lock", "data/names.txt")
@@ -47,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
     except OSError as error:
         raise KitError(f"cannot be written: {error.strerror}", where=str(target), mend="choose another --out") from None
     console = make_console()
-    console.print(f"wrote {near_path(target)}: {len(files)} files, no solutions; kit {__version__}")
+    console.print(f"wrote {near_path(target)}: {counted(len(files), 'file')}, no solutions; kit {__version__}")
     console.print(f"its hash is {kit_hash()[:12]}: results of students name it (kit_hash), and so does make doctor")
     return 0
 

@@ -13,6 +13,7 @@ from grader.export.points import points_text
 from grader.export.read import ClassResults
 from grader.export.roster import Entry, Filled, match
 from grader.export.table import Table, place_of
+from grader.wording import counted
 
 _FIRST = ("Student", "ID", "SIS User ID", "SIS Login ID", "Integration ID", "Section")
 _IDS = ("ID", "SIS User ID", "SIS Login ID", "Integration ID")
@@ -59,7 +60,7 @@ def _assignment(roster: Table, column: str | None) -> int:
         return wanted[0]
     listed = "; ".join(parts.group() for parts in found.values()) or "none"
     raise KitError(
-        f"{len(wanted)} assignments of the roster fit{f' {column!r}' if column else ''}; it has: {listed}",
+        f"{counted(len(wanted), 'assignment')} of the roster fit{f' {column!r}' if column else ''}; it has: {listed}",
         mend="name one with --column 'TITLE' or --column ID; a new one is made in Canvas first, then exported again",
     )
 

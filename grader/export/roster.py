@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from grader.export.person import Person, same_id, same_name
 from grader.export.read import Graded
 from grader.export.table import Table
+from grader.wording import counted
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ def match(entries: Sequence[Entry], graded: Sequence[Graded]) -> Matches:
         if len(rows) == 1:
             claims.setdefault(rows[0], []).append(one)
         else:
-            why = f"{len(rows)} rows fit" if rows else "no row fits"
+            why = f"{counted(len(rows), 'row')} fit" if rows else "no row fits"
             unmatched.append(Unmatched(one.result.submission, why))
     for rivals in claims.values():
         if len(rivals) > 1:

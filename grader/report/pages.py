@@ -20,6 +20,7 @@ from grader.report.looks import LINE_END, LOOKS, clean
 from grader.report.notebook import shown_cells
 from grader.report.render import as_markup, render
 from grader.results.model import Mistake, StepResult, SubmissionResult
+from grader.wording import counted
 
 _MOST_LINES = 4000  # of a student's file
 _LONGEST_LINE = 1000
@@ -48,7 +49,7 @@ class Remark:
         """What the student's own code printed, cut to what a page bears."""
         text = clean(self.result.output).strip("\n")
         left = len(text) - _MOST_OUTPUT
-        return f"{text[:_MOST_OUTPUT]}\n… {left} more characters" if left > 0 else text
+        return f"{text[:_MOST_OUTPUT]}\n… {counted(left, 'more character')}" if left > 0 else text
 
 
 @dataclass(frozen=True)
@@ -207,9 +208,8 @@ def _without(pairs: _Pairs, placed: _Pairs) -> _Pairs:
 
 
 def _shortened(line: str) -> str:
-    return (
-        line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]} … {len(line) - _LONGEST_LINE} more characters"
-    )
+    left = len(line) - _LONGEST_LINE
+    return line if left <= 0 else f"{line[:_LONGEST_LINE]} … {counted(left, 'more character')}"
 
 
 def _segments(lines: Sequence[str], placed: _Pairs) -> Iterator[Segment]:

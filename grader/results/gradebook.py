@@ -41,4 +41,4 @@ def cell(text: str) -> str:
 
 def number(value: float) -> str:
     """A score without needless zeros: 31.5, 44."""
-    return f"{round(value, 6):g}"
+    return f"{round(value, 6) + 0.0:g}"

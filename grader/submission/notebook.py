@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from grader.submission.syntax import is_python
+from grader.wording import counted
 
 MAX_NOTEBOOK_BYTES = 128 << 20  # outputs and all
 _METADATA = "grader"  # of a cell: {"grader": {"step": "ex2_cross_entropy.dlogits"}}
@@ -78,7 +79,8 @@ def cells_of(name: str, text: str) -> tuple[list[RawCell], list[str]]:
         raw, told = _salvaged(text), f"{name} is not whole: {problem}"
         if raw is None:
             raise NoNotebook(f"{told}; download it again, or save it anew in Jupyter") from None
-        remarks.append(f"{told}; the {len(raw['cells'])} cells before that place were read")
+        read = len(raw["cells"])
+        remarks.append(f"{told}; the {counted(read, 'cell')} before that place {'was' if read == 1 else 'were'} read")
     if not isinstance(raw, dict):
         raise NoNotebook(f"{name} is JSON, but not a notebook")
     language = _language(raw)

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from grader.errors import WorkerFault
+from grader.errors import DEBUG, WorkerFault, is_debugging
 from grader.seal.layers import Isolation, isolation_from_json
 
 _FORKS_FAST = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}  # fewer, larger pages to copy; elsewhere without effect
@@ -22,7 +22,9 @@ _DYING, _ENDING = 0.5, 1.0  # seconds
 _PACKAGE_PARENT = Path(__file__).resolve().parents[2]
 _START = """
 import json, sys
-sys.path.append(sys.argv[2])
+sys.path.insert(0, sys.argv[2])
+import grader
+del sys.path[0]  # nothing else that lies beside the kit is imported
 from grader.warm.process import main
 main(int(sys.argv[1]), json.loads(sys.argv[3]))
 """
@@ -180,7 +182,7 @@ class Warm(Forker):
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
-                env={"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", **_FORKS_FAST},
+                env={"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", **_FORKS_FAST, **_debug()},
                 start_new_session=True,  # Ctrl-C is for the command, which then ends this one
             )
 
@@ -188,3 +190,7 @@ class Warm(Forker):
         _ = self.isolation  # comes first on this socket
         self._was_asked = True
         return super()._ask(request, fds)
+
+
+def _debug() -> dict[str, str]:
+    return {DEBUG: "1"} if is_debugging() else {}

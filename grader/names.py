@@ -7,8 +7,14 @@ from collections.abc import Iterable
 
 
 def near(word: str, known: Iterable[str], most: int = 3) -> list[str]:
-    """The known names closest to `word`, best first; may be empty."""
-    return difflib.get_close_matches(word, sorted(set(known)), n=most, cutoff=0.6)
+    """The known names closest to `word`, best first; may be empty. Else those that begin so, in whatever case."""
+    names = sorted(set(known))
+    if close := difflib.get_close_matches(word, names, n=most, cutoff=0.6):
+        return close
+    by_key = {name.casefold(): name for name in names}
+    key = word.casefold()
+    begins = [name for lower, name in by_key.items() if len(key) > 1 and lower.startswith(key)]
+    return (begins or [by_key[lower] for lower in difflib.get_close_matches(key, by_key, n=most)])[:most]
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -8,6 +8,8 @@ import io
 import os
 import sys
 
+from grader.wording import escaped, is_byte
+
 _IN_ASCII = {
     "·": "-", "…": "...", "×": "x", "✓": "+", "✗": "x", "½": "~", "█": "#", "░": "-", "⊕": "+", "δ": "d",
     "“": '"', "”": '"', "⟨": "<", "⟩": ">", "—": "-", "–": "-", "→": "->", "≤": "<=", "≥": ">=", "\ufffd": "?",
@@ -20,19 +22,7 @@ def _legible(error: UnicodeError) -> tuple[str, int]:
     if not isinstance(error, UnicodeEncodeError):
         raise error
     missing = error.object[error.start : error.end]
-    return "".join(_IN_ASCII.get(sign) or _escaped(sign) for sign in missing), error.end
-
-
-def _escaped(sign: str) -> str:
-    """A byte of a file name that is no text as that byte, `\\xe9`; another sign as Python writes it."""
-    if _is_byte(sign):
-        return f"\\x{ord(sign) - 0xDC00:02x}"
-    return sign.encode("ascii", "backslashreplace").decode("ascii")
-
-
-def _is_byte(sign: str) -> bool:
-    """Whether it stands for a byte of a file name that is no text."""
-    return "\udc80" <= sign <= "\udcff"
+    return "".join(_IN_ASCII.get(sign) or escaped(sign) for sign in missing), error.end
 
 
 def prepare() -> None:
@@ -47,7 +37,7 @@ def prepare() -> None:
 
 def without_controls(text: str) -> str:
     """A text that may hold a file's name, and steers no terminal."""
-    return "".join(sign if sign.isprintable() or sign in "\n" or _is_byte(sign) else "\ufffd" for sign in text)
+    return "".join(sign if sign.isprintable() or sign == "\n" or is_byte(sign) else "\ufffd" for sign in text)
 
 
 def abandon(stream: io.TextIOBase | object) -> None:

@@ -31,7 +31,7 @@ EDGES = {
     "errors": "",
     "names": "",
     "scope": "syntax",
-    "streams": "",
+    "streams": "wording",
     "syntax": "",
     "commands": "__version__ copies errors export judge lesson names report results run seal submission warm watch "
     "wording",

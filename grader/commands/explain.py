@@ -61,6 +61,6 @@ def _explain(console: Console, step: Step, lesson: Lesson, result: StepResult) -
         console.print()
     text = solution(lesson, exercise, callable_of(exercise, step))
     told = explanation(text, console.is_terminal) if text else "the solutions say nothing about this step"
-    console.print(told, soft_wrap=False, overflow="ignore", crop=False)
+    console.print(told, soft_wrap=False)
     console.print()
     return True

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.control import Control
 from rich.padding import Padding
@@ -29,7 +31,7 @@ from grader.results.model import (
     SubmissionResult,
 )
 from grader.results.summary import Summary
-from grader.wording import apart, counted
+from grader.wording import apart, counted, escaped, is_byte, legible
 
 _MOST_ROWS = 40
 _MOST_CHANGES = 10
@@ -66,8 +68,21 @@ def make_console(stderr: bool = False) -> Console:
 def prose(console: Console, text: str | Text, indent: int = 0, style: str = "") -> None:
     """Sentences: in a terminal they are wrapped between words; a word, and so a path, stays whole."""
     told = Text(text, style=style) if isinstance(text, str) else text
-    for line in told.wrap(console, max(console.width - indent, 1), overflow="ignore"):
-        console.print(Text(" " * indent) + line if line else line, style=style, soft_wrap=True)
+    for line in told.split(allow_blank=True):
+        for part in _between_words(line, console.width - indent):
+            console.print(Text(" " * indent) + part if part else part, style=style)
+
+
+def _between_words(line: Text, width: int) -> Iterator[Text]:
+    """A line in parts that fit the width; a word that does not is a part by itself."""
+    breaks, start = list[int](), 0
+    for word in re.finditer(r"\S+", line.plain):
+        if line.plain[start : word.start()].strip() and cell_len(line.plain[start : word.end()]) > width:
+            start = word.start()
+            breaks.append(start)
+    for part in line.divide(breaks):
+        part.rstrip()
+        yield part
 
 
 def rows(console: Console, table: Table, indent: int = 0) -> None:
@@ -84,7 +99,11 @@ def rows(console: Console, table: Table, indent: int = 0) -> None:
 
 def plain(text: str) -> str:
     """A student's text without control characters, so that it cannot steer the terminal."""
-    return "".join(sign if sign.isprintable() or sign in "\n\t" else "\N{REPLACEMENT CHARACTER}" for sign in text)
+    return "".join(sign if sign.isprintable() or sign in "\n\t" else _in_place_of(sign) for sign in text)
+
+
+def _in_place_of(sign: str) -> str:
+    return escaped(sign) if is_byte(sign) else "\N{REPLACEMENT CHARACTER}"
 
 
 def near_path(path: Path) -> str:
@@ -180,7 +199,7 @@ def _class_table(results: Sequence[Summary], lesson: Lesson, is_terminal: bool) 
     for result in results:
         scores = {exercise: number(score) for exercise, score in result.scores.items()}
         table.add_row(
-            one_line(result.submission),
+            legible(result.submission),
             number(result.score),
             *[scores.get(e.name, "") for e in lesson.exercises],
             _summary(result),
@@ -301,7 +320,7 @@ def _worst(case: CaseReport) -> str:
     if case.outcome != "wrong" or case.got is None or case.expected is None:
         return ""
     at = f" at {tuple(case.worst_index)}" if case.worst_index else ""
-    got, expected = apart(case.got, case.expected)
+    got, expected = apart(case.got, case.expected, is_short=True)
     return f", worst{at}: got {got}, expected {expected}"
 
 

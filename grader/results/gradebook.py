@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from grader.lesson import Lesson
 from grader.results.summary import Summary
+from grader.wording import legible
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -35,7 +36,7 @@ def gradebook(results: Sequence[Summary], lesson: Lesson) -> str:
 
 def cell(text: str) -> str:
     """A student's text as a cell that no spreadsheet takes for a formula."""
-    plain = "".join(sign if sign.isprintable() else " " for sign in text)
+    plain = legible(text)
     return f"'{plain}" if plain.startswith(_FORMULA) else plain
 
 

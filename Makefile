@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 RUN := GRADER_BY_MAKE=1 $(VENV)/bin/python -m grader
+unexport PYTHONPATH  # nothing but .venv and the kit is imported
 
 SUBMISSIONS ?= data/class
 OUT ?=

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
+import os
+import re
 import sys
-from collections.abc import Sequence
+import threading
+import traceback
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NoReturn
 
-from grader import __version__
-from grader.errors import KIT_FAULT, STOPPED, KitError
+from grader import __version__, streams
+from grader.errors import DEBUG, STOPPED, UNREAD, KitError, explained, is_debugging
+from grader.names import did_you_mean
 
-_COMMANDS = (
-    "check",
-    "watch",
-    "hint",
-    "explain",
-    "train",
-    "map",
-    "grade",
-    "export",
-    "copies",
-    "lesson",
-    "release",
-    "doctor",
+_NO_CHOICE = re.compile(
+    r"argument (?P<kind>\w+): invalid choice: '(?P<word>.*)' \(choose from (?P<known>.*)\)", re.DOTALL
 )
 
 EXPORT_FORMATS = (
@@ -40,32 +38,97 @@ EXPORT_FORMATS = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns its exit code."""
-    options = _parser().parse_args(arguments)
+    streams.prepare()
+    code = _without_traceback(arguments)
     try:
-        command = importlib.import_module(f"grader.commands.{options.command}")
-        code: int = command.run(options)
-    except KitError as error:
-        print(f"grader {options.command}: {error}", file=sys.stderr)
-        return error.exit_code
-    except ImportError as error:
-        print(f"grader {options.command}: {error}\n  make setup installs what is missing", file=sys.stderr)
-        return KIT_FAULT
-    except KeyboardInterrupt:
-        print("stopped", file=sys.stderr)
-        return STOPPED
+        sys.stdout.flush()
     except BrokenPipeError:
-        sys.stderr.close()
-        return 1
+        code = UNREAD
+    except OSError as error:
+        code = _complain("", KitError(f"the output cannot be written: {error.strerror}"))
+    else:
+        return code
+    streams.abandon(sys.stdout)
     return code
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _without_traceback(arguments: Sequence[str] | None) -> int:
+    """The command's exit code, whatever is raised on the way."""
+    name = ""
+    try:
+        options = _options(arguments)
+        name = options.command
+        if options.debug:
+            os.environ[DEBUG] = "1"
+        with contextlib.nullcontext() if is_debugging() else _quiet():
+            code: int = importlib.import_module(f"grader.commands.{name}").run(options)
+    except SystemExit as leaving:  # argparse has said what it had to say
+        return leaving.code if isinstance(leaving.code, int) else 0
+    except KeyboardInterrupt:
+        return _complain(name, KitError("stopped", exit_code=STOPPED))
+    except BrokenPipeError:
+        return UNREAD
+    except Exception as error:
+        if is_debugging() and not isinstance(error, KitError):
+            traceback.print_exc()
+        return _complain(name, explained(error))
+    return code
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """What libraries say to programmers does not reach the person at the terminal."""
+    hooks = sys.unraisablehook, threading.excepthook
+    sys.unraisablehook = lambda _: None
+    threading.excepthook = lambda _: None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        sys.unraisablehook, threading.excepthook = hooks
+
+
+def _complain(command: str, error: KitError) -> int:
+    """Says on standard error what went wrong; returns the exit code."""
+    who = f"grader {command}" if command else "grader"
+    with contextlib.suppress(OSError):
+        print(f"{who}: {streams.without_controls(str(error))}", file=sys.stderr, flush=True)
+    return error.exit_code
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """What was typed. Exits with 2 where that is no command of the kit, and names what is near."""
+    parser, commands = _parsers()
+    options, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        command: argparse.ArgumentParser = commands.choices[options.command]
+        known = [name for name in command._option_string_actions if name.startswith("--")]
+        nearest = did_you_mean(unknown[0].partition("=")[0], known)
+        command.error(f"{options.command} does not know what to do with {' '.join(unknown)}{nearest}")
+    return options
+
+
+class _Parser(argparse.ArgumentParser):
+    """Names what is near where a command or a format does not exist."""
+
+    def error(self, message: str) -> NoReturn:
+        if wrong := _NO_CHOICE.fullmatch(message):
+            known = [word.strip(" '\"") for word in wrong["known"].split(",")]
+            nearest = did_you_mean(wrong["word"], known)
+            message = f"there is no {wrong['kind'].lower()} {wrong['word']}{nearest}\n  there are: {', '.join(known)}"
+        super().error(message)
+
+
+def _parsers() -> tuple[argparse.ArgumentParser, Any]:
+    """Of the whole command line, and of each command."""
+    parser = _Parser(
         prog="grader",
         description="Backpropagation by hand: checks your gradients, grades a class.",
         epilog="`make help` lists the same as make targets.",
     )
     parser.add_argument("--version", action="version", version=f"grader {__version__}")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an unexpected error, and warnings")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     check = commands.add_parser("check", help="check your own answers, or single steps of them")
@@ -153,7 +216,9 @@ def _parser() -> argparse.ArgumentParser:
     _lesson_option(release)
 
     commands.add_parser("doctor", help="what this machine has, and what is missing")
-    return parser
+    for command in commands.choices.values():  # `grader --debug check` and `grader check --debug`
+        command.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+    return parser, commands
 
 
 def _export_parser(export: argparse.ArgumentParser) -> None:

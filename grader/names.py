@@ -10,11 +10,16 @@ _MOST = 2_000  # names
 
 
 def near(word: str, known: Iterable[str], most: int = 3) -> list[str]:
-    """The known names closest to `word`, best first; may be empty."""
+    """The known names closest to `word`, best first; may be empty. Else those that begin so, in whatever case."""
     if len(word) > _LONGEST:
         return []
     names = sorted({name for name in known if len(name) <= _LONGEST})[:_MOST]
-    return difflib.get_close_matches(word, names, n=most, cutoff=0.6)
+    if close := difflib.get_close_matches(word, names, n=most, cutoff=0.6):
+        return close
+    by_key = {name.casefold(): name for name in names}
+    key = word.casefold()
+    begins = [name for lower, name in by_key.items() if len(key) > 1 and lower.startswith(key)]
+    return (begins or [by_key[lower] for lower in difflib.get_close_matches(key, by_key, n=most)])[:most]
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

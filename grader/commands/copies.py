@@ -15,6 +15,7 @@ from grader.report.terminal import make_console, one_line
 from grader.results.store import write_atomically
 from grader.run.bounded import Bounded
 from grader.submission.find import Submission, find_submissions
+from grader.wording import counted
 
 _SHOWN = 10  # pairs in the terminal; the page has all that were asked for
 
@@ -32,14 +33,14 @@ def run(options: argparse.Namespace) -> int:
         console.print(f"{one_line(one.name)} was left out: {one_line(one.reason)}", markup=False, soft_wrap=True)
     if len(sources) < 2:
         raise KitError(
-            f"{len(sources)} submissions under {', '.join(options.paths)}; it takes two to be alike",
+            f"{counted(len(sources), 'submission')} under {', '.join(options.paths)}; it takes two to be alike",
             mend="give the folder or the archive of the whole class",
         )
     pairs = most_alike(sources, given_hashes(lesson), options.pairs)
     write_atomically(Path(options.out), copies_page(pairs, len(sources), lesson))
     for pair in pairs[:_SHOWN]:
-        console.print(_line(pair), markup=False, soft_wrap=True)
-    console.print(f"wrote {options.out}: {len(pairs)} pairs to look at, most alike first; no verdict", soft_wrap=True)
+        console.print(_line(pair), markup=False)
+    console.print(f"wrote {options.out}: {counted(len(pairs), 'pair')} to look at, most alike first; no verdict")
     return 0
 
 

@@ -34,6 +34,7 @@ from grader.seal.layers import MENDS, USER, described
 from grader.submission.answers import read_answers
 from grader.submission.find import submission_at
 from grader.warm.client import Warm
+from grader.wording import counted
 
 if TYPE_CHECKING:
     from grader.judge.trial import Room
@@ -115,9 +116,8 @@ def _lessons() -> Iterator[Finding]:
         except KitError as error:
             yield Finding("lesson", False, str(error), error.mend)
         else:
-            count = len(lesson.steps)
-            says = f"{lesson.name}: {len(lesson.exercises)} exercises, {count} steps, {lesson.max_score:g} points"
-            yield Finding("lesson", True, says)
+            holds = ((len(lesson.exercises), "exercise"), (len(lesson.steps), "step"), (lesson.max_score, "point"))
+            yield Finding("lesson", True, f"{lesson.name}: {', '.join(counted(*each) for each in holds)}")
             yield from _state(lesson)
     data = ROOT / "data" / "names.txt"
     yield Finding(
@@ -137,7 +137,7 @@ def _state(lesson: Lesson) -> Iterator[Finding]:
         yield Finding("answers", False, str(error), error.mend or "make lesson", is_needed=False)
         return
     written = sum(answer.status != "missing" for answer in answers)
-    yield Finding("answers", True, f"{written} of {len(answers)} functions filled in, in {near_path(where)}")
+    yield Finding("answers", True, f"{written} of {counted(len(answers), 'function')} filled in, in {near_path(where)}")
     progress = Progress(where / FILE, lesson)
     told = summary(progress.steps()) or "nothing yet"
     yield Finding("progress", True, f"{told}; {near_path(progress.file)}")

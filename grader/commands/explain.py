@@ -61,6 +61,7 @@ def _explain(console: Console, step: Step, lesson: Lesson, result: StepResult) -
             console.print(f"  {user.source}    ({lesson.graph.file.name}:{user.line})")
         console.print()
     text = solution(lesson, exercise, callable_of(exercise, step))
-    console.print(explanation(text) if text else "the solutions say nothing about this step")
+    told = explanation(text, console.is_terminal) if text else "the solutions say nothing about this step"
+    console.print(told, soft_wrap=False)
     console.print()
     return True

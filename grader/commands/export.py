@@ -29,6 +29,7 @@ from grader.lesson import Lesson, find_lesson, load_lesson
 from grader.lesson.drift import require_in_sync
 from grader.report.terminal import make_console, one_line
 from grader.results.store import write_atomically
+from grader.wording import counted
 
 _NOT_ALL = 1
 _MOST_SEED = 1 << 31
@@ -79,8 +80,8 @@ def _nbgrader(options: argparse.Namespace, console: Console) -> int:
 def _write_table(options: argparse.Namespace, console: Console, results: ClassResults, filled: Filled) -> int:
     _write(options, console, f"{options.format}.csv", table_text(filled.table))
     tally = filled.tally
-    are = "score is" if tally.scores == 1 else "scores are"
-    console.print(f"{tally.scores} {are} in it; late penalties and drop rules are the host's")
+    scores = counted(tally.scores, "score is", "scores are")
+    console.print(f"{scores} in it; late penalties and drop rules are the host's")
     for line in tally.kept:
         _say(console, f"- {one_line(line)}: kept; {option('--overwrite')} replaces it")
     return _NOT_ALL if _say_lost(console, results, tally.lost) or tally.kept else 0
@@ -93,11 +94,7 @@ def _say_lost(console: Console, results: ClassResults, lost: tuple[Lost, ...]) -
     if results.waiting:
         names = ", ".join(one_line(name) for name in results.waiting[:_MOST_NAMED])
         more = f" and {len(results.waiting) - _MOST_NAMED} more" if len(results.waiting) > _MOST_NAMED else ""
-        have = (
-            "1 submission of the last run has"
-            if len(results.waiting) == 1
-            else (f"{len(results.waiting)} submissions of the last run have")
-        )
+        have = counted(len(results.waiting), "submission of the last run has", "submissions of the last run have")
         _say(console, f"- {have} no result yet: {names}{more}")
     return bool(lost or results.lost or results.waiting)
 

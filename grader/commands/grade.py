@@ -32,6 +32,7 @@ from grader.run.judges import Judges, judges
 from grader.run.progress import shown
 from grader.run.standing import Fault
 from grader.submission.find import Found, find_submissions
+from grader.wording import counted
 
 _CHANGES = "changes.csv"
 _MOST_NAMED = 5
@@ -61,9 +62,10 @@ def _run(console: Console, lesson: Lesson, found: Found, options: argparse.Names
         with judges(lesson, begun.record.seed, jobs, options.cluster) as pool:
             if options.require_isolation:
                 require(pool.isolation)
-            where = f"the cluster at {options.cluster}" if options.cluster else f"{jobs} judges"
+            where = f"the cluster at {options.cluster}" if options.cluster else counted(jobs, "judge")
             seed = begun.record.seed
-            console.print(f"{len(found.submissions)} submissions, lesson {lesson.name}, seed {seed}, {where}")
+            count = counted(len(found.submissions), "submission")
+            console.print(f"{count}, lesson {lesson.name}, seed {seed}, {where}")
             show_taken(console, found)
             warn(console, pool.isolation)
             return _graded(console, _Job(lesson, found, folder, pool, begun, options))

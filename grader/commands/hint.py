@@ -12,12 +12,13 @@ from grader.invocation import command
 from grader.judge.job import Request
 from grader.lesson import Lesson, Step, answers_here, lesson_here, load_lesson
 from grader.report.hints import hint_text, on_their_own
-from grader.report.terminal import make_console, one_line
+from grader.report.terminal import make_console, one_line, prose
 from grader.results.model import StepResult
 from grader.results.progress import progress_of
 from grader.run.pool import Pool
 from grader.submission.answers import Answers, callable_of, read_answers
 from grader.submission.find import Submission, submission_at
+from grader.wording import counted
 
 
 def run(options: argparse.Namespace) -> int:
@@ -29,15 +30,15 @@ def run(options: argparse.Namespace) -> int:
         raise KitError(f"{options.step} is an exercise; hints are for single steps", mend=f"its steps: {names}")
     for step in steps:
         if options.level > len(step.hints):
-            raise KitError(f"{step.path} has {len(step.hints)} levels of hints, no level {options.level}")
+            raise KitError(f"{step.path} has {counted(len(step.hints), 'level')} of hints, no level {options.level}")
     own = _on_their_own(steps, lesson, options)
     console = make_console()
     progress = progress_of(Path(options.path) if options.path else lesson.folder, lesson)
     for step in steps:
         if progress:
             progress.hinted(step.path, options.level)
-        console.print(hint_text(step, lesson, options.level, own.get(step.path, "")))
-        console.print(_next(step, options) + "\n", soft_wrap=True)  # a command is copied, so it stays one line
+        prose(console, hint_text(step, lesson, options.level, own.get(step.path, "")))
+        console.print(_next(step, options) + "\n")
     return 0
 
 

@@ -16,7 +16,6 @@ def warn(console: Console, isolation: Isolation) -> None:
             f"isolation: {described(isolation.layers)}, but no {' and no '.join(isolation.lacks)}; code written to do "
             "harm is held by fewer walls here (`{command('doctor')}` says why, and what mends it)",
             style="yellow",
-            soft_wrap=True,
         )
 
 

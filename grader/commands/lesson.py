@@ -22,6 +22,7 @@ from grader.run.standing import Fault
 from grader.submission.answers import callables, is_stub, read_answers
 from grader.submission.find import GIVEN, submission_at
 from grader.submission.syntax import parsed
+from grader.wording import counted
 
 _HINT_LEVELS = 3
 _DEFINED = re.compile(r"^def (\w+)\(", re.MULTILINE)
@@ -122,7 +123,7 @@ def verify(solutions: Path, exercises: Path) -> list[str]:
 
 def _hints(lesson: Lesson) -> list[str]:
     return [
-        f"{step.path} has {len([h for h in step.hints if h.strip()])} hints; expected {_HINT_LEVELS}"
+        f"{step.path} has {counted(len([h for h in step.hints if h.strip()]), 'hint')}; expected {_HINT_LEVELS}"
         for step in lesson.steps
         if len([hint for hint in step.hints if hint.strip()]) != _HINT_LEVELS
     ]

@@ -17,6 +17,7 @@ from grader.results.gradebook import number
 from grader.results.store import write_atomically
 from grader.run.pool import Pool
 from grader.submission.find import submission_at
+from grader.wording import counted
 
 _KINDS = (".html", ".svg")
 
@@ -37,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
         write_atomically(out, text)
     except OSError as error:
         raise KitError(f"{out} cannot be written: {error.strerror}") from None
-    make_console().print(f"wrote {out}", soft_wrap=True)
+    make_console().print(f"wrote {out}")
     return 0
 
 
@@ -45,4 +46,4 @@ def _judged(path: Path, lesson: Lesson) -> tuple[Mapping[str, str], str]:
     """The verdicts of the submission at `path`, and its score in a line."""
     with Pool(lesson, SEED) as pool:
         result = only_result(pool, Request(submission_at(path, lesson), is_check=True, mends=False))
-    return verdicts_of(result), f"{result.submission}: {number(result.score)} of {number(result.max_score)} points"
+    return verdicts_of(result), f"{result.submission}: {number(result.score)} of {counted(result.max_score, 'point')}"

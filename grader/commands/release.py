@@ -17,6 +17,7 @@ from grader.lesson.packing import DATA, lesson_files
 from grader.report.terminal import make_console, near_path
 from grader.results.kit import RELEASE_FILE, release_note
 from grader.results.store import kit_hash
+from grader.wording import counted
 
 _PACKAGE = (".py", ".toml", ".html", ".css", ".js")
 _AS_THEY_ARE = ("LICENSE", "pyproject.toml", "requirements.lock", DATA)
@@ -50,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
             f"cannot be written: {error.strerror}", where=str(target), mend=f"choose another {option('--out', 'DIR')}"
         ) from None
     console = make_console()
-    console.print(f"wrote {near_path(target)}: {len(files)} files, no solutions; kit {__version__}")
+    console.print(f"wrote {near_path(target)}: {counted(len(files), 'file')}, no solutions; kit {__version__}")
     console.print(f"its hash is {kit_hash()[:12]}: results of students name it (kit_hash), and so does make doctor")
     return 0
 

@@ -10,6 +10,7 @@ from grader.lesson import answers_here, lesson_here, load_lesson
 from grader.report.terminal import make_console
 from grader.results.gradebook import number
 from grader.watch.loop import watch
+from grader.wording import counted
 
 
 def run(options: argparse.Namespace) -> int:
@@ -18,6 +19,6 @@ def run(options: argparse.Namespace) -> int:
     lesson = load_lesson(lesson_here(options.lesson))
     session = watch(lesson, Path(options.path) if options.path else answers_here(lesson), SEED, console)
     right = sum(result.passes for result in session.results.values())
-    points = f"{number(session.score)} of {number(lesson.max_score)} points"
-    console.print(f"{points}, {right} of {len(lesson.steps)} steps right")
+    points = f"{number(session.score)} of {counted(lesson.max_score, 'point')}"
+    console.print(f"{points}, {right} of {counted(len(lesson.steps), 'step')} right")
     return 0

@@ -14,6 +14,7 @@ from grader.export.read import ClassResults, Graded
 from grader.export.roster import Entry, Filled, fill_rows, match
 from grader.export.table import Table, place_of
 from grader.invocation import option
+from grader.wording import counted
 
 _FIRST = ("Student", "ID", "SIS User ID", "SIS Login ID", "Integration ID", "Section")
 _IDS = ("ID", "SIS User ID", "SIS Login ID", "Integration ID")
@@ -65,7 +66,7 @@ def _assignment(roster: Table, column: str | None) -> int:
         return wanted[0]
     listed = "; ".join(parts.group() for parts in found.values()) or "none"
     raise KitError(
-        f"{len(wanted)} assignments of the roster fit{f' {column!r}' if column else ''}; it has: {listed}",
+        f"{counted(len(wanted), 'assignment')} of the roster fit{f' {column!r}' if column else ''}; it has: {listed}",
         mend=f"name one with {option('--column', repr('TITLE'))} or {option('--column', 'ID')}; "
         "a new one is made in Canvas first, then exported again",
     )

@@ -15,6 +15,7 @@ from grader.export.words import cut, explanation, headline, one_line, plain, sum
 from grader.lesson import Lesson
 from grader.results.gradebook import number
 from grader.results.model import ExerciseResult, StepResult, SubmissionResult
+from grader.wording import counted
 
 _MOST_ANNOTATIONS = 10  # of each kind that Actions shows for one step of a job
 _MOST_MESSAGE = 2000
@@ -35,7 +36,7 @@ def log_annotations(result: SubmissionResult, under: str = "") -> str:
 
 def step_summary(result: SubmissionResult, lesson: Lesson) -> str:
     """The score, and a row a step that does not pass. Blocks of HTML: in them Markdown means nothing."""
-    title = f"{lesson.title}: {number(result.score)} of {number(result.max_score)} points"
+    title = f"{lesson.title}: {number(result.score)} of {counted(result.max_score, 'point')}"
     blocks = [f"<h2>{_html(title)}</h2>", *(f"<p>{_html(line)}</p>" for line in summary(result).splitlines()[1:])]
     for exercise in result.exercises:
         heading = f"{exercise.exercise}: {number(exercise.score)} of {number(exercise.max_score)}"

@@ -9,6 +9,7 @@ from grader.errors import KitError
 from grader.invocation import option
 from grader.results.gradebook import number
 from grader.results.model import SubmissionResult
+from grader.wording import counted
 
 EMPTY_CELLS = ("", "-")
 _AS_ROUNDED = 0.00501  # hosts keep two digits
@@ -29,7 +30,7 @@ def points_text(result: SubmissionResult, out_of: str, rescale: bool, where: str
         return number(result.score)
     if not rescale:
         raise KitError(
-            f"the host counts to {number(possible)} points, these results to {number(result.max_score)}",
+            f"the host counts to {counted(possible, 'point')}, these results to {number(result.max_score)}",
             where=where,
             mend=f"{option('--rescale')} makes 100 % of the one 100 % of the other; or change the points on the host",
         )

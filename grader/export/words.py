@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from grader.results.gradebook import number
 from grader.results.model import ExerciseResult, StepResult, SubmissionResult
+from grader.wording import counted
 
 _MORE = " …"
 _MOST_NAMED = 8
@@ -45,7 +46,7 @@ def summary(result: SubmissionResult) -> str:
 def in_short(result: SubmissionResult) -> str:
     """One line for a comment, of the kit's own words and the lesson's names alone."""
     return "; ".join(
-        [f"{number(result.score)} of {number(result.max_score)} points", *(_share(one) for one in result.exercises)]
+        [f"{number(result.score)} of {counted(result.max_score, 'point')}", *(_share(one) for one in result.exercises)]
     )
 
 

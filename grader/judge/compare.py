@@ -11,6 +11,7 @@ from msgspec import Struct
 from torch import Tensor
 
 from grader.judge.situation import TOLERANCE, Situation, View
+from grader.wording import counted
 
 _FLOATS = (torch.float64, torch.float32)
 
@@ -40,7 +41,8 @@ def compare(got: Tensor, situation: Situation, tensor: str, cuts: frozenset[str]
         return Comparison("wrong", f"it holds {kind} numbers; a gradient is float32 or float64", "dtype")
     if got.numel() != right.numel():
         return Comparison(
-            "wrong", f"its shape is {_shape(got)}, which has {got.numel()} elements; expected {_tuple(shape)}"
+            "wrong",
+            f"its shape is {_shape(got)}, which has {counted(got.numel(), 'element')}; expected {_tuple(shape)}",
         )
     aligned = got if got.dtype is torch.float64 and got.shape == shape else got.to(torch.float64).reshape(shape)
     single = got.dtype == torch.float32 or view == "single"
@@ -49,7 +51,8 @@ def compare(got: Tensor, situation: Situation, tensor: str, cuts: frozenset[str]
     worst = float(error.max())
     bad = 0 if math.isfinite(worst) else int((~torch.isfinite(got)).sum())
     if bad:
-        return Comparison("wrong", f"{bad} of {got.numel()} elements are not finite (NaN or infinite)", "not-finite")
+        some = f"{bad} of {counted(got.numel(), 'element')} {'is' if bad == 1 else 'are'}"
+        return Comparison("wrong", f"{some} not finite (NaN or infinite)", "not-finite")
     note = ""
     fits = worst <= tolerance
     if not fits and situation.case.ties:
@@ -57,7 +60,7 @@ def compare(got: Tensor, situation: Situation, tensor: str, cuts: frozenset[str]
     scaled = worst / reference.scale if reference.scale > 0 else None
     if not fits:
         differing = int((error > tolerance).sum())
-        fact = f"{differing} of {error.numel()} elements differ"
+        fact = f"{differing} of {counted(error.numel(), 'element')} {'differs' if differing == 1 else 'differ'}"
         if tuple(got.shape) != shape:
             fact = f"its shape is {_shape(got)}, expected {_tuple(shape)}, and {fact}"
         return Comparison("wrong", fact, "", error > tolerance, reference.proves, aligned, scaled, differing)

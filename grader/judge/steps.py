@@ -23,6 +23,7 @@ from grader.submission.answers import Answer as Written
 from grader.submission.suspicion import suspect_of_differences
 from grader.wire.frames import Part
 from grader.wire.messages import Answer, Failed, Loaded, Refused
+from grader.wording import counted
 
 _FLOAT32_SMALL = 1e-4  # of the scale
 FLOAT32_WORDS = re.compile(r"\.float\b|float32|FloatTensor|import float\b")
@@ -387,7 +388,7 @@ def _wrong_form(reply: Answer, wanted: int | None, exercise: Exercise) -> str:
         what = reply.returned[0].what if isinstance(reply.returned[0], Refused) else "one tensor"
         return f"it returned {what}; expected the tuple {names}"
     if len(reply.returned) != wanted:
-        return f"it returned {len(reply.returned)} values; expected {wanted}: {names}"
+        return f"it returned {counted(len(reply.returned), 'value')}; expected {wanted}: {names}"
     return ""
 
 

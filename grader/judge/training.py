@@ -25,6 +25,7 @@ from grader.lesson.model import GRADIENT_PREFIX
 from grader.results.model import StepResult
 from grader.submission.answers import Answer as Written
 from grader.wire.messages import Answer, Failed, Loaded
+from grader.wording import counted
 
 FOLLOWS = 1e-9  # relative, in float64
 FOLLOWS_FLOAT32 = 1e-6  # from the first step on that brought a float32 gradient
@@ -166,7 +167,7 @@ def _run(
                 follows = FOLLOWS_FLOAT32
             parameters[target] = parameters[target] - course.learning_rate * gradient.to(torch.float64)
         if len(reply.returned) != len(targets):
-            return "wrong", f"at step {number} it returned {len(reply.returned)} values, not {len(targets)}"
+            return "wrong", f"at step {number} it returned {counted(len(reply.returned), 'value')}, not {len(targets)}"
     return None
 
 

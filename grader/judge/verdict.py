@@ -14,6 +14,7 @@ from grader.judge.picture import error_map
 from grader.judge.situation import TOLERANCE, Situation
 from grader.lesson import Lesson, Step
 from grader.results.model import PASSING, CaseReport, Float32Row, Instructor, Mistake, StepResult
+from grader.wording import apart
 
 Kind = Literal["right", "shape", "wrong", "error", "forbidden", "timeout", "memory", "crashed"]
 _UNNOTICED = (
@@ -192,7 +193,8 @@ def _with_numbers(result: StepResult, evidence: Evidence) -> StepResult:
     message = result.message
     if result.verdict == "wrong":
         at = f" at {tuple(index)}" if index else ""
-        message += f", worst{at}: got {_number(got)}, expected {_number(expected)}"
+        shown = apart(got, expected)
+        message += f", worst{at}: got {shown[0]}, expected {shown[1]}"
         if public.comparison.scaled_error is not None:
             message += f" (off by {public.comparison.scaled_error:.0e} of the scale; {TOLERANCE:.0e} is allowed)"
     return replace(
@@ -268,7 +270,3 @@ def _shape_help(evidence: Evidence, tag: str) -> str:
         f"give it the shape of {tensor} itself ({mend}.view({tensor}.shape)): "
         f"an update in place of {tensor} fails or broadcasts otherwise"
     )
-
-
-def _number(value: float) -> str:
-    return f"{value:.2e}" if value and (abs(value) < 1e-2 or abs(value) >= 1e4) else f"{value:.4g}"

@@ -19,6 +19,7 @@ from grader.names import did_you_mean
 from grader.submission.answers import callables
 from grader.submission.exercise import exercise_for, marked_in
 from grader.submission.syntax import parsed
+from grader.wording import an
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ def name_of(answer: object, lesson: Lesson) -> str:
     if not callable(answer):
         kind = type(answer).__name__
         raise KitError(
-            f"{found} is a {kind}; check takes the function that returns it",
+            f"{found} is {an(kind)}; check takes the function that returns it",
             mend=f"def {found}(...):  and what it needs as parameters",
         )
     return found

@@ -22,6 +22,7 @@ from grader.run.standing import Fault, Graded, StandingJudge
 from grader.submission.answers import callable_of
 from grader.submission.find import Submission
 from grader.warm.client import Warm
+from grader.wording import counted
 
 _GRADED_BY_NBGRADER = "NBGRADER_EXECUTION"  # set while nbgrader runs a notebook; it reads points from a cell's value
 _TRIES = 2
@@ -73,7 +74,7 @@ class Kit:
         """A hint for the step, on its last check where there is one."""
         step = self._step(answer)
         if not 1 <= level <= len(step.hints):
-            raise KitError(f"{step.path} has {len(step.hints)} levels of hints, no level {level}")
+            raise KitError(f"{step.path} has {counted(len(step.hints), 'level')} of hints, no level {level}")
         name = callable_of(self.lesson.exercise(step.exercise), step)
         return show.hint(self.lesson, step, name, level, self.results.get(step.path))
 
@@ -136,7 +137,7 @@ def start(lesson: str | None = None) -> None:
     except KitError as error:
         show.show(show.trouble(str(error)))
         return
-    print(f"{loaded.title}: {len(loaded.steps)} steps, {loaded.max_score:g} points")
+    print(f"{loaded.title}: {counted(len(loaded.steps), 'step')}, {counted(loaded.max_score, 'point')}")
 
 
 def check(answer: object, exercise: str = "") -> float | None:

@@ -21,6 +21,7 @@ from grader.report.hints import on_their_own
 from grader.report.looks import COLOURS, LOOKS, clean
 from grader.results.gradebook import number
 from grader.results.model import Mistake, StepResult
+from grader.wording import counted
 
 _WIDTH = 80
 _LINE = re.compile(r"\bline (\d+)\b")
@@ -74,7 +75,7 @@ class Said:
     @property
     def points(self) -> str:
         got, most = (sum(values) for values in zip(*((r.score, r.points) for r in self.results), strict=True))
-        return f"{number(got)} of {number(most)} point{'' if most == 1 else 's'}"
+        return f"{number(got)} of {counted(most, 'point')}"
 
     @property
     def facts(self) -> list[str]:
@@ -140,7 +141,8 @@ def progress(lesson: Lesson, results: Mapping[str, StepResult], svg: str) -> Sho
     """How far this notebook is: points, what is next, and the picture."""
     score = sum(result.score for result in results.values())
     passed = sum(result.passes for result in results.values())
-    line = f"{passed} of {len(lesson.steps)} steps pass, {number(score)} of {number(lesson.max_score)} points"
+    steps, points = counted(len(lesson.steps), "step"), counted(lesson.max_score, "point")
+    line = f"{passed} of {steps} pass, {number(score)} of {points}"
     following = next((step for step in lesson.steps if not _passes(step, results)), None)
     next_one = f"next: {following.path}" if following else "all done"
     rows = [

@@ -21,6 +21,7 @@ from nbformat import NotebookNode
 
 from grader.errors import KitError
 from grader.lesson.model import Exercise, Lesson, Step
+from grader.wording import counted
 
 _NBGRADER_SCHEMA = 3
 _IMPORTS = (ast.Import, ast.ImportFrom)
@@ -135,7 +136,7 @@ def _step_cells(lesson: Lesson, exercise: Exercise, piece: _Piece) -> Iterator[N
 def _heading(lesson: Lesson, function: str, steps: Sequence[Step]) -> str:
     """`### dprobs · 1 point · watch 19:06`."""
     points = sum(step.points for step in steps)
-    parts = [f"### {function}", f"{points:g} point{'' if points == 1 else 's'}"]
+    parts = [f"### {function}", counted(points, "point")]
     for watch, url in dict.fromkeys((step.watch, lesson.watch_url(step)) for step in steps if step.watch):
         parts.append(f"watch [{watch}]({url})" if url else f"watch {watch}")
         break  # the minute at which it begins

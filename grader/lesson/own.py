@@ -25,17 +25,17 @@ def untouched(lesson: Lesson, exercise: Exercise) -> str | None:
 
 def solution(lesson: Lesson, exercise: Exercise, function: str) -> str | None:
     """What stands in place of a stub in the solutions, with its explanation; None where there are no solutions."""
-    path = beside(lesson, SOLUTIONS) / exercise.file
+    path = solutions_of(lesson) / exercise.file
     return solution_of(path.read_text(encoding="utf-8"), function) if path.is_file() else None
 
 
 def solutions_of(lesson: Lesson) -> Path:
     """Where the solutions are, if they are there."""
-    return _beside(lesson, SOLUTIONS)
+    return beside(lesson, SOLUTIONS)
 
 
 def has_solutions(lesson: Lesson) -> bool:
-    return beside(lesson, SOLUTIONS).is_dir()
+    return solutions_of(lesson).is_dir()
 
 
 def beside(lesson: Lesson, kind: str) -> Path:

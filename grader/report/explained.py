@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from itertools import groupby
 
 from rich.console import Group, RenderableType
@@ -10,12 +11,12 @@ from rich.syntax import Syntax
 from rich.text import Text
 
 
-def explanation(solution: str) -> Group:
-    """The solution of one function, for a terminal of any width and background."""
+def explanation(solution: str, is_terminal: bool = True) -> Group:
+    """The solution of one function, for a terminal of any width and background, or as text without either."""
     parts: list[RenderableType] = []
     for is_comment, lines in groupby(solution.splitlines(), key=lambda line: line.startswith("#")):
         block = list(lines)
-        parts += [Text(paragraph) for paragraph in _paragraphs(block)] if is_comment else [_code(block)]
+        parts += [Text(paragraph) for paragraph in _paragraphs(block)] if is_comment else [_code(block, is_terminal)]
     return Group(*parts)
 
 
@@ -36,6 +37,9 @@ def _paragraphs(comments: list[str]) -> list[str]:
     return found
 
 
-def _code(lines: list[str]) -> Padding:
-    code = Syntax("\n".join(lines).strip("\n"), "python", theme="ansi_dark", background_color="default", word_wrap=True)
+def _code(lines: list[str], is_terminal: bool) -> RenderableType:
+    text = "\n".join(lines).strip("\n")
+    if not is_terminal:
+        return Text(textwrap.indent(f"\n{text}", "  ", predicate=lambda line: bool(line.strip())))
+    code = Syntax(text, "python", theme="ansi_dark", background_color="default", word_wrap=True)
     return Padding(code, (1, 0, 0, 2))

@@ -5,28 +5,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rich.console import Console
-from rich.padding import Padding
 from rich.text import Text
 
 from grader.lesson import Lesson
 from grader.report.marks import STYLES, bar, chain_of_marks
-from grader.report.terminal import asked, details, one_line, plain, show_foot
+from grader.report.terminal import alike, asked, details, one_line, prose, show_foot, show_remarks
 from grader.results.gradebook import number
 from grader.results.model import ExerciseResult, StepResult, SubmissionResult
 
 _IN_FULL = 3
+_MOST_NAMED = 7  # steps with one message
 _NAME = 18
 
 
 def show_glance(console: Console, result: SubmissionResult, lesson: Lesson, where: str) -> None:
     """What `check` prints of a whole submission."""
+    show_remarks(console, result)
     for exercise in result.exercises:
         console.print(exercise_line(exercise, console.options.ascii_only), no_wrap=True, overflow="ellipsis")
-    console.print(Text(end_to_end(result, lesson)))
+    prose(console, end_to_end(result, lesson))
     console.print()
     _show_messages(console, result, lesson)
-    for note in result.notes:
-        console.print(Text(f"note: {plain(note)}"), style="yellow")
     show_foot(console, result, lesson, where)
 
 
@@ -55,19 +54,24 @@ def end_to_end(result: SubmissionResult, lesson: Lesson) -> str:
 
 def _show_messages(console: Console, result: SubmissionResult, lesson: Lesson) -> None:
     """Steps that are there and not right: the first few in full, the others in a line; then what is missing."""
-    pairs = [(exercise.exercise, step) for exercise in result.exercises for step in exercise.steps]
-    off = [(exercise, step) for exercise, step in pairs if not step.passes and step.verdict != "missing"]
-    for exercise, step in off[:_IN_FULL]:
-        console.print(Text.assemble((f"{step.step}  ", "bold"), (step.verdict, STYLES[step.verdict])))
-        for part in details(step, exercise, lesson):
-            console.print(Padding(part, (0, 0, 0, 2)))
+    exercise_of = {id(step): exercise.exercise for exercise in result.exercises for step in exercise.steps}
+    steps = [step for exercise in result.exercises for step in exercise.steps]
+    off = alike([step for step in steps if not step.passes and step.verdict != "missing"])
+    for group in off[:_IN_FULL]:
+        names = ", ".join(step.step for step in group[:_MOST_NAMED])
+        more = f" and {len(group) - _MOST_NAMED} more" if len(group) > _MOST_NAMED else ""
+        first = group[0]
+        prose(console, Text.assemble((f"{names}{more}  ", "bold"), (first.verdict, STYLES[first.verdict])))
+        for text in details(first, exercise_of[id(first)], lesson):
+            prose(console, text, indent=2)
     if off[_IN_FULL:]:
-        rest = ", ".join(f"{asked(step, exercise, lesson)} {step.verdict}" for exercise, step in off[_IN_FULL:])
-        console.print(Text(f"not right either: {rest}"))
-        console.print(Text("  make check STEP=... shows one, make check ALL=1 shows all", style="dim"))
+        others = [step for group in off[_IN_FULL:] for step in group]
+        rest = ", ".join(f"{asked(step, exercise_of[id(step)], lesson)} {step.verdict}" for step in others)
+        prose(console, f"not right either: {rest}")
+        console.print("  make check STEP=... shows one, make check ALL=1 shows all", style="dim")
     for line in _missing(result):
-        console.print(Text(line, style="dim"))
-    if off or any(step.verdict == "missing" for _, step in pairs):
+        prose(console, line, style="dim")
+    if off or any(step.verdict == "missing" for step in steps):
         console.print()
 
 

@@ -25,6 +25,7 @@ from grader.report.layout import (
 )
 from grader.report.looks import COLOURS, LOOKS
 from grader.results.model import SubmissionResult
+from grader.wording import counted
 
 _MONO = "ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace"
 _GAP = 5  # between the way forward and the way back
@@ -147,7 +148,7 @@ class _Picture:
 
     def svg(self, head: str) -> str:
         width, height = round(self._layout.width), round(self._layout.height + _LEGEND)
-        about = f"The graph of {self._lesson.name}: {len(self._lesson.graph.statements)} lines of forward.py"
+        about = f"The graph of {self._lesson.name}: {counted(len(self._lesson.graph.statements), 'line')} of forward.py"
         parts = [
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
             f'role="img" aria-label="{escape(about)}" fill="currentColor" font-family="{_MONO}" '
@@ -269,7 +270,7 @@ class _Picture:
         users: list[Statement] = [user for user in graph.users[tensor] if user.tensor in self._layout.with_gradient]
         if len(users) < 2 or tensor in self._integers:
             return ""
-        return f"⊕ d{tensor} adds up {len(users)} paths: " + ", ".join(user.tensor for user in users)
+        return f"⊕ d{tensor} adds up {counted(len(users), 'path')}: " + ", ".join(user.tensor for user in users)
 
     def _legend(self) -> Iterator[str]:
         """What the lines mean, and the signs that are there."""

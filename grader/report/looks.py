@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from grader.wording import escaped
+
 
 @dataclass(frozen=True)
 class Look:
@@ -42,6 +44,7 @@ _ESCAPE_SEQUENCE = re.compile(
 )
 LINE_END = re.compile(r"\r\n?")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_BYTE = re.compile(r"[\udc80-\udcff]")  # of a file's name that is no text
 _NO_CHARACTER = re.compile(r"[\ud800-\udfff\ufffe\uffff]")
 _UNSEEN = re.compile(  # turns text around, or hides in it; joiners are left to the scripts that need them
     "[\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
@@ -56,5 +59,6 @@ def clean(text: str) -> str:
         return text
     text = _ESCAPE_SEQUENCE.sub("", text)
     text = _CONTROL.sub("", LINE_END.sub("\n", text))
+    text = _BYTE.sub(lambda found: escaped(found.group()), text)
     text = _PILE.sub(r"\1", _NO_CHARACTER.sub("\ufffd", text))
     return _UNSEEN.sub(lambda found: f"⟨U+{ord(found.group()):04X}⟩", text)

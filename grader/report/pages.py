@@ -20,6 +20,7 @@ from grader.report.looks import LINE_END, LOOKS, clean
 from grader.report.notebook import shown_cells
 from grader.report.render import as_markup, render
 from grader.results.model import Mistake, StepResult, SubmissionResult
+from grader.wording import counted
 
 _MOST_LINES = 4000  # of a student's file
 _LONGEST_LINE = 1000
@@ -257,9 +258,8 @@ def _without(pairs: _Pairs, placed: _Pairs) -> _Pairs:
 
 
 def _shortened(line: str) -> str:
-    return (
-        line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]} … {len(line) - _LONGEST_LINE} more characters"
-    )
+    left = len(line) - _LONGEST_LINE
+    return line if left <= 0 else f"{line[:_LONGEST_LINE]} … {counted(left, 'more character')}"
 
 
 def _segments(lines: Sequence[str], placed: _Pairs) -> Iterator[Segment]:

@@ -1,13 +1,18 @@
-"""Results in the terminal: one line a step, a message for what is not right; 80 columns, with or without colour."""
+"""Results in the terminal: one line a step, a message for what is not right; of any width, with or without colour."""
 
 from __future__ import annotations
 
+import re
+import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Console
+from rich.control import Control
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -26,21 +31,79 @@ from grader.results.model import (
     SubmissionResult,
 )
 from grader.results.summary import Summary
+from grader.wording import apart, counted, escaped, is_byte, legible
 
 _MOST_ROWS = 40
 _MOST_CHANGES = 10
 _MOST_SAID = 10  # lines about single submissions; the page of the class has all
 _OUTPUT_LINES = 12
+_NAME = 24  # columns in a terminal
+_NO_WIDTH = 1 << 16
+
+
+class _Terminal(Console):
+    """A console that breaks no line: a path or a command can be copied from it. `prose` and tables fit its width.
+
+    Where nobody reads along, in a file or a pipe, there is no width: prose is a line, a table has all its text.
+    """
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        if not any(isinstance(thing, Control) for thing in objects):  # with these, a bar or a screen draws itself
+            options.setdefault("soft_wrap", True)
+        super().print(*objects, **options)
+
+    def on_broken_pipe(self) -> None:
+        """The command ends, as for any other output."""
+        raise BrokenPipeError
 
 
 def make_console(stderr: bool = False) -> Console:
-    """A console that does not guess at markup in students' texts."""
-    return Console(markup=False, highlight=False, emoji=False, stderr=stderr)
+    """A console that does not guess at markup in students' texts, nor at a width where there is none."""
+    stream = sys.stderr if stderr else sys.stdout
+    is_terminal = stream is not None and stream.isatty()
+    width = None if is_terminal else _NO_WIDTH
+    return _Terminal(markup=False, highlight=False, emoji=False, stderr=stderr, force_terminal=is_terminal, width=width)
+
+
+def prose(console: Console, text: str | Text, indent: int = 0, style: str = "") -> None:
+    """Sentences: in a terminal they are wrapped between words; a word, and so a path, stays whole."""
+    told = Text(text, style=style) if isinstance(text, str) else text
+    for line in told.split(allow_blank=True):
+        for part in _between_words(line, console.width - indent):
+            console.print(Text(" " * indent) + part if part else part, style=style)
+
+
+def _between_words(line: Text, width: int) -> Iterator[Text]:
+    """A line in parts that fit the width; a word that does not is a part by itself."""
+    breaks, start = list[int](), 0
+    for word in re.finditer(r"\S+", line.plain):
+        if line.plain[start : word.start()].strip() and cell_len(line.plain[start : word.end()]) > width:
+            start = word.start()
+            breaks.append(start)
+    for part in line.divide(breaks):
+        part.rstrip()
+        yield part
+
+
+def rows(console: Console, table: Table, indent: int = 0) -> None:
+    """A table; nothing stands behind its last column."""
+    placed = Padding.indent(table, indent)
+    if console.is_terminal:
+        console.print(placed, soft_wrap=False)
+        return
+    with console.capture() as capture:
+        console.print(placed, soft_wrap=False)
+    for line in capture.get().splitlines():
+        console.print(line.rstrip())
 
 
 def plain(text: str) -> str:
     """A student's text without control characters, so that it cannot steer the terminal."""
-    return "".join(sign if sign.isprintable() or sign in "\n\t" else "\N{REPLACEMENT CHARACTER}" for sign in text)
+    return "".join(sign if sign.isprintable() or sign in "\n\t" else _in_place_of(sign) for sign in text)
+
+
+def _in_place_of(sign: str) -> str:
+    return escaped(sign) if is_byte(sign) else "\N{REPLACEMENT CHARACTER}"
 
 
 def near_path(path: Path) -> str:
@@ -56,16 +119,21 @@ def one_line(text: str) -> str:
 
 def show_check(console: Console, result: SubmissionResult, lesson: Lesson, where: str) -> None:
     """The whole self-check, with what is for the instructor where the result holds it."""
+    show_remarks(console, result)
     for exercise in result.exercises:
         _show_exercise(console, exercise, lesson)
+    show_foot(console, result, lesson, where, reach=True)
+
+
+def show_remarks(console: Console, result: SubmissionResult) -> None:
+    """What is to be said of the files; first, since all verdicts hang on what could be read."""
     for note in result.notes:
         console.print(Text(f"note: {plain(note)}"), style="yellow")
-    show_foot(console, result, lesson, where, reach=True)
 
 
 def show_foot(console: Console, result: SubmissionResult, lesson: Lesson, where: str, reach: bool = False) -> None:
     """The points, the step to do next, and what judged: the kit by its hash, behind which walls."""
-    total = Text(f"{number(result.score)} of {number(result.max_score)} points", style="bold")
+    total = Text(f"{number(result.score)} of {counted(result.max_score, 'point')}", style="bold")
     if reach and result.chain_reaches:
         total.append(f"  ·  your own chain reaches {result.chain_reaches}", style="not bold")
     console.print(total)
@@ -80,7 +148,7 @@ def show_foot(console: Console, result: SubmissionResult, lesson: Lesson, where:
 def show_class(console: Console, results: Sequence[Summary], lesson: Lesson) -> None:
     """A row a submission, if they are few; then how often each verdict fell."""
     if len(results) <= _MOST_ROWS:
-        console.print(_class_table(results, lesson))
+        rows(console, _class_table(results, lesson, console.is_terminal))
     fallen = Counter(step.verdict for result in results for step in result.steps)
     counts = [Text(f"{verdict} {fallen[verdict]}", style=STYLES[verdict]) for verdict in VERDICTS if fallen[verdict]]
     console.print(Text("steps: ") + Text(", ").join(counts))
@@ -129,9 +197,9 @@ def show_changes(console: Console, changes: Sequence[Change], file: str) -> None
         console.print(f"  and {len(changes) - _MOST_CHANGES} more", style="dim")
 
 
-def _class_table(results: Sequence[Summary], lesson: Lesson) -> Table:
+def _class_table(results: Sequence[Summary], lesson: Lesson, is_terminal: bool) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("submission", no_wrap=True, max_width=24)
+    table.add_column("submission", no_wrap=True, max_width=_NAME if is_terminal else None)
     table.add_column("score", justify="right", min_width=5)
     for exercise in lesson.exercises:
         table.add_column(exercise.name.split("_")[0], justify="right", min_width=4)
@@ -139,7 +207,7 @@ def _class_table(results: Sequence[Summary], lesson: Lesson) -> Table:
     for result in results:
         scores = {exercise: number(score) for exercise, score in result.scores.items()}
         table.add_row(
-            one_line(result.submission),
+            legible(result.submission),
             number(result.score),
             *[scores.get(e.name, "") for e in lesson.exercises],
             _summary(result),
@@ -157,22 +225,33 @@ def _show_exercise(console: Console, exercise: ExerciseResult, lesson: Lesson) -
     title = lesson.exercise(exercise.exercise).title
     points = f"{number(exercise.score)}/{number(exercise.max_score)}"
     console.print(Text.assemble((exercise.exercise, "bold"), f"  {title}  ", (points, "bold")))
-    width = max(len(step.step) for step in exercise.steps)
-    if len(exercise.steps) > 1 and _has_no_file(exercise):
-        console.print(f"  all {len(exercise.steps)} steps missing: {plain(exercise.steps[0].message)}", style="dim")
+    first = exercise.steps[0]
+    if len(exercise.steps) > 1 and len(alike(exercise.steps)) == 1:
+        told = f": {plain(first.message)}" if first.verdict == "missing" else ""
+        console.print(f"  all {len(exercise.steps)} steps {first.verdict}{told}", style=STYLES[first.verdict])
+        _show_details(console, first, exercise.exercise, lesson)
     else:
+        width = max(len(step.step) for step in exercise.steps)
         for step in exercise.steps:
             console.print(_line(step, width), no_wrap=True, overflow="ellipsis")
-            for part in (*details(step, exercise.exercise, lesson), *_for_the_instructor(step.instructor)):
-                console.print(Padding(part, (0, 0, 0, 4)))
+            _show_details(console, step, exercise.exercise, lesson)
     console.print()
 
 
-def _has_no_file(exercise: ExerciseResult) -> bool:
-    """Every step is missing, because there is no file: one line says it."""
-    return all(step.verdict == "missing" and step.line is None for step in exercise.steps) and (
-        len({step.message for step in exercise.steps}) == 1
-    )
+def _show_details(console: Console, step: StepResult, exercise: str, lesson: Lesson) -> None:
+    for text in details(step, exercise, lesson):
+        prose(console, text, indent=4)
+    _show_instructor(console, step.instructor)
+
+
+def alike(steps: Sequence[StepResult]) -> list[list[StepResult]]:
+    """Steps of which the same is to be said, together, in order of the first of each: one fault may cost them all."""
+    groups: dict[object, list[StepResult]] = {}
+    for step in steps:
+        seen = (step.verdict, step.message, step.mistake, step.note, step.line, step.cell, step.output)
+        key: object = (*seen, id(step)) if step.passes or step.float32 else seen  # numbers are a step's own
+        groups.setdefault(key, []).append(step)
+    return list(groups.values())
 
 
 def _line(step: StepResult, width: int) -> Text:
@@ -214,26 +293,26 @@ def beside(step: StepResult) -> list[Text]:
     if step.output and step.verdict not in PASSING:
         lines = plain(step.output).rstrip().splitlines()
         shown = lines[:_OUTPUT_LINES] + (
-            [f"... {len(lines) - _OUTPUT_LINES} more lines"] if len(lines) > _OUTPUT_LINES else []
+            [f"... {counted(len(lines) - _OUTPUT_LINES, 'more line')}"] if len(lines) > _OUTPUT_LINES else []
         )
         found += [Text(f"| {line}", style="dim") for line in shown]
     return found
 
 
-def _for_the_instructor(seen: Instructor) -> list[Text | Table]:
+def _show_instructor(console: Console, seen: Instructor) -> None:
     """What only the instructor sees: every case, the nearest mend, a suspicion."""
-    found: list[Text | Table] = [_case_table(seen.cases)] if seen.cases else []
+    if seen.cases:
+        rows(console, _case_table(seen.cases, console.is_terminal), indent=4)
     if seen.mend:
-        found.append(Text(f"nearest mend, {plain(seen.mend)}", style="cyan"))
+        prose(console, f"nearest mend, {plain(seen.mend)}", indent=4, style="cyan")
     if seen.suspected:
-        found.append(Text(f"suspected: {plain(seen.suspected)}", style="yellow"))
-    return found
+        prose(console, f"suspected: {plain(seen.suspected)}", indent=4, style="yellow")
 
 
-def _case_table(cases: Sequence[CaseReport]) -> Table:
+def _case_table(cases: Sequence[CaseReport], is_terminal: bool) -> Table:
     """A row a case: what came of it, how far off it was, and why."""
     table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column("case", max_width=20)
+    table.add_column("case", max_width=20 if is_terminal else None)
     table.add_column("outcome", no_wrap=True)
     table.add_column("scaled error", no_wrap=True, justify="right")
     table.add_column("what")
@@ -249,7 +328,8 @@ def _worst(case: CaseReport) -> str:
     if case.outcome != "wrong" or case.got is None or case.expected is None:
         return ""
     at = f" at {tuple(case.worst_index)}" if case.worst_index else ""
-    return f", worst{at}: got {case.got:.4g}, expected {case.expected:.4g}"
+    got, expected = apart(case.got, case.expected, is_short=True)
+    return f", worst{at}: got {got}, expected {expected}"
 
 
 def asked(step: StepResult, exercise: str, lesson: Lesson) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from grader.lesson import Lesson
 from grader.results.summary import Summary
+from grader.wording import legible
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -37,10 +38,10 @@ def gradebook(results: Sequence[Summary], lesson: Lesson) -> str:
 
 def cell(text: str) -> str:
     """A student's text as a cell that no spreadsheet takes for a formula."""
-    plain = "".join(sign if sign.isprintable() else " " for sign in text)
+    plain = legible(text)
     return f"'{plain}" if plain.startswith(_FORMULA) else plain
 
 
 def number(value: float) -> str:
     """A score without needless zeros: 31.5, 44."""
-    return f"{round(value, 6):g}"
+    return f"{round(value, 6) + 0.0:g}"

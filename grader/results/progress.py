@@ -24,6 +24,7 @@ from grader.lesson import Lesson
 from grader.results.model import SubmissionResult
 from grader.results.store import as_text, write_atomically
 from grader.submission.answers import Answer, Answers, callable_of
+from grader.wording import counted
 
 FILE = "progress.json"
 _SCHEMA = 1
@@ -120,7 +121,7 @@ def summary(steps: Mapping[str, StepProgress]) -> str:
     """`31 attempts, hints at 5 steps`; '' before the first."""
     attempts = sum(story.attempts for story in steps.values())
     hinted = sum(bool(story.hints) for story in steps.values())
-    return f"so far {attempts} attempts, hints at {hinted} steps" if attempts or hinted else ""
+    return f"so far {counted(attempts, 'attempt')}, hints at {counted(hinted, 'step')}" if attempts or hinted else ""
 
 
 def _after(story: StepProgress, now: str, passes: bool) -> StepProgress:

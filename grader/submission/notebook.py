@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from grader.submission.bounds import MAX_CELL_BYTES, MAX_CELLS, MAX_NOTEBOOK_VALUES
 from grader.submission.content import Unreadable, notebook_bytes
 from grader.submission.syntax import is_python
+from grader.wording import counted
 
 _METADATA = "grader"  # of a cell: {"grader": {"step": "ex2_cross_entropy.dlogits"}}
 # Cell magics whose cells hold Python that is run as it stands.
@@ -82,7 +83,8 @@ def cells_of(name: str, data: bytes) -> tuple[list[RawCell], list[str]]:
         told = f"{name} is not whole (it breaks off at line {line})"
         if not reading.cells:
             raise Unreadable(f"{told}: save it again in Jupyter and hand it in anew") from None
-        remarks.append(f"{told}: only the {reading.count} cells before that line were read; save it again in Jupyter")
+        read = counted(reading.count, "cell")
+        remarks.append(f"{told}: only {read} before that line could be read; save it again in Jupyter")
     language = reading.language
     if language and not language.lower().startswith(("python", "ipython")):
         raise Unreadable(f"{name} is a notebook whose language is {language[:40]}: the exercise is in Python")

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from grader.errors import WorkerFault
+from grader.errors import DEBUG, WorkerFault, is_debugging
 from grader.seal.layers import Isolation, isolation_from_json
 
 _FORKS_FAST = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}  # fewer, larger pages to copy; elsewhere without effect
@@ -24,7 +24,9 @@ _DYING, _ENDING = 0.5, 1.0  # seconds
 _PACKAGE_PARENT = Path(__file__).resolve().parents[2]
 _START = """
 import json, sys
-sys.path.append(sys.argv[2])
+sys.path.insert(0, sys.argv[2])
+import grader
+del sys.path[0]  # nothing else that lies beside the kit is imported
 from grader.warm.process import main
 main(int(sys.argv[1]), json.loads(sys.argv[3]))
 """
@@ -187,7 +189,7 @@ class Warm(Forker):
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
-                env={**_THREADS, **_FORKS_FAST, **_NO_HOME, **_temporary_folder()},
+                env={**_THREADS, **_FORKS_FAST, **_NO_HOME, **_temporary_folder(), **_debug()},
                 start_new_session=True,  # Ctrl-C is for the command, which then ends this one
             )
 
@@ -200,3 +202,7 @@ class Warm(Forker):
 def _temporary_folder() -> dict[str, str]:
     """Where the user wants temporary files; nothing else of the environment goes there."""
     return {"TMPDIR": os.environ["TMPDIR"]} if "TMPDIR" in os.environ else {}
+
+
+def _debug() -> dict[str, str]:
+    return {DEBUG: "1"} if is_debugging() else {}

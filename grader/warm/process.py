@@ -34,6 +34,7 @@ import socket
 import sys
 import time
 import traceback
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -132,7 +133,9 @@ def _isolation(control_fd: int, settings: Mapping[str, Any]) -> tuple[Isolation,
 def _warm_up() -> str:
     """Imports what every fork needs. Returns what went wrong, or ''."""
     try:
-        import torch
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # such as torch's about a NumPy that is not there
+            import torch
 
         torch.set_num_threads(1)  # a forked process cannot use a thread pool of its parent
         importlib.import_module(_ROLES["student"]).warm_up()
@@ -205,12 +208,13 @@ def _become(
         channel = socket.socket(fileno=channel_fd)
         module = importlib.import_module(_ROLES[role])
         if control:
+            warnings.simplefilter("ignore")  # of a student's text; their own process has them in its output
             module.main(channel, control, arguments)
         else:
             module.main(channel, arguments)
         status = 0
     except BaseException:
-        if role == "judge":
+        if role == "judge" and "GRADER_DEBUG" in os.environ:
             traceback.print_exc()
     finally:
         os._exit(status)

@@ -25,6 +25,7 @@ from grader.submission.answers import callable_of
 from grader.watch.page import Page
 from grader.watch.reset import BACKUPS
 from grader.watch.session import Session
+from grader.wording import counted
 
 _KEYS = "h hint  n next  l list  o forward line  e explain  r reset  c check all  q quit"
 _NAME = 18
@@ -137,13 +138,9 @@ def _title(session: Session) -> Text:
         title.append(_place(session), style=_link(session.file, session.answer.line or 1))
     story = session.progress.get(step.path)
     if story and (story.attempts or story.hints):
-        title.append(f"  {_times(story.attempts, 'attempt')}, {_times(story.hints, 'hint')}", style="dim")
+        title.append(f"  {counted(story.attempts, 'attempt')}, {counted(story.hints, 'hint')}", style="dim")
     title.no_wrap = True
     return title
-
-
-def _times(count: int, what: str) -> str:
-    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def _forward_lines(session: Session) -> list[RenderableType]:

@@ -33,8 +33,8 @@ def apart(one: float, other: float, is_short: bool = False) -> tuple[str, str]:
 
 
 def legible(text: str) -> str:
-    """A name of a file or a person on one line: what does not print is written as an escape, so two names stay two."""
-    return "".join(sign if sign.isprintable() else escaped(sign) for sign in text)
+    """A name on one line: what does not print is an escape, so that two names stay two, and a line's end a blank."""
+    return "".join(sign if sign.isprintable() else " " if sign.isspace() else escaped(sign) for sign in text)
 
 
 def escaped(sign: str) -> str:

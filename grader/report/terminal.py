@@ -86,15 +86,16 @@ def _between_words(line: Text, width: int) -> Iterator[Text]:
 
 
 def rows(console: Console, table: Table, indent: int = 0) -> None:
-    """A table; nothing stands behind its last column."""
+    """A table; where it does not fit, the terminal breaks its lines. Nothing stands behind its last column."""
     placed = Padding.indent(table, indent)
-    if console.is_terminal:
+    whole = console.options.update(width=_NO_WIDTH)
+    if console.is_terminal and console.measure(placed, options=whole).minimum <= console.width:
         console.print(placed, soft_wrap=False)
         return
-    with console.capture() as capture:
-        console.print(placed, soft_wrap=False)
-    for line in capture.get().splitlines():
-        console.print(line.rstrip())
+    for line in console.render_lines(placed, whole, pad=False):
+        text = Text.assemble(*((segment.text, segment.style or "") for segment in line))
+        text.rstrip()
+        console.print(text)
 
 
 def plain(text: str) -> str:

@@ -405,6 +405,6 @@ def test_for_students_takes_away_what_only_the_instructor_sees_and_nothing_else(
 
 def test_a_path_with_a_quote_in_it_stays_one_word_of_the_next_command(lesson: Lesson) -> None:
     step = next(step for step in lesson.steps if step.path == "ex1_chain.dprobs")
-    options = Namespace(path="it's here\nforged", level=1)
+    options = Namespace(path="it's here\nforged", level=1, lesson=None)
     text: str = hint_command._next(step, options)
     assert text.endswith(""" SUBMISSION='it'"'"'s here forged'""")

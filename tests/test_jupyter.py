@@ -317,7 +317,7 @@ check(dlift)
 
 def test_a_kit_that_is_installed_as_a_package_brings_its_lesson_along(tmp_path: Path) -> None:
     source, installed = tmp_path / "source", tmp_path / "installed"
-    for folder in ("grader", "exercises"):
+    for folder in ("grader", "exercises", "solutions"):
         shutil.copytree(ROOT / folder, source / folder, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
@@ -337,4 +337,4 @@ def test_a_kit_that_is_installed_as_a_package_brings_its_lesson_along(tmp_path: 
     assert "dprobs  exact  1 of 1 point" in done.stdout
     assert "1 of 36 steps pass" in done.stdout
     assert done.stdout.splitlines()[-1].startswith(str(installed))
-    assert (installed / "exercises" / "mlp" / MLP.notebook).is_file()
+    assert (installed / "backprop_kit" / "exercises" / "mlp" / MLP.notebook).is_file()

@@ -324,7 +324,8 @@ def test_an_answer_that_is_a_link_counts_in_ones_own_folder_and_in_no_class(answ
     real = answers.parent / "elsewhere.py"
     (answers / "ex2_cross_entropy.py").rename(real)
     (answers / "ex2_cross_entropy.py").symlink_to(real)
-    assert "ex2_cross_entropy" in submission_at(answers, lesson).files
+    assert "ex2_cross_entropy" in submission_at(answers, lesson, links=True).files
+    assert "ex2_cross_entropy" not in submission_at(answers, lesson).files
     with find_submissions([answers], lesson) as found:
         assert "ex2_cross_entropy" not in found.submissions[0].files
 

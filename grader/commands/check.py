@@ -31,7 +31,7 @@ def run(options: argparse.Namespace) -> int:
     """0 if all asked steps pass, 1 if some do not."""
     lesson = load_lesson(lesson_here(options.lesson))
     path, words = split_arguments(options.what, lesson)
-    submission = submission_at(path, lesson)
+    submission = submission_at(path, lesson, links=len(words) == len(options.what))
     request = Request(submission, paths_of_steps(words, lesson), is_check=True)
     with Pool(lesson, SEED) as pool:
         warn(make_console(stderr=True), pool.isolation)

@@ -19,7 +19,7 @@ from grader.report.terminal import make_console
 from grader.results.model import StepResult
 from grader.run.pool import Pool
 from grader.submission.answers import callable_of
-from grader.submission.find import submission_at
+from grader.submission.find import Submission, submission_at
 
 _NOT_YET = 1
 
@@ -33,17 +33,18 @@ def run(options: argparse.Namespace) -> int:
             f"the solutions of {lesson.name} are not in this copy of the kit",
             mend="they come with the instructor's copy; ask for solutions/ when you are done",
         )
-    results = _judged(steps, lesson, Path(options.path) if options.path else answers_here(lesson))
+    own = submission_at(Path(options.path) if options.path else answers_here(lesson), lesson, links=not options.path)
+    results = _judged(steps, lesson, own)
     console = make_console()
     is_open = [_explain(console, step, lesson, results[step.path]) for step in steps]
     return 0 if all(is_open) else _NOT_YET
 
 
-def _judged(steps: list[Step], lesson: Lesson, path: Path) -> dict[str, StepResult]:
+def _judged(steps: list[Step], lesson: Lesson, submission: Submission) -> dict[str, StepResult]:
     """The verdict on each of the steps."""
     asked = frozenset(step.path for step in steps)
     with Pool(lesson, SEED) as pool:
-        result = only_result(pool, Request(submission_at(path, lesson), asked, is_check=True, mends=False))
+        result = only_result(pool, Request(submission, asked, is_check=True, mends=False))
     return {f"{e.exercise}.{step.step}": step for e in result.exercises for step in e.steps}
 
 

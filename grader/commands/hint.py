@@ -48,7 +48,8 @@ def _on_their_own(steps: list[Step], lesson: Lesson, options: argparse.Namespace
     Raises KitError only for a path that was given: without one, hints work anywhere.
     """
     try:
-        submission = submission_at(Path(options.path) if options.path else answers_here(lesson), lesson)
+        path = Path(options.path) if options.path else answers_here(lesson)
+        submission = submission_at(path, lesson, links=not options.path)
     except KitError:
         if options.path:
             raise

@@ -44,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
         raise KitError(
             f"there is no {names}", mend=f"give a file with one name a line: {command('train', NAMES='FILE')}"
         )
-    written = _answer(Path(options.path) if options.path else answers_here(lesson), lesson, exercise)
+    written = _answer(Path(options.path) if options.path else answers_here(lesson), lesson, exercise, not options.path)
     module = _training_module(lesson)
     name = f"{lesson.name}-{_identity(written, names, options.steps)}"
     torch.set_num_threads(1)
@@ -144,9 +144,9 @@ def _training_exercise(lesson: Lesson) -> Exercise:
     raise KitError(f"the lesson {lesson.name} has no exercise that trains")
 
 
-def _answer(path: Path, lesson: Lesson, exercise: Exercise) -> Answer:
+def _answer(path: Path, lesson: Lesson, exercise: Exercise, is_own: bool) -> Answer:
     assert exercise.function is not None
-    answer = read_answers(submission_at(path, lesson), lesson).by_name[exercise.name, exercise.function]
+    answer = read_answers(submission_at(path, lesson, links=is_own), lesson).by_name[exercise.name, exercise.function]
     if answer.status != "ready":
         where = f"{path / exercise.file}" + (f":{answer.line}" if answer.line else "")
         raise KitError(

@@ -44,13 +44,16 @@ def find_submissions(paths: Iterable[Path], lesson: Lesson, caps: Caps | None = 
         raise
 
 
-def submission_at(path: Path, lesson: Lesson) -> Submission:
-    """The one submission that `path`, a folder or a file, is. Raises KitError."""
+def submission_at(path: Path, lesson: Lesson, links: bool = False) -> Submission:
+    """The one submission that `path`, a folder or a file, is. Raises KitError.
+
+    With `links`, for one's own answers, a link is the file that it leads to.
+    """
     if not exists(path):
         raise KitError(
             f"there is no {path}", mend="give a folder with your answers: make check SUBMISSION=exercises/mlp"
         )
-    tree = read_tree(path, links=True)
+    tree = read_tree(path, links=links)
     if path.is_file():
         if suffix_of(path.name) not in SOURCES:
             raise KitError(

@@ -182,7 +182,7 @@ class _Loop:
 
 
 def _read(path: Path, lesson: Lesson) -> tuple[Submission, Answers]:
-    submission = submission_at(path, lesson)
+    submission = submission_at(path, lesson, links=True)
     return submission, read_answers(submission, lesson)
 
 

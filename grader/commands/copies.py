@@ -21,7 +21,9 @@ def run(options: argparse.Namespace) -> int:
     """0 if the list was written. It is a list and no verdict, so what is in it changes no exit code."""
     console = make_console()
     lesson = load_lesson(find_lesson(options.lesson))
-    with find_submissions([Path(path) for path in options.paths], lesson) as found:  # unpacked only meanwhile
+    with find_submissions(
+        [Path(path) for path in options.paths], lesson, each=options.each
+    ) as found:  # unpacked only meanwhile
         sources = [source_of(submission, lesson) for submission in found.submissions]
     if len(sources) < 2:
         raise KitError(

@@ -12,9 +12,10 @@ from rich.console import Console
 
 from grader.commands.isolation import require, warn
 from grader.errors import KIT_FAULT, STOPPED, KitError
+from grader.export.absent import Attendance, attendance, read_roster
 from grader.lesson import Lesson, find_lesson, load_lesson
 from grader.report.class_page import class_page
-from grader.report.taken import TAKEN, doubtful, listing, show_not_taken, show_taken
+from grader.report.taken import TAKEN, doubtful, listing, show_attendance, show_not_taken, show_taken
 from grader.report.terminal import make_console, one_line, show_changes, show_class, show_faults, show_notes
 from grader.results.changes import Change, changes_of, changes_table
 from grader.results.gradebook import gradebook
@@ -54,11 +55,15 @@ def run(options: argparse.Namespace) -> int:
     """0 if every submission was graded, 3 if some could not be, 130 if stopped."""
     console = make_console()
     lesson = load_lesson(find_lesson(options.lesson))
-    with find_submissions([Path(path) for path in options.paths], lesson) as found:
-        return _run(console, lesson, found, options)
+    roster = read_roster(Path(options.roster)) if options.roster else None
+    with find_submissions([Path(path) for path in options.paths], lesson, each=options.each) as found:
+        there = attendance(roster, [(one.name, one.identity) for one in found.submissions]) if roster else None
+        if there:
+            found = found.with_absent(there.absent, Path(options.roster))
+        return _run(console, lesson, found, options, there)
 
 
-def _run(console: Console, lesson: Lesson, found: Found, options: argparse.Namespace) -> int:
+def _run(console: Console, lesson: Lesson, found: Found, options: argparse.Namespace, there: Attendance | None) -> int:
     if not found.submissions:
         show_not_taken(console, found)
         raise KitError(
@@ -74,6 +79,10 @@ def _run(console: Console, lesson: Lesson, found: Found, options: argparse.Names
         where = f"the cluster at {options.cluster}" if options.cluster else f"{jobs} judges"
         console.print(f"{len(found.submissions)} submissions, lesson {lesson.name}, seed {seed}, {where}")
         show_taken(console, found)
+        if there:
+            show_attendance(
+                console, there.listed, [who.display_name or who.user_id for who in there.absent], there.unknown
+            )
         warn(console, pool.isolation)
         try:
             report = _graded(

@@ -48,7 +48,7 @@ def match(entries: Sequence[Entry], graded: Sequence[Graded]) -> Matches:
     claims: dict[int, list[Graded]] = {}
     unmatched: list[Unmatched] = []
     for one in graded:
-        rows = _rows_of(one.person, entries)
+        rows = rows_of(one.person, entries)
         if len(rows) == 1:
             claims.setdefault(rows[0], []).append(one)
         else:
@@ -61,7 +61,7 @@ def match(entries: Sequence[Entry], graded: Sequence[Graded]) -> Matches:
     return Matches(by_row, tuple(unmatched))
 
 
-def _rows_of(person: Person, entries: Sequence[Entry]) -> list[int]:
+def rows_of(person: Person, entries: Sequence[Entry]) -> list[int]:
     """The rows of the most trusted id that any row has; else those of the name."""
     own = {same_id(text) for text in person.ids}
     kinds = max((len(entry.ids) for entry in entries), default=0)

@@ -11,7 +11,7 @@ from types import TracebackType
 
 from watchfiles import Change, watch
 
-from grader.intake.tree import SOURCES
+from grader.downloads.tree import SOURCES
 from grader.submission.choose import GIVEN
 from grader.watch.events import Event, Saved
 

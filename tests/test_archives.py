@@ -20,14 +20,14 @@ from pathlib import Path
 
 import pytest
 
+from grader.downloads.unpack import MIB, Caps
+from grader.downloads.workspace import Workspace, remove_left_behind
 from grader.errors import KIT_FAULT, STOPPED, KitError
-from grader.intake.unpack import MIB, Caps
-from grader.intake.workspace import Workspace, remove_left_behind
 from grader.lesson import Lesson
 from grader.submission.find import find_submissions
 from tests.support import ROOT, run_grader
 from tests.test_cli import interrupted
-from tests.test_intake import EX1, EX2, EX3, FILLED, Files, X, plant, taken, zipped
+from tests.test_downloads import EX1, EX2, EX3, FILLED, Files, X, plant, taken, zipped
 
 SMALL = Caps(
     file_bytes=MIB, archive_bytes=2 * MIB, run_bytes=20 * MIB, entries=200, run_entries=2_000, small=MIB // 10, depth=3
@@ -82,9 +82,11 @@ def lying_size() -> bytes:
 
 
 def long_directory() -> bytes:
-    data = zip_of((EX1, b"x"))
-    at = data.index(b"PK\x05\x06") + 12
-    return data[:at] + struct.pack("<I", 1 << 30) + data[at + 4 :]
+    """Remarks on entries are in the list of entries alone."""
+    infos = [entry(f"{n}.txt") for n in range(20)]
+    for n, info in enumerate(infos):
+        info.comment = NOISE[50_000 * n :][:65_000]
+    return zip_of(*((info, b"") for info in infos))
 
 
 def nested(depth: int) -> bytes:
@@ -249,7 +251,7 @@ NAMES = (
     ("UTF-8 with its flag", zip_of((f"Zoë/{EX1}", b"x")), "Zoë"),
     ("UTF-8 without it", patched(zip_of((f"Zo__/{EX1}", b"x")), b"Zo__", "Zoë".encode()), "Zoë"),
     ("cp437", patched(zip_of((f"Zo_/{EX1}", b"x")), b"Zo_", "Zoë".encode("cp437")), "Zoë"),
-    ("backslashes", zip_of((f"Zoe\\hw\\{EX1}", b"x")), "hw"),
+    ("backslashes", zip_of((f"Zoe\\hw\\{EX1}", b"x")), "Zoe"),
     ("dots and doubled slashes", zip_of((f"./Zoe//./{EX1}", b"x")), "Zoe"),
     ("a long name", zip_of(("a" * 250 + ".py", b"x"), ("b.py", b"x")), "a" * 250),
 )
@@ -327,7 +329,9 @@ def test_folders_alone_need_no_temporary_folder(scratch: Path, tmp_path: Path, l
 def test_the_folder_of_a_run_that_was_killed_is_removed_by_the_next(
     scratch: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    script = "import os, sys; from grader.intake.workspace import Workspace; w = Workspace(); w.place('a'); os._exit(9)"
+    script = (
+        "import os, sys; from grader.downloads.workspace import Workspace; w = Workspace(); w.place('a'); os._exit(9)"
+    )
     subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=False, env={**os.environ, "TMPDIR": str(scratch)})
     (left,) = scratch.iterdir()
     alive = Workspace()
@@ -365,10 +369,10 @@ def test_a_class_in_a_zip_is_graded_by_the_command_line(scratch: Path, tmp_path:
     arguments = ("grade", tmp_path / "all.zip", "--out", tmp_path / "out", "--seed", "1", "--no-mends", "--jobs", "1")
     first = run_grader(*arguments)
     assert first.returncode == 0, first.stdout + first.stderr
-    said = " ".join(first.stdout.split())
-    assert "from Canvas 4 (1 late, 1 anonymous)" in said
-    assert "loose.rar (a .rar archive; unpack it first)" in said
-    assert f"filebyfile:{tmp_path}/out/taken.txt" in "".join(said.split())  # wrapped anywhere
+    said = first.stdout.splitlines()
+    assert any("from Canvas 4 (1 late, 1 anonymous)" in line for line in said)
+    assert f"not a submission: {tmp_path}/all.zip/loose.rar (a .rar archive; unpack it first)" in said
+    assert f"full file list: {tmp_path}/out/taken.txt" in said
     assert "not read: " in (tmp_path / "out" / "taken.txt").read_text(encoding="utf-8")
     results = {
         path.parent.name: path.read_text(encoding="utf-8") for path in tmp_path.glob("out/submissions/*/results.json")

@@ -15,8 +15,9 @@ import time
 import zipfile
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -107,6 +108,16 @@ def tar_of(*members: tuple[str, bytes, bytes]) -> bytes:
     return out.getvalue()
 
 
+def long_header() -> bytes:
+    """Digits that tarfile would search for a length, in quadratic time."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w:gz", format=tarfile.PAX_FORMAT) as archive:
+        member = tarfile.TarInfo(EX1)
+        member.pax_headers = {"comment": "1" * 100_000}
+        archive.addfile(member)
+    return out.getvalue()
+
+
 @dataclass(frozen=True)
 class Hostile:
     """An archive beside honest ones: what is said about it, and what is read all the same."""
@@ -166,6 +177,7 @@ HOSTILE = (
     Hostile("a RAR by another name", lambda: b"Rar!\x1a\x07\x00", "RAR archive", ""),
     Hostile("no UTF-8 in its names", lambda: patched(zip_of(("é.py", b"x")), "é".encode(), b"\xff\xfe"), "UTF-8", ""),
     Hostile("a NUL in a name", lambda: patched(zip_of(("up?.py", b"x"), (EX1, b"x")), b"up?.py", b"up\0.py"), "NUL"),
+    Hostile("a name without end", lambda: zip_of((f"a{'-1' * 3000}.py", b"x"), (EX1, b"x")), "its name has 6004"),
     Hostile("no name", lambda: zip_of((".", b"x"), (EX1, b"x")), "no name"),
     Hostile(
         "tar: a way out",
@@ -199,6 +211,14 @@ HOSTILE = (
         "",
         file="eve.tgz",
     ),
+    Hostile(
+        "tar: folders without end",
+        lambda: tar_of(*((f"d{n}", tarfile.DIRTYPE, b"") for n in range(600)), (EX1, tarfile.REGTYPE, b"x")),
+        "too many files",
+        "",
+        file="eve.tar.gz",
+    ),
+    Hostile("tar: a header without end", long_header, "header in it is too long", "", file="eve.tgz"),
     Hostile("tar: none", lambda: b"x = 1\n" * 500, "no tar archive", "", file="eve.tar"),
 )
 
@@ -218,6 +238,34 @@ def test_a_hostile_archive_costs_nobody_else(case: Hostile, in_zip: bool, tmp_pa
         assert case.says in " | ".join(eve.notes) or case.read, eve.notes
     assert set(Path("/tmp").glob("up*.py")) == before
     assert not (tmp_path / "up.py").exists()
+
+
+def test_an_archive_that_takes_too_long_is_refused_and_the_next_is_read(tmp_path: Path, lesson: Lesson) -> None:
+    files: Files = {"eve.tar.gz": {f"{n}.py": X for n in range(2)}, "zoe.tar.gz": {EX1: X}}
+    at_once = replace(SMALL, seconds=0.0, run_seconds=0.0)
+    with find_submissions([plant(tmp_path / "root", files)], lesson, at_once) as found:
+        assert taken(found) == {"eve": "", "zoe": ""}
+        assert all("it takes too long to unpack" in one.notes[0] for one in found.submissions)
+
+
+def test_whatever_a_format_reader_raises_costs_that_archive_alone(
+    tmp_path: Path, lesson: Lesson, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = zipfile.ZipFile
+
+    def faulty(file: IO[bytes]) -> zipfile.ZipFile:
+        file.seek(0)
+        if file.read(2) == b"!!":
+            raise RecursionError("too deep")
+        file.seek(0)
+        return opened(file)
+
+    files: Files = {"eve.zip": b"!!", "zoe.zip": zipped({EX1: X})}
+    root = plant(tmp_path / "root", files)
+    monkeypatch.setattr(zipfile, "ZipFile", faulty)
+    with find_submissions([root], lesson) as found:
+        assert taken(found) == {"eve": "", "zoe": "1"}
+        assert "too deep" in found.submissions[0].notes[0]
 
 
 def test_a_bomb_within_a_bomb_is_not_unpacked(tmp_path: Path, lesson: Lesson, monkeypatch: pytest.MonkeyPatch) -> None:

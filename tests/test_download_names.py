@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -116,3 +118,33 @@ def test_what_tools_leave_behind_is_known(name: str) -> None:
 @pytest.mark.parametrize("suffix", [*ARCHIVES, ".py", ".py.txt", ".ipynb"])
 def test_the_suffix_is_what_says_the_format(suffix: str) -> None:
     assert suffix_of(f"a.b{suffix.upper()}") == suffix
+
+
+GROWING = (
+    "-1",
+    " ",
+    "_1",
+    "_",
+    "_LATE_1",
+    "(1)",
+    " - copy",
+    "_attempt_2026",
+    "_1_assignsubmission_",
+    " - ",
+    "Copy of ",
+)
+
+
+@pytest.mark.parametrize("piece", GROWING)
+def test_a_name_without_end_is_read_in_time_that_grows_with_its_length(piece: str) -> None:
+    def seconds(size: int) -> float:
+        name = piece * (size // len(piece))
+        start = time.process_time()
+        for _ in range(5):
+            meant(name, WANTED)
+            original_of(name)
+            for read in (canvas, moodle, blackboard, brightspace, drive):
+                read(name)
+        return time.process_time() - start
+
+    assert seconds(160_000) < 40 * max(seconds(20_000), 0.01)  # eight times as long; quadratic would be 64 times

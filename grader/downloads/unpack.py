@@ -54,7 +54,8 @@ class Caps:
     ratio: int = 200  # text is packed to a tenth, pictures not at all
     small: int = 10 * MIB  # below it, any ratio is harmless
     depth: int = 5  # archives within archives
-    seconds: float = 20.0  # of processor time, for one student's archive, with all that is in it
+    seconds: float = 10.0  # of processor time, for one student's archive, with all that is in it
+    run_seconds: float = 120.0  # for all archives of a folder
 
 
 @dataclass
@@ -136,7 +137,8 @@ class Unpacker:
         """What one student may take; more where there are few that share."""
         caps = self._caps
         size, entries = (around.bytes // shares, around.entries // shares) if shares else (0, 0)
-        deadline = min(time.process_time() + caps.seconds, around.deadline)
+        seconds = max(caps.seconds, caps.run_seconds / shares if shares else 0.0)
+        deadline = min(time.process_time() + seconds, around.deadline)
         return _Budget(max(caps.archive_bytes, size), max(caps.entries, entries), deadline, around)
 
     def _unpacked(self, path: Path, shown: Path, budget: _Budget, depth: int) -> Node:

@@ -46,9 +46,11 @@ def canvas(name: str) -> Upload | None:
     if parts[0] == "anon" and (found := _canvas_anonymous(parts)):
         return found
     for at in range(1, len(parts) - 2):
+        if not (_is_number(parts[at]) and _is_number(parts[at + 1])):
+            continue
         late = parts[at - 1] == "LATE" and at > 1
         owner, display = "_".join(parts[: at - late]), "_".join(parts[at + 2 :])
-        if _is_number(parts[at]) and _is_number(parts[at + 1]) and owner and display:
+        if owner and display:
             identity = Identity("canvas", parts[at], owner, late, attachment_ids=(parts[at + 1],))
             return Upload(identity, f"{owner}_{parts[at]}", display, _number(parts[at + 1]))
     return None

@@ -18,6 +18,8 @@ _MOST_LONE = 20  # notebooks and files of other names that are read
 _MOST_NAMED = 3  # in one note
 _SAME_TIME = 2  # seconds: archives know no shorter ones
 _TOO = "is there too"
+_EMPTY = "is there too, and this one is not filled in"
+_MORE = "has more filled-in steps"
 _STRANGE = "none of the lesson's files"
 
 
@@ -201,12 +203,12 @@ def _filled_in(folder: Path, firsts: Sequence[_Candidate], filled: FilledSteps) 
 
 def _pass_over(choice: Choice, other: _Candidate, chosen: _Candidate, is_answered: bool, filled: FilledSteps) -> None:
     mine, theirs = other.item, chosen.item
-    if not is_answered and filled.total(theirs.path):
-        how = f"{_TOO}, and this one is not filled in"
+    if not is_answered and filled.of(mine.path) and filled.total(theirs.path):
+        how = _EMPTY
     elif (mine.order, other.meant.number) < (theirs.order, chosen.meant.number):
         how = "is newer"
     elif mine.folder != theirs.folder and filled.total(mine.path) < filled.total(theirs.path):
-        how = "has more filled-in steps"
+        how = _MORE
     elif mine.folder != theirs.folder and mine.time < theirs.time:
         how = "is newer"
     else:
@@ -303,17 +305,13 @@ def _said_of_rest(choice: Choice) -> Iterator[str]:
         names = _named([_where(passed.item) for passed in passed_over])
         were = "was" if len(passed_over) == 1 else "were"
         first = passed_over[0].chosen
+        is_one = len({id(passed.chosen) for passed in passed_over}) == 1
         if first is None:
             yield f"{names} {were} not read: {how}"
-        elif len(passed_over) == 1 or len({id(passed.chosen) for passed in passed_over}) == 1:
-            yield f"{names} {were} not read: {_where(first) if folder != of else first.name} {how}"
-        else:
-            there = _where(first).rpartition("/")[0]
-            yield (
-                f"{names} {were} not read: what is in {there or 'the top folder'} {how}"
-                if folder != of
-                else (f"{names} {were} not read: another copy {how}")
-            )
+            continue
+        there = _where(first).rpartition("/")[0] if folder != of else ""
+        better = (_where(first) if folder != of else first.name) if is_one else there or "another file"
+        yield f"{names} {were} not read: {better} {_MORE if how == _EMPTY and len(passed_over) > 1 else how}"
 
 
 def _named(names: Sequence[str]) -> str:

@@ -53,7 +53,8 @@ def find_submissions(
     workspace = Workspace()
     try:
         unpacker = Unpacker(workspace, caps)
-        trees = [_tree(path, unpacker) for path in paths]
+        named = list(paths)
+        trees = [_tree(path, unpacker, len(named)) for path in named]
         students, not_taken = students_of(trees, expected_of(lesson), each)
         looking = _Looking(lesson, filled or InThisProcess(), not_taken)
         return Found(tuple(map(looking.submission, students)), tuple(not_taken), workspace.close)
@@ -104,11 +105,11 @@ def exists(path: Path) -> bool:
         return False
 
 
-def _tree(path: Path, unpacker: Unpacker) -> Node:
+def _tree(path: Path, unpacker: Unpacker, named: int) -> Node:
     if not exists(path):
         raise KitError(f"there is no {path}", mend="give a folder of submissions: make grade SUBMISSIONS=data/class")
     if path.is_file() and suffix_of(path.name) in ARCHIVES:
-        return unpacker.whole_class(path)
+        return unpacker.whole_class(path) if named == 1 else unpacker.one_of(path, named)
     return read_tree(path, unpacker.one_of)
 
 

@@ -182,6 +182,13 @@ def _export_parser(export: argparse.ArgumentParser) -> None:
 def _each_options(parser: argparse.ArgumentParser) -> None:
     each = parser.add_mutually_exclusive_group()
     each.add_argument(
+        "--each-path",
+        dest="each",
+        action="store_const",
+        const="path",
+        help="every PATH is one student, whatever lies in it",
+    )
+    each.add_argument(
         "--each-folder",
         dest="each",
         action="store_const",

@@ -378,6 +378,7 @@ def test_the_gradebook_says_who_and_when_behind_the_verdicts(
     ("by", "students"),
     [
         (None, {"root": "1"}),
+        ("path", {"root": "1"}),
         ("folder", {"Ann": "1", "d_12_34_ex1_chain": "2"}),
         ("file", {"ex1_chain": "1", "ex1_chain (1)": "1", "Bob": "1"}),
     ],

@@ -25,7 +25,7 @@ _CLOSED = frozenset(suffix for suffix in (*ARCHIVES, *PACKED) if suffix not in (
 _DRIVE_ZIP = re.compile(r"(?P<stem>.+)-[0-9]{8}T[0-9]{6}Z(?:-[0-9]+){0,3}", re.DOTALL)
 _LONGEST = 255
 
-Each = Literal["folder", "file"]
+Each = Literal["path", "folder", "file"]
 
 
 @dataclass(frozen=True)
@@ -128,6 +128,8 @@ class _Class:
         """A path that a person named; `is_alone` if nothing else was."""
         if tree.kind != "folder":
             self._plain([tree], is_download=is_alone)
+        elif each == "path":
+            self._add(tree.stem, tree)
         elif each:
             self._by_hand(tree, each)
         elif tree.is_archive and not is_alone and not _is_download(tree):

@@ -55,7 +55,7 @@ class Caps:
     small: int = 10 * MIB  # below it, any ratio is harmless
     depth: int = 5  # archives within archives
     seconds: float = 10.0  # of processor time, for one student's archive, with all that is in it
-    run_seconds: float = 120.0  # for all archives of a folder
+    run_seconds: float = 40.0  # for all archives of a folder
 
 
 @dataclass

@@ -46,7 +46,7 @@ def find_submissions(
     """Looks through the paths, into archives too. Raises KitError for a path that does not exist.
 
     filled: counts the filled-in steps of a file, where that decides; by default in this process.
-    each: what one student is, where a person says so: a folder or a file directly below the paths.
+    each: what one student is, where a person says so: the path itself, or a folder or a file directly below.
 
     What was unpacked is removed when the result is closed, and when Python ends.
     """

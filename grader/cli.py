@@ -163,6 +163,10 @@ def _parsers() -> tuple[argparse.ArgumentParser, Any]:
         action="store_true",
         help="refuse to run where student code cannot be closed off by every layer (see doctor)",
     )
+    _each_options(grade)
+    grade.add_argument(
+        "--roster", metavar="CSV", help="the host's list of students: who handed in nothing gets a row, too"
+    )
     _lesson_option(grade)
 
     hint = commands.add_parser(
@@ -210,6 +214,7 @@ def _parsers() -> tuple[argparse.ArgumentParser, Any]:
     copies.add_argument("paths", nargs="+", metavar="PATH", help="folders of submissions")
     copies.add_argument("--out", default="copies.html", metavar="FILE", help="the page (default: copies.html)")
     copies.add_argument("--pairs", type=_at_least_one, default=20, metavar="N", help="how many (default: 20)")
+    _each_options(copies)
     _lesson_option(copies)
     release = commands.add_parser("release", help="the zip for students: without solutions")
     release.add_argument("--out", default="dist", metavar="DIR|ZIP", help="where the zip goes (default: into dist)")
@@ -238,6 +243,31 @@ def _export_parser(export: argparse.ArgumentParser) -> None:
         "--seed", type=_at_least_zero, metavar="S", help="gradescope: draws the cases (default: a new one)"
     )
     _lesson_option(export)
+
+
+def _each_options(parser: argparse.ArgumentParser) -> None:
+    each = parser.add_mutually_exclusive_group()
+    each.add_argument(
+        "--each-path",
+        dest="each",
+        action="store_const",
+        const="path",
+        help="every PATH is one student, whatever lies in it",
+    )
+    each.add_argument(
+        "--each-folder",
+        dest="each",
+        action="store_const",
+        const="folder",
+        help="every folder directly below PATH is one student, whatever any host's names say",
+    )
+    each.add_argument(
+        "--each-file",
+        dest="each",
+        action="store_const",
+        const="file",
+        help="every .py, .ipynb and archive directly below PATH is one student",
+    )
 
 
 def _lesson_option(parser: argparse.ArgumentParser) -> None:

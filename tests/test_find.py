@@ -30,6 +30,7 @@ def plant(root: Path, *paths: str, text: str = "x = 1\n") -> Path:
             place.mkdir()
         else:
             place.write_text(text, encoding="utf-8")
+            os.utime(place, (0, 0))  # of two files the newer may count
     return root
 
 
@@ -64,27 +65,25 @@ TREES = (
     Tree("a class of lone files", ("ann.py", "bob.PY", "cy.py"), {"ann": "ann.py", "bob": "bob.PY", "cy": "cy.py"}),
     Tree("a folder with one .py", ("ann/answers.py",), {"ann": "answers.py"}),
     Tree("a folder with one .py and a text", ("ann/answers.py", "ann/about.md"), {"ann": "answers.py"}),
-    Tree("the named folder with one .py", ("answers.py",), {"root": "answers.py"}),
+    Tree("the named folder with one .py", ("answers.py",), {"answers": "answers.py"}),
     Tree("a folder with one notebook", ("ann/a.ipynb", "ann/data.csv"), {"ann": "a.ipynb"}),
     Tree("lone notebooks", ("ann.ipynb", "bob.ipynb"), {"ann": "ann.ipynb", "bob": "bob.ipynb"}),
-    Tree("several loose .py in a folder", ("week/ann.py", "week/bob.py"), {"ann": "ann.py", "bob": "bob.py"}),
-    Tree("folders in folders", (f"week/group/ann/{EX1}", f"week/bob/{EX2}", "week/cy.py"),
-         {"ann": "ex1_chain", "bob": "ex2_cross_entropy", "cy": "cy.py"}),
+    Tree("several .py in a folder are one student's", ("ann/a.py", "ann/b.py"), {"ann": "a.py+b.py"}),
+    Tree("folders in folders are one student's", (f"ann/hw4/mine/{EX1}", f"ann/hw4/{EX2}", f"bob/{EX1}"),
+         {"ann": "ex1_chain+ex2_cross_entropy", "bob": "ex1_chain"}),
     Tree("what lies below a submission belongs to it", (f"ann/{EX1}", f"ann/old/{EX1}"), {"ann": "ex1_chain"}),
-    Tree("empty folders beside", (f"ann/{EX1}", "bob/", "cy/drafts/"), {"ann": "ex1_chain"}),
+    Tree("empty folders are students who handed in nothing", (f"ann/{EX1}", "bob/", "cy/drafts/"),
+         {"ann": "ex1_chain", "bob": "not read", "cy": "not read"}),
     Tree("what systems leave behind",
          (f"ann/{EX1}", f"ann/._{EX2}", f"__MACOSX/ann/{EX1}", f".git/{EX1}", f"__pycache__/{EX1}",
           f".ipynb_checkpoints/{EX1}", ".DS_Store", f".venv/{EX1}", f"node_modules/{EX1}"),
          {"ann": "ex1_chain"}),
     Tree("a folder called like a lesson file", (f"ann/{EX1}/", f"ann/{EX2}"), {"ann": "ex2_cross_entropy"}),
-    Tree("doubles", (f"a/ann/{EX1}", f"b/ann/{EX1}", f"c/ann/{EX1}"),
-         {"ann": "ex1_chain", "ann-2": "ex1_chain", "ann-3": "ex1_chain"}),
-    Tree("doubles of a folder and a file", (f"a/ann/{EX1}", "b/ann.py", "b/bob.py"),
-         {"ann": "ex1_chain", "ann-2": "ann.py", "bob": "bob.py"}),
-    Tree("a double whose next name is taken", (f"a/ann/{EX1}", f"b/ann/{EX1}", f"c/ann-2/{EX1}"),
-         {"ann": "ex1_chain", "ann-2": "ex1_chain", "ann-2-2": "ex1_chain"}),
-    Tree("names that differ in case alone", (f"a/Ann/{EX1}", f"b/ann/{EX1}"),
-         {"Ann": "ex1_chain", "ann-2": "ex1_chain"}),
+    Tree("names that differ in case alone", (f"Ann/{EX1}", f"ann/{EX2}"),
+         {"Ann": "ex1_chain", "ann": "ex2_cross_entropy"}),
+    Tree("an archive beside the folder that came out of it", (f"ann/{EX1}", "ann.zip"), {"ann": "ex1_chain"}),
+    Tree("a .py and a notebook of one name are one student's", ("ann.py", "ann.ipynb", "bob.py"),
+         {"ann": "ann.ipynb", "bob": "bob.py"}),
 )  # fmt: skip
 
 
@@ -124,12 +123,58 @@ def test_several_paths_are_one_class_in_the_order_given(tmp_path: Path, lesson: 
     ]  # fmt: skip
 
 
+def test_a_double_takes_nobodys_name(tmp_path: Path, lesson: Lesson) -> None:
+    root = plant(tmp_path, f"a/ann/{EX1}", f"b/ann/{EX1}", f"c/ann-2/{EX1}")
+    found = found_in(lesson, *(root / name for name in "abc"))
+    assert [submission.name for submission in found.submissions] == ["ann", "ann-3", "ann-2"]
+
+
 def test_what_is_no_submission_is_listed_with_the_reason(tmp_path: Path, lesson: Lesson) -> None:
-    root = plant(tmp_path / "root", f"ann/{EX1}", "grades.csv", "README", "all.zip", "week/plot.png", "week/notes.PDF")
-    listed = {entry.path.name: entry.why for entry in found_in(lesson, root).not_taken}
-    assert set(listed) == {"grades.csv", "README", "all.zip", "plot.png", "notes.PDF"}
-    assert "unpack" in listed["all.zip"]
-    assert listed["README"] == listed["plot.png"] == "neither .py nor .ipynb"
+    root = plant(tmp_path / "root", f"ann/{EX1}", "grades.csv", "README", "sheet.pdf", "forward.py")
+    assert {entry.path.name: entry.why for entry in found_in(lesson, root).not_taken} == {
+        "README": "neither .py nor .ipynb",
+        "forward.py": "given by the kit",
+        "grades.csv": "neither .py nor .ipynb",
+        "sheet.pdf": "neither .py nor .ipynb",
+    }
+
+
+NOTHING = "handed in nothing that can be graded: "
+
+
+@pytest.mark.parametrize(
+    ("files", "says"),
+    [
+        (("bob/report.pdf",), "report.pdf"),
+        (("bob/a.docx", "bob/b.rar"), "a.docx, b.rar (a .rar archive; unpack it first)"),
+        (("bob/",), "an empty folder"),
+        (("bob/drafts/old/",), "an empty folder"),
+        (("bob/.ipynb_checkpoints/a-checkpoint.ipynb",), ".ipynb_checkpoints"),
+        (("bob/.DS_Store", "bob/Thumbs.db"), ".DS_Store, Thumbs.db"),
+        (("bob/.git/config", "bob/README"), "README"),
+        (("bob/1.png", "bob/2.png", "bob/3.png", "bob/4.png"), "1.png, 2.png, 3.png and 1 more"),
+        (("bob/forward.py",), "forward.py (given by the kit)"),
+        (("bob/work.ipynb.txt",), "work.ipynb.txt (a notebook under another name? rename it to .ipynb)"),
+        (("bob.7z",), "bob.7z (a .7z archive; unpack it first)"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, tuple) else "",
+)
+def test_a_student_who_handed_in_nothing_has_a_row_and_a_reason(
+    files: tuple[str, ...], says: str, tmp_path: Path, lesson: Lesson
+) -> None:
+    found = found_in(lesson, plant(tmp_path / "root", *files, f"zoe/{EX1}"))
+    assert {submission.name: submission.notes for submission in found.submissions} == {
+        "bob": (NOTHING + says,),
+        "zoe": (),
+    }
+
+
+@pytest.mark.parametrize("name", ["bob.zip", "bob/hw4.zip", "bob.tar.gz"])
+def test_a_broken_archive_is_a_student_who_handed_in_nothing(name: str, tmp_path: Path, lesson: Lesson) -> None:
+    found = found_in(lesson, plant(tmp_path / "root", name, f"zoe/{EX1}"))
+    notes = {submission.name: submission.notes for submission in found.submissions}
+    assert set(notes) == {"bob", "zoe"}
+    assert notes["bob"][0].startswith(f"{NOTHING}{Path(name).name} (no ")
 
 
 def test_links_are_listed_and_not_followed(tmp_path: Path, lesson: Lesson) -> None:
@@ -147,12 +192,15 @@ def test_links_are_listed_and_not_followed(tmp_path: Path, lesson: Lesson) -> No
 
 
 @pytest.mark.parametrize("name", ["ex1_chain.py", "answers.py"])
-def test_a_folder_whose_only_source_is_a_link_is_no_submission(name: str, tmp_path: Path, lesson: Lesson) -> None:
+def test_a_student_whose_only_source_is_a_link_handed_in_nothing(name: str, tmp_path: Path, lesson: Lesson) -> None:
     outside = plant(tmp_path / "outside", "secret.py")
     root = plant(tmp_path / "root", "ann/about.txt", f"bob/{EX1}")
     (root / "ann" / name).symlink_to(outside / "secret.py")
     found = found_in(lesson, root)
-    assert [submission.name for submission in found.submissions] == ["bob"]
+    assert {submission.name: submission.notes for submission in found.submissions} == {
+        "ann": (f"{NOTHING}about.txt, {name} (a link)",),
+        "bob": (),
+    }
     assert (name, "a link") in {(entry.path.name, entry.why) for entry in found.not_taken}
 
 
@@ -187,8 +235,9 @@ def test_given_files_that_were_changed_are_ignored_and_said(tmp_path: Path, less
     root = plant(tmp_path / "ann", EX1, "forward.py", "lesson.toml", "Train.py")
     submission = submission_at(root, lesson)
     assert [path.name for path in submission.all_files()] == [EX1]
-    for name in ("forward.py", "lesson.toml", "Train.py"):
-        assert any(note.startswith(f"{name} is given by the kit") for note in submission.notes), submission.notes
+    assert submission.notes == (
+        "Train.py, forward.py and lesson.toml are given by the kit; those in the submission were not used",
+    )
 
 
 def test_the_exercise_folder_as_it_is_needs_no_remarks(lesson: Lesson) -> None:
@@ -213,10 +262,8 @@ def test_given_files_are_never_submissions(
 def test_other_sources_beside_lesson_files_are_said_to_be_unread(tmp_path: Path, lesson: Lesson) -> None:
     root = plant(tmp_path / "ann", EX1, "helpers.py", "work.ipynb", "torch.py", "data.csv")
     submission = submission_at(root, lesson)
-    notes = " | ".join(submission.notes)
-    assert all(f"{name} was not read" in notes for name in ("helpers.py", "torch.py"))
+    assert submission.notes == ("helpers.py and torch.py were not read: none of the lesson's files",)
     assert [file.name for file in submission.lone_files] == ["work.ipynb"]
-    assert "data.csv" not in notes
 
 
 def test_the_same_lesson_file_in_two_cases_is_said(tmp_path: Path, lesson: Lesson) -> None:
@@ -268,7 +315,7 @@ def test_an_unreadable_folder_is_a_submission_with_a_remark(locked: Path, lesson
     found = found_in(lesson, locked.parent)
     assert {submission.name: submission.notes for submission in found.submissions} == {
         "ann": (),
-        "locked": ("the folder cannot be read: Permission denied",),
+        "locked": (f"{NOTHING}locked (the folder cannot be read: Permission denied)",),
     }
 
 
@@ -278,9 +325,28 @@ def test_an_unreadable_folder_to_check_is_a_complaint(locked: Path, lesson: Less
 
 
 def test_an_empty_folder_holds_no_submission(tmp_path: Path, lesson: Lesson) -> None:
-    assert found_in(lesson, plant(tmp_path / "root", "a/", "b/c/")) == Found((), ())
+    root = plant(tmp_path / "root", "__pycache__/")
+    assert found_in(lesson, root).submissions == ()
     with pytest.raises(KitError, match=r"holds none of ex1_chain\.py, ex2_cross_entropy\.py"):
-        submission_at(tmp_path / "root", lesson)
+        submission_at(root, lesson)
+
+
+def test_what_an_earlier_run_wrote_is_said_and_not_read(tmp_path: Path, lesson: Lesson) -> None:
+    files = (".grader/run.json", "grades.csv", "submissions/ann/results.json", "submissions/ann/feedback.html")
+    root = plant(tmp_path / "root", f"ann/{EX1}", *(f"grades/{name}" for name in files))
+    found = found_in(lesson, root)
+    assert [submission.name for submission in found.submissions] == ["ann"]
+    assert [(entry.path.name, entry.why, entry.is_junk) for entry in found.not_taken] == [
+        ("grades", "the results of an earlier run", False)
+    ]
+
+
+def test_a_run_that_writes_into_the_folder_of_submissions_does_not_read_its_own_files(
+    tmp_path: Path, lesson: Lesson
+) -> None:
+    files = (".grader/run.json", "grades.csv", "index.html", "submissions/ann/results.json")
+    root = plant(tmp_path / "root", f"ann/{EX1}", *files)
+    assert [submission.name for submission in found_in(lesson, root).submissions] == ["ann"]
 
 
 MISSING = ("nowhere", "nowhere/below", "file.txt/below", "dangling")

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from grader.downloads.workspace import Workspace, free_space
 from grader.errors import KitError
-from grader.intake.workspace import Workspace, free_space
 from grader.jupyter.kit import _temporary_folder
 from grader.seal.layers import SealError
 from grader.seal.process import nowhere

@@ -190,7 +190,7 @@ EXAMPLES = {
     "cli.py": {"dlogits", "dprobs", "ex2_cross_entropy"},
     "commands/steps.py": {"dlogits", "dprobs", "ex1_chain", "ex2_cross_entropy"},
     "export/words.py": {"dW2", "dprobs", "ex1_chain"},
-    "intake/tree.py": {"ex1_chain"},
+    "downloads/tree.py": {"ex1_chain"},
     "judge/diagnosis/look.py": {"bndiff", "bnraw", "bnvar_inv"},
     "jupyter/__init__.py": {"dprobs"},
     "jupyter/answer.py": {"dlogits", "ex2_cross_entropy"},

@@ -14,6 +14,7 @@ from grader.lesson import find_lesson, load_lesson
 from grader.report.terminal import make_console, one_line
 from grader.results.store import write_atomically
 from grader.run.bounded import Bounded
+from grader.run.filled import filled_within
 from grader.submission.find import Submission, find_submissions
 from grader.wording import counted
 
@@ -24,10 +25,11 @@ def run(options: argparse.Namespace) -> int:
     """0 if the list was written. It is a list and no verdict, so what is in it changes no exit code."""
     console = make_console()
     lesson = load_lesson(find_lesson(options.lesson))
+    paths = [Path(path) for path in options.paths]
     with (
         Bounded(lesson.folder) as bounded,
-        find_submissions([Path(path) for path in options.paths], lesson) as found,  # unpacked only meanwhile
-    ):
+        find_submissions(paths, lesson, filled=filled_within(bounded), each=options.each) as found,
+    ):  # archives are unpacked only meanwhile
         sources, left_out = sources_of(found.submissions, partial(_source, bounded))
     for one in left_out:
         console.print(f"{one_line(one.name)} was left out: {one_line(one.reason)}", markup=False, soft_wrap=True)

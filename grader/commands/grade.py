@@ -11,9 +11,10 @@ from rich.console import Console
 
 from grader.commands.isolation import require, warn
 from grader.errors import KIT_FAULT, STOPPED, KitError
+from grader.export.absent import Attendance, attendance, read_roster
 from grader.lesson import Lesson, find_lesson, load_lesson
 from grader.lesson.drift import require_in_sync
-from grader.report.taken import TAKEN, doubtful, listing, show_not_taken, show_taken
+from grader.report.taken import TAKEN, doubtful, listing, show_attendance, show_not_taken, show_taken
 from grader.report.terminal import (
     make_console,
     one_line,
@@ -26,8 +27,10 @@ from grader.report.terminal import (
 from grader.results.changes import Change, changes_of, changes_table
 from grader.results.store import Begun, RunFolder, write_atomically
 from grader.results.summary import Summary
+from grader.run.bounded import Bounded
 from grader.run.classfiles import ClassFiles
 from grader.run.classrun import ClassRun, Outcome
+from grader.run.filled import filled_within
 from grader.run.judges import Judges, judges
 from grader.run.progress import shown
 from grader.run.standing import Fault
@@ -43,17 +46,25 @@ def run(options: argparse.Namespace) -> int:
     console = make_console()
     lesson = load_lesson(find_lesson(options.lesson))
     require_in_sync(lesson)
-    with find_submissions([Path(path) for path in options.paths], lesson) as found:
+    roster = read_roster(Path(options.roster)) if options.roster else None
+    paths = [Path(path) for path in options.paths]
+    with (
+        Bounded(lesson.folder) as bounded,
+        find_submissions(paths, lesson, filled=filled_within(bounded), each=options.each) as found,
+    ):
+        there = attendance(roster, [(one.name, one.identity) for one in found.submissions]) if roster else None
+        if there:
+            found = found.with_absent(there.absent, Path(options.roster))
         if not found.submissions:
             show_not_taken(console, found)
             raise KitError(
                 f"nothing to grade under {', '.join(options.paths)}",
                 mend=f"a submission is a folder with {lesson.exercises[0].file} and so on, or one .py file",
             )
-        return _run(console, lesson, found, options)
+        return _run(console, lesson, found, options, there)
 
 
-def _run(console: Console, lesson: Lesson, found: Found, options: argparse.Namespace) -> int:
+def _run(console: Console, lesson: Lesson, found: Found, options: argparse.Namespace, there: Attendance | None) -> int:
     folder = RunFolder(Path(options.out), lesson, not options.no_mends)
     jobs = options.jobs or os.cpu_count() or 1
     try:
@@ -67,6 +78,9 @@ def _run(console: Console, lesson: Lesson, found: Found, options: argparse.Names
             count = counted(len(found.submissions), "submission")
             console.print(f"{count}, lesson {lesson.name}, seed {seed}, {where}")
             show_taken(console, found)
+            if there:
+                absent = [who.display_name or who.user_id for who in there.absent]
+                show_attendance(console, there.listed, absent, there.unknown)
             warn(console, pool.isolation)
             return _graded(console, _Job(lesson, found, folder, pool, begun, options))
     finally:

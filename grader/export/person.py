@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 # sortablename[_LATE]_<user id>_<attachment id>[_<display name>], as Canvas names uploads
@@ -69,6 +70,7 @@ def same_id(text: str) -> str:
     return text.strip().casefold()
 
 
+@lru_cache(maxsize=1 << 14)
 def same_name(text: str) -> frozenset[str]:
     """What spellings of one name have in common: `Doe, Jane`, `Jane Doe` and Canvas's `doejane`."""
     last, comma, first = text.partition(",")

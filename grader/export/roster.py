@@ -82,7 +82,7 @@ def _rows_of_all(one: Graded, entries: Sequence[Entry]) -> tuple[list[int], list
     found: dict[int, None] = {}
     without: list[str] = []
     for person in one.people:
-        rows = _rows_of(person, entries)
+        rows = rows_of(person, entries)
         if len(rows) == 1:
             found[rows[0]] = None
         else:
@@ -93,7 +93,7 @@ def _rows_of_all(one: Graded, entries: Sequence[Entry]) -> tuple[list[int], list
     return list(found), without if len(found) < max(members, 1) else []
 
 
-def _rows_of(person: Person, entries: Sequence[Entry]) -> list[int]:
+def rows_of(person: Person, entries: Sequence[Entry]) -> list[int]:
     """The rows of the most trusted id that any row has; else those of the name."""
     own = {same_id(text) for text in person.ids}
     kinds = max((len(entry.ids) for entry in entries), default=0)

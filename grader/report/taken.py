@@ -1,50 +1,68 @@
-"""What `grade` took for what: a few lines in the terminal, and all of it in DIR/taken.txt."""
+"""Which submissions `grade` found, and which files: a few lines in the terminal, and all of it in DIR/taken.txt."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from rich.console import Console
 
+from grader.downloads.hosts import title_of
+from grader.downloads.tree import OF_A_RUN
 from grader.report.terminal import one_line
 from grader.submission.model import Found, NotTaken, Submission
 
 TAKEN = "taken.txt"
 _MOST_LINES = 20
-_NAMES = {"canvas": "Canvas", "moodle": "Moodle", "gradescope": "Gradescope", "nbgrader": "nbgrader"}
+_EXERCISES, _NOTEBOOKS, _SCRIPTS, _NOTHING = "exercise files", "notebooks", "other .py files", "nothing to grade"
 
 
 def show_taken(console: Console, found: Found) -> None:
-    """A line of counts: of what kind the submissions are, and which system named them."""
+    """A line of counts: what the submissions hold, and which host named them; then what is no student's."""
+    count = len(found.submissions)
     kinds = Counter(_kind(submission) for submission in found.submissions)
-    said = ", ".join(f"{count} with {kind}" for kind, count in kinds.most_common())
-    console.print(f"taken for submissions: {said}{_systems(found.submissions)}")
+    said = ", ".join(
+        f"{kinds[kind]} with {kind}" for kind in (_EXERCISES, _NOTEBOOKS, _SCRIPTS, _NOTHING) if kinds[kind]
+    )
+    plural = "submissions" if count != 1 else "submission"
+    console.print(f"found {count} {plural}: {said}{_hosts(found.submissions)}", soft_wrap=True)
+    for entry in found.not_taken:
+        if entry.why == OF_A_RUN:
+            console.print(f"skipped: {one_line(str(entry.path))} holds {OF_A_RUN}", soft_wrap=True)
+
+
+def show_attendance(console: Console, listed: int, absent: Sequence[str], unknown: Sequence[str]) -> None:
+    """How many of a roster's students handed in, who did not, and which submissions are not on it."""
+    console.print(f"roster: {listed - len(absent)} of {listed} students handed in", soft_wrap=True)
+    for said, those in (("handed in nothing", absent), ("not in the roster", unknown)):
+        if those:
+            shown = ", ".join(map(one_line, those[:_MOST_LINES]))
+            more = f" and {len(those) - _MOST_LINES} more" if len(those) > _MOST_LINES else ""
+            console.print(f"{said}: {shown}{more}", style="yellow", soft_wrap=True)
 
 
 def show_not_taken(console: Console, found: Found, where: str = "") -> None:
     """A line for each file that is nobody's and may matter, and one for all the others."""
     entries = doubtful(found)
     for entry in entries[:_MOST_LINES]:
-        console.print(
-            f"not taken for a submission: {one_line(str(entry.path))} ({one_line(entry.why)})", style="yellow"
-        )
+        said = f"not a submission: {one_line(str(entry.path))} ({one_line(entry.why)})"
+        console.print(said, style="yellow", soft_wrap=True)
     if len(entries) > _MOST_LINES:
-        console.print(f"and {len(entries) - _MOST_LINES} more that were not taken", style="yellow")
+        console.print(f"and {len(entries) - _MOST_LINES} more that are not submissions", style="yellow")
     others = [entry for entry in found.not_taken if entry.beside and not entry.is_junk]
     if others:
-        console.print(f"not read, beside submissions: {_counted(Counter(map(_format, others)))}")
+        console.print(f"ignored: {_counted(Counter(map(_format, others)))}", soft_wrap=True)
     if where and (others or len(entries) > _MOST_LINES):
-        console.print(f"what was taken for what, file by file: {where}")
+        console.print(f"full file list: {where}", soft_wrap=True)
 
 
 def doubtful(found: Found) -> list[NotTaken]:
     """What is nobody's, and not what a tool left behind."""
-    return [entry for entry in found.not_taken if not entry.beside and not entry.is_junk]
+    return [entry for entry in found.not_taken if not entry.beside and not entry.is_junk and entry.why != OF_A_RUN]
 
 
 def listing(found: Found) -> str:
-    """The text of taken.txt: every file that was found, under what it was taken for."""
+    """The text of taken.txt: every file that was found, under its submission."""
     beside: dict[str, list[NotTaken]] = {}
     for entry in found.not_taken:
         beside.setdefault(entry.beside, []).append(entry)
@@ -52,7 +70,7 @@ def listing(found: Found) -> str:
     for submission in found.submissions:
         lines += [*_of(submission, beside.get(submission.name, ())), ""]
     if beside.get(""):
-        lines += ["not taken for a submission", *(f"  {_entry(entry)}" for entry in beside[""]), ""]
+        lines += ["not submissions", *(f"  {_entry(entry)}" for entry in beside[""]), ""]
     return "\n".join(lines)
 
 
@@ -78,24 +96,21 @@ def _who(submission: Submission) -> str:
     identity = submission.identity
     if identity is None:
         return ""
-    words = [_NAMES.get(identity.lms, identity.lms), identity.user_id, identity.display_name]
+    words = [title_of(identity.lms), identity.user_id, identity.display_name]
     words += ["anonymous"] * identity.anonymous + ["late"] * identity.late
     return f" ({', '.join(one_line(word) for word in words if word)})"
 
 
 def _kind(submission: Submission) -> str:
-    """What a submission is, in words that can be counted."""
-    notebooks = [path for path in submission.lone_files if path.suffix.lower() == ".ipynb"]
+    """What a submission holds, in words that can be counted."""
     if submission.files:
-        return "the lesson's files and more" if submission.lone_files else "the lesson's files"
-    if notebooks:
-        return "one notebook" if len(submission.lone_files) == 1 else "several notebooks"
-    if submission.lone_files:
-        return "one .py file" if len(submission.lone_files) == 1 else "several .py files"
-    return "nothing that can be read"
+        return _EXERCISES
+    if any(path.suffix.lower() == ".ipynb" for path in submission.lone_files):
+        return _NOTEBOOKS
+    return _SCRIPTS if submission.lone_files else _NOTHING
 
 
-def _systems(submissions: Iterable[Submission]) -> str:
+def _hosts(submissions: Iterable[Submission]) -> str:
     """`; from Canvas 30 (2 late, 1 anonymous)`."""
     identities = [submission.identity for submission in submissions if submission.identity]
     if not identities:
@@ -103,14 +118,18 @@ def _systems(submissions: Iterable[Submission]) -> str:
     late = sum(identity.late for identity in identities)
     anonymous = sum(identity.anonymous for identity in identities)
     marks = [f"{count} {word}" for count, word in ((late, "late"), (anonymous, "anonymous")) if count]
-    names = Counter(_NAMES.get(identity.lms, identity.lms) for identity in identities)
+    names = Counter(title_of(identity.lms) for identity in identities)
     said = ", ".join(f"{name} {count}" for name, count in names.most_common())
     return f"; from {said}" + (f" ({', '.join(marks)})" if marks else "")
 
 
 def _format(entry: NotTaken) -> str:
-    return entry.path.suffix.lower() or "without a suffix"
+    return entry.path.suffix.lower()
 
 
 def _counted(counts: Counter[str]) -> str:
-    return ", ".join(f"{one_line(word)} {count}" for word, count in sorted(counts.items(), key=lambda c: (-c[1], c[0])))
+    """`20 .toml files, 1 .pdf file`"""
+    return ", ".join(
+        f"{count} {one_line(suffix)} {'files' if count != 1 else 'file'}" if suffix else f"{count} without an extension"
+        for suffix, count in sorted(counts.items(), key=lambda c: (-c[1], c[0]))
+    )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields, replace
 from functools import cache
 from typing import Any
 
-from grader.intake.identity import Identity
+from grader.downloads.identity import Identity
 
 SCHEMA = 1
 
@@ -172,7 +172,7 @@ class SubmissionResult:
             "max_score": round(self.max_score, 6),
             "chain": {"reaches": self.chain_reaches},
             "notes": list(self.notes),
-            "identity": _plain(self.identity),
+            "identity": identity_json(self.identity),
             "ended": self.ended,
             "exercises": [
                 {
@@ -196,7 +196,7 @@ def result_from_json(raw: Mapping[str, Any]) -> SubmissionResult:
         isolation=tuple(raw["isolation"]),
         chain_reaches=raw["chain"]["reaches"],
         notes=tuple(raw["notes"]),
-        identity=_identity_from_json(raw.get("identity")),
+        identity=identity_from_json(raw.get("identity")),
         kit_hash=raw.get("kit_hash") or "",
         ended=raw.get("ended"),
         exercises=tuple(
@@ -206,7 +206,14 @@ def result_from_json(raw: Mapping[str, Any]) -> SubmissionResult:
     )
 
 
-def _identity_from_json(raw: Mapping[str, Any] | None) -> Identity | None:
+def identity_json(identity: Identity | None) -> dict[str, Any] | None:
+    """An identity as plain data."""
+    plain: dict[str, Any] | None = _plain(identity)
+    return plain
+
+
+def identity_from_json(raw: Mapping[str, Any] | None) -> Identity | None:
+    """The inverse. Raises TypeError for what is no such object."""
     if raw is None:
         return None
     fields: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in raw.items()}

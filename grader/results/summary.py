@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from grader.results.model import PASSING, StepResult, SubmissionResult
+from grader.downloads.identity import Identity
+from grader.results.model import PASSING, StepResult, SubmissionResult, identity_from_json, identity_json
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class Summary:
     notes: tuple[str, ...]
     steps: tuple[StepSummary, ...]
     ended: str | None = None  # the stage that was ended at its bound
+    identity: Identity | None = None
 
     @property
     def is_graded(self) -> bool:
@@ -55,7 +57,13 @@ class Summary:
         """Plain data, for the store."""
         own = {name: getattr(self, name) for name in _PLAIN}
         steps = [[s.exercise, s.step, s.verdict, s.tag, s.suspected, s.mend] for s in self.steps]
-        return {**own, "isolation": list(self.isolation), "notes": list(self.notes), "steps": steps}
+        return {
+            **own,
+            "isolation": list(self.isolation),
+            "notes": list(self.notes),
+            "steps": steps,
+            "identity": identity_json(self.identity),
+        }
 
 
 _PLAIN = ("kit", "submission", "seed", "score", "max_score", "scores", "chain_reaches", "ended")
@@ -75,6 +83,7 @@ def summary_of(result: SubmissionResult) -> Summary:
         result.notes,
         tuple(_step(exercise.exercise, step) for exercise in result.exercises for step in exercise.steps),
         result.ended,
+        identity=result.identity,
     )
 
 
@@ -90,6 +99,7 @@ def summary_from_json(raw: Mapping[str, Any]) -> Summary:
         isolation=tuple(raw["isolation"]),
         notes=tuple(raw["notes"]),
         steps=tuple(_shared(*step) for step in raw["steps"]),
+        identity=identity_from_json(raw["identity"]),
     )
 
 

@@ -1,8 +1,8 @@
 """A student's files -> one answer a step, as source text. Nothing here runs it.
 
 find        paths -> submissions
-parting     a tree of files -> which of them are whose
 choose      one student's files -> which are read for what
+filled      how many steps a file answers, where that decides
 model       what these three give
 notebook    a notebook -> its code cells as one text
 statement   one statement, gone through once

@@ -1,44 +1,63 @@
 """Paths -> submissions: what is taken for what, and what is not taken at all.
 
-A tree of files is parted among students first (`parting.py`); then each student's files are
+A tree of files is parted among students first (`downloads/`); then each student's files are
 looked at (`choose.py`).
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from grader.downloads.students import (
+    Each,
+    NotTaken,
+    Part,
+    Student,
+    holds_the_lesson,
+    sources_in,
+    students_of,
+)
+from grader.downloads.tree import ARCHIVES, SOURCES, Node, read_tree, suffix_of
+from grader.downloads.unpack import Caps, Unpacker
+from grader.downloads.workspace import Workspace
 from grader.errors import KitError
-from grader.intake.tree import ARCHIVES, SOURCES, Node, read_tree, suffix_of
-from grader.intake.unpack import Caps, Unpacker
-from grader.intake.workspace import Workspace
 from grader.lesson import Lesson
-from grader.submission.choose import GIVEN, Item, choose
-from grader.submission.model import Found, NotTaken, Submission
-from grader.submission.parting import Claim, Parting, is_one_submission, whole
+from grader.submission.choose import GIVEN, Item, choose, expected_of, items_of
+from grader.submission.filled import Filled, FilledSteps, InThisProcess
+from grader.submission.model import Found, Submission
 
 __all__ = ["GIVEN", "Found", "NotTaken", "Submission", "exists", "find_submissions", "submission_at"]
 
+_NOTHING = "handed in nothing that can be graded"
+_PLAIN_REASONS = ("neither .py nor .ipynb", "left behind by a tool")
+_MOST_NAMED = 3
 
-def find_submissions(paths: Iterable[Path], lesson: Lesson, caps: Caps | None = None) -> Found:
+
+def find_submissions(
+    paths: Iterable[Path],
+    lesson: Lesson,
+    caps: Caps | None = None,
+    filled: Filled | None = None,
+    each: Each | None = None,
+) -> Found:
     """Looks through the paths, into archives too. Raises KitError for a path that does not exist.
+
+    filled: counts the filled-in steps of a file, where that decides; by default in this process.
+    each: what one student is, where a person says so: the path itself, or a folder or a file directly below.
 
     What was unpacked is removed when the result is closed, and when Python ends.
     """
     workspace = Workspace()
     try:
         unpacker = Unpacker(workspace, caps)
-        parting = Parting(lesson)
         named = list(paths)
-        for path in named:
-            parting.look_at(_tree(path, unpacker), alone=len(named) == 1)
-        submissions: list[Submission] = []
-        not_taken = list(parting.loose)
-        for name, claim in _distinct(parting.claims):
-            submissions.append(_submission(name, claim, lesson, not_taken))
-        return Found(tuple(submissions), tuple(not_taken), workspace.close)
+        trees = [_tree(path, unpacker, len(named)) for path in named]
+        students, not_taken = students_of(trees, expected_of(lesson), each)
+        looking = _Looking(lesson, filled or InThisProcess(), not_taken)
+        return Found(tuple(map(looking.submission, students)), tuple(not_taken), workspace.close)
     except BaseException:
         workspace.close()
         raise
@@ -61,15 +80,24 @@ def submission_at(path: Path, lesson: Lesson, links: bool = False) -> Submission
             )
         if not os.access(path, os.R_OK):
             raise KitError(f"{path} cannot be read: permission denied")
-        claim = Claim(tree.stem, path, [Item(tree, tree.name)])
     else:
         if tree.kind == "unreadable":
             raise KitError(f"{path} cannot be read: {tree.why}")
-        if not is_one_submission(tree, lesson):
+        if not _is_one(tree, lesson):
             names = ", ".join(exercise.file for exercise in lesson.exercises)
             raise KitError(f"{path} holds none of {names}", mend="give the folder that holds your answers")
-        claim = whole(tree, lesson)
-    return _submission(claim.name, claim, lesson, [])
+    part = Part(tree, "" if tree.kind == "folder" else tree.name)
+    return _Looking(lesson, InThisProcess(), []).chosen(Student(tree.stem, path, [part]))
+
+
+def _is_one(folder: Node, lesson: Lesson) -> bool:
+    """Whether a folder is somebody's own: it holds the lesson's files, or one source that is nobody else's."""
+    expected = expected_of(lesson)
+    sources = sources_in(folder, expected)
+    if holds_the_lesson(folder, expected) or len(sources) != 1:
+        return holds_the_lesson(folder, expected)
+    folders = [child for child in folder.children if child.kind == "folder"]
+    return not folders or (sources[0].is_notebook and sum(bool(sources_in(f, expected)) for f in folders) < 2)
 
 
 def exists(path: Path) -> bool:
@@ -80,38 +108,52 @@ def exists(path: Path) -> bool:
         return False
 
 
-def _tree(path: Path, unpacker: Unpacker) -> Node:
+def _tree(path: Path, unpacker: Unpacker, named: int) -> Node:
     if not exists(path):
         raise KitError(f"there is no {path}", mend="give a folder of submissions: make grade SUBMISSIONS=data/class")
     if path.is_file() and suffix_of(path.name) in ARCHIVES:
-        return unpacker.whole_class(path)
+        return unpacker.whole_class(path) if named == 1 else unpacker.one_of(path, named)
     return read_tree(path, unpacker.one_of)
 
 
-def _submission(name: str, claim: Claim, lesson: Lesson, not_taken: list[NotTaken]) -> Submission:
-    """One student's files as a submission; what is not read of them goes to `not_taken`."""
-    choice = choose(claim.items, lesson)
-    for node, why in [*claim.older, *choice.left]:
-        not_taken.append(NotTaken(node.shown, why, name, node.kind == "junk"))
-    notes = [*claim.notes, *choice.notes]
-    if not choice.files and not choice.lone_files and not notes:
-        notes = [_nothing(claim.items)]
-    return Submission(name, claim.shown, choice.files, tuple(choice.lone_files), tuple(notes), claim.identity)
+@dataclass(frozen=True)
+class _Looking:
+    """Looks at one student's files after the other's."""
+
+    lesson: Lesson
+    filled: Filled
+    not_taken: list[NotTaken]
+
+    def submission(self, student: Student) -> Submission:
+        """A student's files as a submission. A fault in one student's files costs no other student."""
+        try:
+            return self.chosen(student)
+        except KitError:
+            raise
+        except Exception as error:
+            note = f"{_NOTHING}: the files could not be looked at ({type(error).__name__}: {f'{error}'[:100]})"
+            return Submission(student.name, student.shown, notes=(note,), identity=student.identity)
+
+    def chosen(self, student: Student) -> Submission:
+        """The same, and what is not read of the files goes to `not_taken`."""
+        items = [item for part in student.parts for item in items_of(part, self.lesson)]
+        choice = choose(items, self.lesson, FilledSteps(self.lesson, self.filled))
+        for node, why in [*student.older, *choice.left]:
+            self.not_taken.append(NotTaken(node.shown, why, student.name, node.kind == "junk"))
+        notes = (*student.notes, *choice.notes)
+        if not choice.files and not choice.lone_files:
+            notes = (*student.notes, _nothing(items))
+        return Submission(student.name, student.shown, choice.files, tuple(choice.lone_files), notes, student.identity)
 
 
 def _nothing(items: Sequence[Item]) -> str:
-    files = [f"{item.name} ({item.node.why})" for item in items if item.node.kind != "junk"]
-    more = f" and {len(files) - 3} more" if len(files) > 3 else ""
-    return f"nothing in it can be graded: {', '.join(files[:3]) or 'it is empty'}{more}"
+    named = [item for item in items if item.node.kind != "junk"] or list(items)
+    files = [f"{item.name} ({why})" if (why := _reason(item)) else item.name for item in named[:_MOST_NAMED]]
+    more = f" and {len(named) - _MOST_NAMED} more" if len(named) > _MOST_NAMED else ""
+    return f"{_NOTHING}: {', '.join(files) or 'an empty folder'}{more}"
 
 
-def _distinct(claims: Iterable[Claim]) -> Iterator[tuple[str, Claim]]:
-    """Submissions of the same name get -2, -3, ... in the order they were found."""
-    taken: set[str] = set()
-    for claim in claims:
-        name, count = claim.name, 1
-        while name.lower() in taken:  # file systems may not tell case apart
-            count += 1
-            name = f"{claim.name}-{count}"
-        taken.add(name.lower())
-        yield name, claim
+def _reason(item: Item) -> str:
+    if item.node.kind == "file":
+        return "given by the kit"
+    return "" if item.node.why in _PLAIN_REASONS else item.node.why

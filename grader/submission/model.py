@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 
-from grader.intake.identity import Identity
+from grader.downloads.identity import Identity
+from grader.downloads.students import NotTaken, Student, distinct
+
+__all__ = ["Found", "NotTaken", "Submission"]
 
 
 @dataclass(frozen=True)
@@ -27,22 +30,20 @@ class Submission:
 
 
 @dataclass(frozen=True)
-class NotTaken:
-    """A file that is not read, and why. `beside` names the submission that it lies with, '' for none."""
-
-    path: Path
-    why: str
-    beside: str = ""
-    is_junk: bool = False  # left behind by a tool: nobody meant to hand it in
-
-
-@dataclass(frozen=True)
 class Found:
     """What lies under the paths a person named. A context manager: what was unpacked is there as long as it is open."""
 
     submissions: tuple[Submission, ...]
     not_taken: tuple[NotTaken, ...]
     close: Callable[[], None] = field(default=lambda: None, compare=False, repr=False)
+
+    def with_absent(self, absent: Iterable[Identity], roster: Path) -> Found:
+        """The same, and at the end a submission without files for each student who handed in nothing."""
+        there = [Student(submission.name, submission.path) for submission in self.submissions]
+        more = [Student(identity.display_name or identity.user_id, roster, identity=identity) for identity in absent]
+        named = list(distinct([*there, *more]))[len(there) :]
+        rows = [Submission(one.name, one.shown, notes=("handed in nothing",), identity=one.identity) for one in named]
+        return replace(self, submissions=(*self.submissions, *rows))
 
     def __enter__(self) -> Found:
         return self

@@ -18,7 +18,7 @@ from queue import SimpleQueue
 from types import TracebackType
 from typing import NamedTuple
 
-from grader.intake.tree import SOURCES
+from grader.downloads.tree import SOURCES
 from grader.submission.choose import GIVEN
 from grader.watch.events import Event, Saved
 

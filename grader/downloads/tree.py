@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
-
-from grader.intake import metadata
 
 # What systems and tools leave behind, and nobody hands in.
 JUNK = frozenset({"__pycache__", "__MACOSX", "node_modules", "Thumbs.db", "desktop.ini", "venv", "site-packages"})
@@ -18,7 +16,19 @@ DEEPEST = 100  # folders within folders
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2")
 PACKED = (".rar", ".7z", ".tar.xz", ".txz", ".gz", ".bz2", ".xz", ".zst")  # archives that are not read here
 
+METADATA = "submission_metadata.yml"  # Gradescope's list of who handed in what
+_RECEIPT = "_attempt_"
+
+ENVIRONMENTS = frozenset({"pyvenv.cfg", "conda-meta"})
+_OF_AN_ENVIRONMENT = frozenset(
+    {"bin", "include", "lib", "lib64", "share", "Scripts", "Include", "Lib", "Library", "etc"}
+)
+RUN_MARK = ".grader"  # in the folder that a class run writes
+_OF_A_RUN = frozenset({"submissions", "feedback", "grades.csv", "index.html", "changes.csv", "taken.txt"})
+
 LINK = "a link"
+OF_A_RUN = "the results of an earlier run"
+BY_A_TOOL = "left behind by a tool"
 
 Kind = Literal["file", "folder", "other", "junk", "refused", "unreadable"]
 Unpack = Callable[[Path, int], "Node"]  # an archive's file, and how many archives lie in its folder
@@ -69,14 +79,14 @@ def is_junk(name: str) -> bool:
     return is_hidden or name in JUNK or name.lower().endswith(JUNK_SUFFIXES)
 
 
-def is_environment(names: Collection[str]) -> bool:
-    """Whether a folder of these files is a virtual environment, and no student's folder that holds such a file, too."""
-    return "pyvenv.cfg" in names and not any(suffix_of(name) in SOURCES for name in names)
-
-
 def is_read(name: str) -> bool:
     """Whether the kit reads a file of this name, so that it has to be unpacked."""
-    return suffix_of(name) in SOURCES or name == metadata.FILE or name.lower().endswith((".toml",))
+    return suffix_of(name) in SOURCES or name == METADATA or name.lower().endswith(".toml") or is_receipt(name)
+
+
+def is_receipt(name: str) -> bool:
+    """Whether it is what Blackboard writes about an attempt: its prefix and .txt, without a name of the student's."""
+    return _RECEIPT in name and name.rpartition("_")[2][:4].isdigit() and name.endswith(".txt")
 
 
 def why_not_read(name: str) -> str:
@@ -97,7 +107,32 @@ def leaf(name: str, shown: Path, path: Path) -> Node:
 
 
 def junk(name: str, shown: Path) -> Node:
-    return Node(name, shown, "junk", why="left behind by a tool")
+    return Node(name, shown, "junk", why=BY_A_TOOL)
+
+
+def folder_node(name: str, shown: Path, path: Path | None, children: tuple[Node, ...], is_named: bool = False) -> Node:
+    """A folder, unless a tool made it: a virtual environment, or what an earlier run wrote.
+
+    A student's own files beside make it a student's folder, of which only the tool's part is left
+    out; so does `is_named`: a person gave its path.
+    """
+    names = {child.name for child in children}
+    has_sources = any(child.is_source for child in children)
+    if names & ENVIRONMENTS:
+        if not has_sources and not is_named:
+            return junk(name, shown)
+        children = tuple(
+            _as_junk(child, BY_A_TOOL) if child.name in _OF_AN_ENVIRONMENT else child for child in children
+        )
+    if RUN_MARK in names and path:
+        if not has_sources and not is_named:
+            return Node(name, shown, "junk", why=OF_A_RUN)
+        children = tuple(_as_junk(child, OF_A_RUN) if child.name in _OF_A_RUN else child for child in children)
+    return Node(name, shown, "folder", path, children)
+
+
+def _as_junk(node: Node, why: str) -> Node:
+    return Node(node.name, node.shown, "junk", why=why)
 
 
 def refused(name: str, shown: Path, why: str) -> Node:
@@ -119,32 +154,32 @@ def _folder(path: Path, unpack: Unpack | None, depth: int, links: bool = False) 
             entries = sorted(found, key=lambda entry: entry.name)
     except OSError as error:
         return Node(name, path, "unreadable", why=f"the folder cannot be read: {error.strerror}")
-    if is_environment([entry.name for entry in entries]):
-        return junk(name, path)
-    return Node(name, path, "folder", path, tuple(_children(path, entries, unpack, depth, links)))
-
-
-def _children(
-    folder: Path, entries: list[os.DirEntry[str]], unpack: Unpack | None, depth: int, links: bool
-) -> Iterator[Node]:
     archives = sum(suffix_of(entry.name) in ARCHIVES for entry in entries)
-    for entry in entries:
-        path = folder / entry.name
+    is_tools = not ENVIRONMENTS.isdisjoint(entry.name for entry in entries)
+    children = tuple(
+        junk(entry.name, path / entry.name)  # thousands of files that nobody wrote
+        if is_tools and entry.name in _OF_AN_ENVIRONMENT
+        else _child(path / entry.name, entry, unpack, archives, depth, links)
+        for entry in entries
+    )
+    return folder_node(name, path, path, children, is_named=depth == 0)
+
+
+def _child(path: Path, entry: os.DirEntry[str], unpack: Unpack | None, archives: int, depth: int, links: bool) -> Node:
+    try:
         if is_junk(entry.name):
-            yield junk(entry.name, path)
-        elif entry.is_symlink() and not (links and path.is_file()):
-            yield refused(entry.name, path, LINK)
-        elif entry.is_dir(follow_symlinks=False):
-            too_deep = depth >= DEEPEST
-            yield (
-                refused(entry.name, path, "a folder nested too deeply")
-                if too_deep
-                else _folder(path, unpack, depth + 1, links)
-            )
-        elif entry.is_file(follow_symlinks=links):
-            yield _file(path, unpack, archives)
-        else:
-            yield refused(entry.name, path, "no plain file")
+            return junk(entry.name, path)
+        if entry.is_symlink() and not (links and path.is_file()):
+            return refused(entry.name, path, LINK)
+        if entry.is_dir(follow_symlinks=False):
+            if depth >= DEEPEST:
+                return refused(entry.name, path, "a folder nested too deeply")
+            return _folder(path, unpack, depth + 1, links)
+        if entry.is_file(follow_symlinks=links):
+            return _file(path, unpack, archives)
+    except (OSError, ValueError) as error:
+        return refused(entry.name, path, f"it cannot be read: {error}")
+    return refused(entry.name, path, "no plain file")
 
 
 def _file(path: Path, unpack: Unpack | None, archives: int) -> Node:

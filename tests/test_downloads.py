@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import tarfile
 import zipfile
 from collections.abc import Mapping
@@ -11,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from grader.intake.identity import Identity
-from grader.intake.metadata import read_metadata
+from grader.downloads.identity import Identity
+from grader.downloads.metadata import read_metadata
 from grader.lesson import Lesson
 from grader.report.taken import listing
 from grader.submission.find import Found, Submission, find_submissions, submission_at
@@ -36,6 +37,7 @@ def plant(root: Path, files: Files) -> Path:
         place = root / name
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(packed(name, content))
+        os.utime(place, (0, 0))  # of two files the newer may count
     return root
 
 
@@ -216,9 +218,9 @@ TREES = (
         {"ann": "work.ipynb", "bob": "work.ipynb"},
     ),
     Tree(
-        "nbgrader: two assignments",
-        {"submitted/ann/ps1/a.ipynb": X, "submitted/ann/ps2/a.ipynb": X},
-        {"ann ps1": "a.ipynb", "ann ps2": "a.ipynb"},
+        "nbgrader: two assignments are one student's",
+        {"submitted/ann/ps1/a.ipynb": X, "submitted/ann/ps2/b.ipynb": X},
+        {"ann": "a.ipynb b.ipynb"},
     ),
     Tree(
         "plain: a zip a student, named after it",
@@ -226,7 +228,11 @@ TREES = (
         {"ann": "1", "bob": "1"},
     ),
     Tree("plain: tar archives", {"ann.tar.gz": {f"hw/{EX1}": X}, "bob.tgz": {EX2: X}}, {"ann": "1", "bob": "2"}),
-    Tree("plain: a zip that holds a class", {"all.zip": {f"ann/{EX1}": X, f"bob/{EX1}": X}}, {"ann": "1", "bob": "1"}),
+    Tree(
+        "plain: a zip is one student, whatever lies in it",
+        {"ann.zip": {f"old/{EX1}": X, f"new/{EX1}": X}},
+        {"ann": "1"},
+    ),
     Tree(
         "plain: a zip in which each exercise has a folder",
         {"ann.zip": {f"1/{EX1}": X, f"2/{EX2}": X}, "b.zip": {EX1: X}},
@@ -366,7 +372,7 @@ NAMES = (
         "the newest copy",
         {EX1: FILLED, "ex1_chain (1).py": FILLED, "ex1_chain (2).py": FILLED},
         "ex1_chain (2).py",
-        "ex1_chain (1).py was not read: ex1_chain (2).py is newer",
+        "ex1_chain (1).py and ex1_chain.py were not read: ex1_chain (2).py is newer",
     ),
     Names(
         "copies in the order of numbers, and not of letters",
@@ -388,7 +394,7 @@ NAMES = (
     ),
     Names("a broken file before an empty one", {EX1: BROKEN, "EX1_CHAIN.py": STUB}, EX1),
     Names("of empty ones any", {EX1: STUB, "EX1_CHAIN.py": STUB}, "EX1_CHAIN.py"),
-    Names("nearer to the top", {EX1: FILLED, f"old/{EX1}": FILLED}, EX1),
+    Names("nearer to the top", {EX1: FILLED, f"old/{EX1}": FILLED}, EX1, f"old/{EX1} was not read: {EX1} is there too"),
     Names(
         "from below, where nothing is at the top",
         {EX2: X, f"more/{EX1}": FILLED},
@@ -411,10 +417,7 @@ def test_files_of_other_names_are_read_where_they_answer_what_is_not_there(tmp_p
     submission = submission_at(plant(tmp_path / "ann", files), lesson)
     assert [path.name for path in submission.lone_files] == ["second.py"]
     assert "second.py was read too: it answers steps whose file is not there" in submission.notes
-    assert all(
-        f"{name} was not read: it is none of the lesson's files" in submission.notes
-        for name in ("helpers.py", "flat.py")
-    )
+    assert "flat.py and helpers.py were not read: none of the lesson's files" in submission.notes
 
 
 def test_of_a_systems_uploads_the_newest_archive_counts(tmp_path: Path, lesson: Lesson) -> None:
@@ -454,7 +457,7 @@ IDENTITIES = (
             "submission_metadata.yml": "submission_5:\n  :submitters:\n  - :name: A B\n    :sid: 007\n  - :name: C D\n",
             f"submission_5/{EX1}": X,
         },
-        Identity("gradescope", "5", "A B & C D", sis_ids=("007",)),
+        Identity("gradescope", "5", "A B & C D", sis_ids=("007",), members=("A B", "C D")),
     ),
     ("plain", {f"ann/{EX1}": X}, None),
 )
@@ -525,7 +528,7 @@ def test_what_lies_beside_is_listed_with_its_submission(in_zip: bool, tmp_path: 
         "report.pdf": ("neither .py nor .ipynb", "ann"),
         "plot.png": ("neither .py nor .ipynb", "ann"),
         "model.pt": ("neither .py nor .ipynb", "ann"),
-        "helper.py": ("it is none of the lesson's files", "ann"),
+        "helper.py": ("none of the lesson's files", "ann"),
         "a.rar": ("a .rar archive; unpack it first", "ann"),
         "work.ipynb.txt": ("a notebook under another name? rename it to .ipynb", "ann"),
         "readme.txt": ("neither .py nor .ipynb", ""),
@@ -558,7 +561,7 @@ def test_a_student_who_handed_in_nothing_that_can_be_read_is_told_why(tmp_path: 
     files: Files = {"d_12_34_hw.rar": b"Rar!", f"{JANE}/essay.pdf": "%PDF", f"r_13_35_{EX1}": X}
     with find_submissions([plant(tmp_path / "root", files)], lesson) as found:
         assert {submission.name: submission.notes for submission in found.submissions} == {
-            JANE: ("nothing in it can be graded: essay.pdf (neither .py nor .ipynb)",),
-            "d_12": ("nothing in it can be graded: hw.rar (a .rar archive; unpack it first)",),
+            JANE: ("handed in nothing that can be graded: essay.pdf",),
+            "d_12": ("handed in nothing that can be graded: hw.rar (a .rar archive; unpack it first)",),
             "r_13": (),
         }

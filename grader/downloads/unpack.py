@@ -6,18 +6,21 @@ archive is never a path here, so that it cannot lead anywhere.
 
 from __future__ import annotations
 
+import os
 import re
+import time
 from collections.abc import Iterable, Iterator
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from grader.intake.entries import ArchiveError, Entries, Entry
-from grader.intake.tarball import tar_entries
-from grader.intake.tree import (
+from grader.downloads.entries import ArchiveError, Entries, Entry, Limits
+from grader.downloads.tarball import tar_entries
+from grader.downloads.tree import (
     ARCHIVES,
     DEEPEST,
     Node,
-    is_environment,
+    folder_node,
     is_junk,
     is_read,
     junk,
@@ -26,12 +29,15 @@ from grader.intake.tree import (
     suffix_of,
     why_not_read,
 )
-from grader.intake.workspace import Workspace, free_space, no_room
-from grader.intake.zipped import zip_entries
+from grader.downloads.workspace import Workspace, free_space, no_room
+from grader.downloads.zipped import zip_entries
 
 MIB = 1 << 20
 _CHUNK = 1 << 16
 _DRIVE = re.compile(r"[A-Za-z]:")
+_LONGEST_NAME = 1000  # characters of an entry's path
+_SHOWN = 60  # of a longer one
+_UNENDING = float("inf")
 
 
 @dataclass(frozen=True)
@@ -46,14 +52,17 @@ class Caps:
     ratio: int = 200  # text is packed to a tenth, pictures not at all
     small: int = 10 * MIB  # below it, any ratio is harmless
     depth: int = 5  # archives within archives
+    seconds: float = 10.0  # of processor time, for one student's archive, with all that is in it
+    run_seconds: float = 40.0  # for all archives of a folder
 
 
 @dataclass
 class _Budget:
-    """Bytes and entries that are left, here and for all around."""
+    """Bytes and entries that are left, here and for all around, and until when."""
 
     bytes: int
     entries: int
+    deadline: float = _UNENDING
     around: _Budget | None = None
     spent: int = 0
     counted: int = 0
@@ -69,12 +78,20 @@ class _Budget:
             raise ArchiveError(self.too_much)
         if self.entries < 0:
             raise ArchiveError("it holds too many files")
+        self.limits().check()
         if self.around:
             self.around.spend(size, entries)
 
+    def limits(self) -> Limits:
+        """What reading one more archive may cost: the least of what is left here and all around."""
+        least, entries, around = self.bytes, self.entries, self.around
+        while around:
+            least, entries, around = min(least, around.bytes), min(entries, around.entries), around.around
+        return Limits(least, entries, self.deadline)
+
     @property
     def is_spent(self) -> bool:
-        return self.bytes < 0 or self.entries < 0
+        return self.bytes < 0 or self.entries < 0 or time.process_time() > self.deadline
 
     def refund(self) -> None:
         """Gives all back to those around: what was unpacked is removed."""
@@ -117,13 +134,16 @@ class Unpacker:
         """What one student may take; more where there are few that share."""
         caps = self._caps
         size, entries = (around.bytes // shares, around.entries // shares) if shares else (0, 0)
-        return _Budget(max(caps.archive_bytes, size), max(caps.entries, entries), around)
+        seconds = max(caps.seconds, caps.run_seconds / shares if shares else 0.0)
+        deadline = min(time.process_time() + seconds, around.deadline)
+        return _Budget(max(caps.archive_bytes, size), max(caps.entries, entries), deadline, around)
 
     def _unpacked(self, path: Path, shown: Path, budget: _Budget, depth: int) -> Node:
         top = _Folder()
         try:
-            for entry in _entries(path, budget):
-                self._take(entry, top, shown, budget, depth)
+            with closing(_entries(path, budget.limits())) as entries:
+                for entry in entries:
+                    self._take(entry, top, shown, budget, depth)
         except ArchiveError as problem:
             if budget is not self._run and budget.is_spent:
                 _remove(_nodes(top, shown))
@@ -137,6 +157,9 @@ class Unpacker:
     def _take(self, entry: Entry, top: _Folder, shown: Path, budget: _Budget, depth: int) -> None:
         """One entry into the tree. Raises ArchiveError when the budget is spent."""
         budget.spend(0, 1)
+        if entry.is_folder:
+            _make_folder(entry.name, top)
+            return
         parts, why = _parts(entry.name)
         name = parts[-1] if parts else "?"
         place = shown.joinpath(*parts)
@@ -173,6 +196,8 @@ class Unpacker:
             path.unlink(missing_ok=True)
             return refused(name, shown, why)
         if not nested:
+            with suppress(OSError, OverflowError, ValueError):
+                os.utime(path, (entry.time, entry.time))
             return leaf(name, shown, path)
         try:
             return self._unpacked(path, shown, self._share(budget), depth + 1)
@@ -220,14 +245,29 @@ def _chunks(entry: Entry) -> Iterator[bytes]:
         raise _EntryError(f"{error}" or type(error).__name__) from None
 
 
-def _entries(path: Path, budget: _Budget) -> Entries:
-    if suffix_of(path.name) == ".zip":
-        return zip_entries(path)
-    least = budget.bytes
-    around = budget.around
-    while around:
-        least, around = min(least, around.bytes), around.around
-    return tar_entries(path, least)
+def _entries(path: Path, limits: Limits) -> Entries:
+    """The entries of an archive. Raises ArchiveError, whatever the format's reader raises: anyone may have made it."""
+    is_zip = suffix_of(path.name) == ".zip"
+    try:
+        with closing(zip_entries(path, limits) if is_zip else tar_entries(path, limits)) as entries:
+            yield from entries
+    except ArchiveError:
+        raise
+    except Exception as error:
+        kind = "zip" if is_zip else "tar"
+        raise ArchiveError(
+            f"no {kind} archive, or a broken one ({f'{error}'[:100] or type(error).__name__}); unpack it first"
+        ) from None
+
+
+def _make_folder(name: str, top: _Folder) -> None:
+    """An empty folder may be all that somebody handed in."""
+    parts, why = _parts(name)
+    folder = top
+    for part in () if why else parts:
+        if is_junk(part) or part in folder.leaves:
+            return
+        folder = folder.folders.setdefault(part, _Folder())
 
 
 def _parts(name: str) -> tuple[tuple[str, ...], str]:
@@ -240,6 +280,8 @@ def _parts(name: str) -> tuple[tuple[str, ...], str]:
         return parts, "a path that leads out of the archive"
     if not parts:
         return parts, "it has no name"
+    if len(name) > _LONGEST_NAME:
+        return (f"{parts[-1][:_SHOWN]}...",), f"its name has {len(name)} characters"
     if "\0" in name:
         return parts, "its name holds a NUL"
     return parts, "a folder nested too deeply" if len(parts) > DEEPEST else ""
@@ -247,7 +289,7 @@ def _parts(name: str) -> tuple[tuple[str, ...], str]:
 
 def _harmless(name: str) -> str:
     """A refused path as it may be shown below the archive's own."""
-    return name.replace("\\", "/").replace("\0", "").lstrip("/") or "?"
+    return name[:_LONGEST_NAME].replace("\\", "/").replace("\0", "").lstrip("/") or "?"
 
 
 def _nodes(folder: _Folder, shown: Path) -> Iterator[Node]:
@@ -269,6 +311,4 @@ def _remove(nodes: Iterable[Node]) -> None:
 
 
 def _folder_node(name: str, inner: _Folder, shown: Path) -> Node:
-    if is_environment(inner.leaves):
-        return junk(name, shown)
-    return Node(name, shown, "folder", None, tuple(_nodes(inner, shown)))
+    return folder_node(name, shown, None, tuple(_nodes(inner, shown)))

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from grader.intake.identity import Identity
-from grader.intake.names import gradescope_id
+from grader.downloads.identity import Identity
+from grader.downloads.uploads import gradescope_id
 
 if TYPE_CHECKING:
     import yaml
 
-FILE = "submission_metadata.yml"
 _MAX_BYTES = 64 << 20
+_SECONDS = 20.0  # of processor time
+_LOOKED_EVERY = 1000  # events
 _DEEPEST = 50  # lists in lists; libyaml's own loader runs out of its stack, and the process with it
 
 
@@ -25,7 +27,7 @@ def read_metadata(path: Path) -> dict[str, Identity]:
     try:
         if path.stat().st_size > _MAX_BYTES:
             raise ValueError(f"it is larger than {_MAX_BYTES >> 20} MiB")
-        raw = _document(yaml.parse(path.read_bytes(), parser))
+        raw = _document(_bounded(yaml.parse(path.read_bytes(), parser)))
     except (yaml.YAMLError, UnicodeError, StopIteration):
         raise ValueError("it is no YAML") from None
     except OSError as error:
@@ -33,6 +35,15 @@ def read_metadata(path: Path) -> dict[str, Identity]:
     if not isinstance(raw, dict):
         raise ValueError("it names no submissions")
     return {folder: _identity(folder, entry) for folder, entry in raw.items() if gradescope_id(str(folder))}
+
+
+def _bounded(events: Iterator[yaml.Event]) -> Iterator[yaml.Event]:
+    """The same, as long as it does not take too long."""
+    deadline = time.process_time() + _SECONDS
+    for number, event in enumerate(events):
+        if number % _LOOKED_EVERY == 0 and time.process_time() > deadline:
+            raise ValueError("it takes too long to read")
+        yield event
 
 
 def _document(events: Iterator[yaml.Event]) -> Any:
@@ -64,9 +75,13 @@ def _value(event: yaml.Event, events: Iterator[yaml.Event], depth: int) -> Any:
 
 def _identity(folder: str, entry: Any) -> Identity:
     submitters = list(_submitters(entry))
-    names = [name for submitter in submitters if (name := _field(submitter, "name"))]
-    ids = [sid for submitter in submitters if (sid := _field(submitter, "sid"))]
-    return Identity("gradescope", gradescope_id(folder), " & ".join(names), sis_ids=tuple(ids))
+    names, ids, emails = (
+        tuple(found for submitter in submitters if (found := _field(submitter, key)))
+        for key in ("name", "sid", "email")
+    )
+    members = names if len(names) > 1 else ()
+    user = gradescope_id(folder)
+    return Identity("gradescope", user, " & ".join(names), sis_ids=ids, members=members, emails=emails)
 
 
 def _submitters(entry: Any) -> Iterator[dict[Any, Any]]:

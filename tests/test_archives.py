@@ -15,19 +15,20 @@ import time
 import zipfile
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import IO
 
 import pytest
 
+from grader.downloads.unpack import MIB, Caps
+from grader.downloads.workspace import Workspace, remove_left_behind
 from grader.errors import KIT_FAULT, STOPPED, KitError
-from grader.intake.unpack import MIB, Caps
-from grader.intake.workspace import Workspace, remove_left_behind
 from grader.lesson import Lesson
 from grader.submission.find import find_submissions
 from tests.support import ROOT, run_grader
 from tests.test_cli import interrupted
-from tests.test_intake import EX1, EX2, EX3, FILLED, Files, X, plant, taken, zipped
+from tests.test_downloads import EX1, EX2, EX3, FILLED, Files, X, plant, taken, zipped
 
 SMALL = Caps(
     file_bytes=MIB, archive_bytes=2 * MIB, run_bytes=20 * MIB, entries=200, run_entries=2_000, small=MIB // 10, depth=3
@@ -82,9 +83,11 @@ def lying_size() -> bytes:
 
 
 def long_directory() -> bytes:
-    data = zip_of((EX1, b"x"))
-    at = data.index(b"PK\x05\x06") + 12
-    return data[:at] + struct.pack("<I", 1 << 30) + data[at + 4 :]
+    """Remarks on entries are in the list of entries alone."""
+    infos = [entry(f"{n}.txt") for n in range(20)]
+    for n, info in enumerate(infos):
+        info.comment = NOISE[50_000 * n :][:65_000]
+    return zip_of(*((info, b"") for info in infos))
 
 
 def nested(depth: int) -> bytes:
@@ -102,6 +105,16 @@ def tar_of(*members: tuple[str, bytes, bytes]) -> bytes:
             member = tarfile.TarInfo(name)
             member.type, member.size, member.linkname = kind, len(data), "/etc/passwd"
             archive.addfile(member, io.BytesIO(data))
+    return out.getvalue()
+
+
+def long_header() -> bytes:
+    """Digits that tarfile would search for a length, in quadratic time."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w:gz", format=tarfile.PAX_FORMAT) as archive:
+        member = tarfile.TarInfo(EX1)
+        member.pax_headers = {"comment": "1" * 100_000}
+        archive.addfile(member)
     return out.getvalue()
 
 
@@ -164,6 +177,7 @@ HOSTILE = (
     Hostile("a RAR by another name", lambda: b"Rar!\x1a\x07\x00", "RAR archive", ""),
     Hostile("no UTF-8 in its names", lambda: patched(zip_of(("é.py", b"x")), "é".encode(), b"\xff\xfe"), "UTF-8", ""),
     Hostile("a NUL in a name", lambda: patched(zip_of(("up?.py", b"x"), (EX1, b"x")), b"up?.py", b"up\0.py"), "NUL"),
+    Hostile("a name without end", lambda: zip_of((f"a{'-1' * 3000}.py", b"x"), (EX1, b"x")), "its name has 6004"),
     Hostile("no name", lambda: zip_of((".", b"x"), (EX1, b"x")), "no name"),
     Hostile(
         "tar: a way out",
@@ -197,6 +211,14 @@ HOSTILE = (
         "",
         file="eve.tgz",
     ),
+    Hostile(
+        "tar: folders without end",
+        lambda: tar_of(*((f"d{n}", tarfile.DIRTYPE, b"") for n in range(600)), (EX1, tarfile.REGTYPE, b"x")),
+        "too many files",
+        "",
+        file="eve.tar.gz",
+    ),
+    Hostile("tar: a header without end", long_header, "header in it is too long", "", file="eve.tgz"),
     Hostile("tar: none", lambda: b"x = 1\n" * 500, "no tar archive", "", file="eve.tar"),
 )
 
@@ -216,6 +238,34 @@ def test_a_hostile_archive_costs_nobody_else(case: Hostile, in_zip: bool, tmp_pa
         assert case.says in " | ".join(eve.notes) or case.read, eve.notes
     assert set(Path("/tmp").glob("up*.py")) == before
     assert not (tmp_path / "up.py").exists()
+
+
+def test_an_archive_that_takes_too_long_is_refused_and_the_next_is_read(tmp_path: Path, lesson: Lesson) -> None:
+    files: Files = {"eve.tar.gz": {f"{n}.py": X for n in range(2)}, "zoe.tar.gz": {EX1: X}}
+    at_once = replace(SMALL, seconds=0.0, run_seconds=0.0)
+    with find_submissions([plant(tmp_path / "root", files)], lesson, at_once) as found:
+        assert taken(found) == {"eve": "", "zoe": ""}
+        assert all("it takes too long to unpack" in one.notes[0] for one in found.submissions)
+
+
+def test_whatever_a_format_reader_raises_costs_that_archive_alone(
+    tmp_path: Path, lesson: Lesson, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = zipfile.ZipFile
+
+    def faulty(file: IO[bytes]) -> zipfile.ZipFile:
+        file.seek(0)
+        if file.read(2) == b"!!":
+            raise RecursionError("too deep")
+        file.seek(0)
+        return opened(file)
+
+    files: Files = {"eve.zip": b"!!", "zoe.zip": zipped({EX1: X})}
+    root = plant(tmp_path / "root", files)
+    monkeypatch.setattr(zipfile, "ZipFile", faulty)
+    with find_submissions([root], lesson) as found:
+        assert taken(found) == {"eve": "", "zoe": "1"}
+        assert "too deep" in found.submissions[0].notes[0]
 
 
 def test_a_bomb_within_a_bomb_is_not_unpacked(tmp_path: Path, lesson: Lesson, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -249,7 +299,7 @@ NAMES = (
     ("UTF-8 with its flag", zip_of((f"Zoë/{EX1}", b"x")), "Zoë"),
     ("UTF-8 without it", patched(zip_of((f"Zo__/{EX1}", b"x")), b"Zo__", "Zoë".encode()), "Zoë"),
     ("cp437", patched(zip_of((f"Zo_/{EX1}", b"x")), b"Zo_", "Zoë".encode("cp437")), "Zoë"),
-    ("backslashes", zip_of((f"Zoe\\hw\\{EX1}", b"x")), "hw"),
+    ("backslashes", zip_of((f"Zoe\\hw\\{EX1}", b"x")), "Zoe"),
     ("dots and doubled slashes", zip_of((f"./Zoe//./{EX1}", b"x")), "Zoe"),
     ("a long name", zip_of(("a" * 250 + ".py", b"x"), ("b.py", b"x")), "a" * 250),
 )
@@ -327,7 +377,9 @@ def test_folders_alone_need_no_temporary_folder(scratch: Path, tmp_path: Path, l
 def test_the_folder_of_a_run_that_was_killed_is_removed_by_the_next(
     scratch: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    script = "import os, sys; from grader.intake.workspace import Workspace; w = Workspace(); w.place('a'); os._exit(9)"
+    script = (
+        "import os, sys; from grader.downloads.workspace import Workspace; w = Workspace(); w.place('a'); os._exit(9)"
+    )
     subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=False, env={**os.environ, "TMPDIR": str(scratch)})
     (left,) = scratch.iterdir()
     alive = Workspace()
@@ -365,10 +417,10 @@ def test_a_class_in_a_zip_is_graded_by_the_command_line(scratch: Path, tmp_path:
     arguments = ("grade", tmp_path / "all.zip", "--out", tmp_path / "out", "--seed", "1", "--no-mends", "--jobs", "1")
     first = run_grader(*arguments)
     assert first.returncode == 0, first.stdout + first.stderr
-    said = " ".join(first.stdout.split())
-    assert "from Canvas 4 (1 late, 1 anonymous)" in said
-    assert "loose.rar (a .rar archive; unpack it first)" in said
-    assert f"filebyfile:{tmp_path}/out/taken.txt" in "".join(said.split())  # wrapped anywhere
+    said = first.stdout.splitlines()
+    assert any("from Canvas 4 (1 late, 1 anonymous)" in line for line in said)
+    assert f"not a submission: {tmp_path}/all.zip/loose.rar (a .rar archive; unpack it first)" in said
+    assert f"full file list: {tmp_path}/out/taken.txt" in said
     assert "not read: " in (tmp_path / "out" / "taken.txt").read_text(encoding="utf-8")
     results = {
         path.parent.name: path.read_text(encoding="utf-8") for path in tmp_path.glob("out/submissions/*/results.json")

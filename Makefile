@@ -24,6 +24,7 @@ REQUIRE_ISOLATION ?=
 FORMAT ?=
 RESULTS ?= grades
 ROSTER ?=
+EACH ?=
 COLUMN ?=
 RESCALE ?=
 OVERWRITE ?=
@@ -46,6 +47,7 @@ $(foreach name,$(misspelt),$(error there is no variable $(name); did you mean $(
 option = $(if $(2),$(1) "$(patsubst ~/%,$(HOME)/%,$(2))")
 switch = $(if $(2),$(1))
 lesson = $(call option,--lesson,$(LESSON))
+each = $(call switch,--each-path,$(filter path,$(EACH))) $(call switch,--each-folder,$(filter folder,$(EACH))) $(call switch,--each-file,$(filter file,$(EACH)))
 not_yet = || [ $$? -eq 1 ]  # 1: some steps are not right yet, which is no error of make's
 
 .DEFAULT_GOAL := help
@@ -67,7 +69,8 @@ help:
 	@echo "  make grade SUBMISSIONS=DIR OUT=DIR"
 	@echo "                              grade any folder of submissions; SEED=, JOBS= if you like;"
 	@echo "                              MENDS=no looks for no mends; REGRADE=1 grades unchanged ones again;"
-	@echo "                              REQUIRE_ISOLATION=1 runs sealed or not at all"
+	@echo "                              REQUIRE_ISOLATION=1 runs sealed or not at all; ROSTER=CSV names who is missing;"
+	@echo "                              EACH=folder (or file, path) says what one student is, where names do not"
 	@echo "  make export FORMAT=canvas RESULTS=DIR ROSTER=CSV"
 	@echo "                              grades for the host: canvas, moodle, nbgrader, junit, exercism,"
 	@echo "                              gradescope (autograder.zip), github-workflow KIT=OWNER/REPO@REF;"
@@ -127,7 +130,7 @@ map: $(VENV)/.ready
 grade: $(VENV)/.ready
 	@$(RUN) grade $(call option,,$(SUBMISSIONS)) $(call option,--out,$(OUT)) $(call option,--seed,$(SEED)) \
 	  $(call option,--jobs,$(JOBS)) $(call option,--cluster,$(CLUSTER)) $(call switch,--no-mends,$(filter no,$(MENDS))) \
-	  $(call switch,--regrade,$(REGRADE)) \
+	  $(call switch,--regrade,$(REGRADE)) $(call option,--roster,$(ROSTER)) $(each) \
 	  $(call switch,--require-isolation,$(REQUIRE_ISOLATION)) $(lesson)
 
 export: $(VENV)/.ready
@@ -138,7 +141,8 @@ export: $(VENV)/.ready
 	  $(call option,--assignment,$(ASSIGNMENT)) $(call option,--under,$(UNDER)) $(lesson)
 
 copies: $(VENV)/.ready
-	@$(RUN) copies $(call option,,$(SUBMISSIONS)) $(call option,--out,$(OUT)) $(call option,--pairs,$(PAIRS)) $(lesson)
+	@$(RUN) copies $(call option,,$(SUBMISSIONS)) $(call option,--out,$(OUT)) $(call option,--pairs,$(PAIRS)) \
+	  $(each) $(lesson)
 
 lesson: $(VENV)/.ready
 	@$(RUN) lesson $(call switch,--check,$(CHECK)) $(lesson)

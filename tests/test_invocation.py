@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from grader.cli import _parser
+from grader.cli import _parsers
 from grader.invocation import BY_MAKE, command, option
 from tests.support import ROOT
 
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+EACH = re.search(r"^each = (.*)$", MAKEFILE, re.MULTILINE)[1]  # type: ignore[index]
+ELSEWHERE = ("--help", "--debug")  # make help; GRADER_DEBUG=1 in the environment
 WORDS = re.compile(r"option\(['\"](--[a-z-]+)['\"]")
 
 
@@ -24,17 +26,19 @@ def _make(*words: str) -> subprocess.CompletedProcess[str]:
 
 def _options() -> Iterator[tuple[str, str]]:
     """Every command with every option of it."""
-    for action in _parser()._actions:
+    for action in _parsers()[0]._actions:
         for name, parser in (action.choices or {}).items() if isinstance(action.choices, dict) else ():
             for own in parser._actions:
-                yield from ((name, flag) for flag in own.option_strings if flag.startswith("--") and flag != "--help")
+                yield from (
+                    (name, flag) for flag in own.option_strings if flag.startswith("--") and flag not in ELSEWHERE
+                )
 
 
 @pytest.mark.parametrize(("name", "flag"), list(_options()))
 def test_every_option_of_every_command_is_reached_by_make(name: str, flag: str) -> None:
     rule = re.search(rf"^{name}: .*?(?=^\S)", MAKEFILE, re.MULTILINE | re.DOTALL)
     assert rule, f"make has no target {name}"
-    flags = rule.group().replace("$(lesson)", "--lesson")
+    flags = rule.group().replace("$(lesson)", "--lesson").replace("$(each)", EACH)
     assert f"{flag}," in flags or f"{flag} " in flags or f"{flag}\n" in flags
 
 
@@ -95,5 +99,5 @@ def test_what_make_passes_on_is_what_the_command_line_takes() -> None:
     done = _make("-n", "export", "FORMAT=canvas", "RESCALE=1", "OVERWRITE=1", "ROSTER=my roster.csv", "UNDER=a")
     line = next(line for line in done.stdout.replace("\\\n", " ").splitlines() if "-m grader" in line)
     words = shlex.split(line)
-    taken = _parser().parse_args(words[words.index("grader") + 1 :])
+    taken = _parsers()[0].parse_args(words[words.index("grader") + 1 :])
     assert (taken.rescale, taken.overwrite, taken.roster, taken.under) == (True, True, "my roster.csv", "a")

@@ -13,6 +13,7 @@ import pytest
 
 from grader.copies import read as reading
 from grader.copies.compare import Source
+from grader.copies.shape import given_names
 from grader.lesson import load_lesson
 from grader.report.notebook import shown_cells
 from grader.report.pages import feedback_page
@@ -20,13 +21,19 @@ from grader.results.model import SubmissionResult
 from grader.submission.answers import Answers, read_answers
 from grader.submission.bounds import MAX_CELLS, MAX_LINES, MAX_STATEMENTS
 from grader.submission.content import Unreadable, shown_text
-from grader.submission.find import submission_at
+from grader.submission.find import Submission, submission_at
 from grader.submission.notebook import cells_of
 from grader.submission.program import read_program
 from tests.support import ROOT
 
 LESSON = load_lesson(ROOT / "solutions" / "mlp")
 DPROBS = "def dprobs(dlogprobs, probs):\n    return dlogprobs / probs\n"
+
+
+def source(submission: Submission) -> Source:
+    return reading.read_source(submission.name, submission.all_files(), given_names(LESSON))
+
+
 LOGIN = b"<!DOCTYPE html>\n<html><head><title>Sign in</title></head><body>\n<form>password</form></body></html>\n"
 
 
@@ -185,7 +192,7 @@ def test_a_number_of_any_length_is_read_and_compared(number: str, place: str, tm
     text = f"{DPROBS}def dcounts(probs):\n    return {place.replace('{}', number)}\n"
     answers = answers_of(tmp_path, ex1_chain__py=text.encode())
     assert answers.by_name["ex1_chain", "dprobs"].status == "ready"
-    sources, left_out = reading.sources_of([submission_at(tmp_path, LESSON)], LESSON)
+    sources, left_out = reading.sources_of([submission_at(tmp_path, LESSON)], source)
     assert (len(sources), left_out) == (1, [])
 
 
@@ -297,6 +304,6 @@ def test_a_submission_that_cannot_be_compared_is_left_out_and_named(
         (tmp_path / name).mkdir()
         (tmp_path / name / "ex1_chain.py").write_text(DPROBS)
         submissions.append(submission_at(tmp_path / name, LESSON))
-    sources, left_out = reading.sources_of(submissions, LESSON)
+    sources, left_out = reading.sources_of(submissions, source)
     assert [source.name for source in sources] == ["ann"]
-    assert left_out == [reading.LeftOut("odd", "ValueError: no")]
+    assert left_out == [reading.LeftOut("odd", "no")]

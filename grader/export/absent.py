@@ -9,7 +9,7 @@ from pathlib import Path
 
 from grader.downloads.identity import Identity
 from grader.errors import KitError
-from grader.export.person import Person, person_of
+from grader.export.person import Person, people_of
 from grader.export.roster import Entry, rows_of
 from grader.export.table import Table, place_of, read_table
 
@@ -68,11 +68,11 @@ def attendance(roster: Roster, submissions: Iterable[tuple[str, Identity | None]
 
 def _people(name: str, identity: Identity | None) -> list[Person]:
     """Everybody who handed it in, by what is known of them."""
-    whole = person_of(name, asdict(identity) if identity else None)
-    if identity is None:
-        return [whole]
-    members = [Person((), (member,)) for member in identity.members]
-    return [whole, *members, *(Person((one,), ()) for one in (*identity.sis_ids, *identity.emails))]
+    people = [*people_of(name, asdict(identity) if identity else None)]
+    if identity:
+        people += [Person((), (member,)) for member in identity.members]
+        people += [Person((one,), ()) for one in (*identity.sis_ids, *identity.emails)]
+    return people
 
 
 def _entries(table: Table) -> Iterator[Entry]:

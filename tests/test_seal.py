@@ -312,6 +312,16 @@ def test_a_large_mapping_made_before_changes_no_verdict(lesson: Lesson, judge: J
         assert as_text(results[0]) == as_text(results[1])
 
 
+def test_where_the_system_does_not_tell_what_is_mapped_honest_work_has_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    blind = "import grader.seal.rlimits as limits\nlimits.mapped = lambda: None\nmain("
+    monkeypatch.setattr(client, "_START", client._START.replace("main(", blind, 1))
+    with Warm() as warm, Student(warm, LIMITS) as student:
+        needs(warm, RLIMITS)
+        assert isinstance(ask(student, written("y = torch.ones(1 << 27, dtype=torch.uint8)\nreturn x")), Answer)
+        assert refusal(student, "y = bytearray(11 << 30)") == "ran out of memory"
+        assert student.mapped_mib is None
+
+
 def test_under_a_limit_of_the_surroundings_nothing_is_run_and_the_mend_is_named() -> None:
     with pytest.MonkeyPatch.context() as patch:
         lower = f"import resource; resource.setrlimit(resource.RLIMIT_AS, ({HUGE}, {HUGE}))\nmain("

@@ -37,7 +37,7 @@ EDGES = {
     "lesson": "errors names scope",
     "intake": "errors",
     "submission": "errors intake lesson names scope syntax",
-    "judge": "__version__ errors lesson names results scope seal submission warm wire",
+    "judge": "__version__ errors lesson names results scope seal submission syntax warm wire",
     "results": "__version__ errors intake lesson submission",
     "report": "lesson results submission",
     "copies": "lesson report submission",

@@ -51,7 +51,7 @@ each = $(call switch,--each-path,$(filter path,$(EACH))) $(call switch,--each-fo
 not_yet = || [ $$? -eq 1 ]  # 1: some steps are not right yet, which is no error of make's
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check watch hint explain train map grade export copies lesson release doctor test lint mutation right-forms \
+.PHONY: help setup check watch hint explain train map grade export copies lesson release doctor test test-quick lint mutation right-forms \
   bench docs-pictures clean
 
 help:
@@ -84,7 +84,7 @@ help:
 	@echo "  make lesson                 cut the exercises from the solutions, verify both"  # END INSTRUCTOR
 	@echo "For everybody"
 	@echo "  make doctor                 what this machine has, and what is missing"
-	@echo "  make test                   the kit's own tests"
+	@echo "  make test                   the kit's own tests (some minutes); make test-quick: a part of each, in one"
 	@echo "  make setup                  .venv alone"
 	@echo "For those who work on the kit"  # BEGIN INSTRUCTOR
 	@echo "  make lint                   ruff and mypy"
@@ -156,6 +156,9 @@ doctor: $(VENV)/.ready
 
 test: $(VENV)/.ready
 	@$(VENV)/bin/python -m pytest -n auto
+
+test-quick: $(VENV)/.ready
+	@$(VENV)/bin/python -m pytest -n auto --quick
 
 # BEGIN INSTRUCTOR
 lint: $(VENV)/.ready

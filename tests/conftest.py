@@ -15,10 +15,28 @@ from grader.lesson import Lesson, load_lesson
 from grader.results.model import SubmissionResult
 from grader.submission.find import submission_at
 from grader.warm.client import Warm
+from tests.quick import chosen
 from tests.support import ROOT, JudgeText
+from tests.wrong_answers import JudgedPacks
 
 torch.set_num_threads(1)
 os.environ["GRADER_NO_PROGRESS"] = "1"  # tests leave no progress file behind, in no process
+# No test hangs on where it is run: the width and the colours of a terminal, its language, the time zone.
+os.environ.update(COLUMNS="80", LINES="25", NO_COLOR="1", LC_ALL="C.UTF-8", TZ="UTC")
+for name in ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE", "PYTHONWARNINGS", "PYTHONIOENCODING"):
+    os.environ.pop(name, None)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--quick", action="store_true", help="a part of each test; see tests/quick.py")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--quick"):
+        kept = chosen(items)
+        ids = {id(item) for item in kept}
+        config.hook.pytest_deselected(items=[item for item in items if id(item) not in ids])
+        items[:] = kept
 
 
 @pytest.fixture(scope="session")
@@ -37,6 +55,12 @@ def warm() -> Iterator[Warm]:
 @pytest.fixture(scope="session")
 def judge(lesson: Lesson, warm: Warm) -> Judge:
     return Judge(lesson, 0, warm)
+
+
+@pytest.fixture(scope="session")
+def judged_packs(judge: Judge, lesson: Lesson, tmp_path_factory: pytest.TempPathFactory) -> JudgedPacks:
+    """The wrong answers of the corpus, judged once for all tests that look at them."""
+    return JudgedPacks(judge, lesson, tmp_path_factory.mktemp("packs"))
 
 
 @pytest.fixture

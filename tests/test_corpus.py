@@ -8,30 +8,35 @@ from typing import Any
 
 import pytest
 
+from grader.judge.submission import Judge
 from grader.lesson import Lesson
+from tests.right_forms.forms import right_forms
+from tests.right_forms.packs import Pack, packed
 from tests.support import PRELUDE, ROOT, JudgeText, step_of
+from tests.wrong_answers import JudgedPacks, WrongPack, parts, wrong_answers
 
 CORPUS = Path(__file__).parent / "corpus"
 
 
-def _answers(kind: str) -> list[Any]:
-    found = []
-    for file in sorted((CORPUS / kind).glob("*.toml")):
-        for answer in tomllib.loads(file.read_text(encoding="utf-8"))["answer"]:
-            found.append(pytest.param(file.stem, answer, id=f"{file.stem}.{answer['step']}: {answer['name']}"))
-    return found
+RIGHT = packed(right_forms())
+WRONG = [
+    pytest.param(pack, marks=pytest.mark.xdist_group(f"wrong answers {number}"), id=f"part {number}, pack {place}")
+    for number, part in enumerate(parts())
+    for place, pack in enumerate(part)
+]
 
 
-@pytest.mark.parametrize(("exercise", "answer"), _answers("right"))
-def test_a_right_answer_passes_whatever_its_style(
-    exercise: str, answer: dict[str, str], judge_text: JudgeText, lesson: Lesson
-) -> None:
-    asked = [step.path for step in lesson.exercise(exercise).steps if answer["step"] in ("*", step.name)]
-    result = judge_text({exercise: PRELUDE + answer["code"]}, *asked)
-    assert asked
-    for path in asked:
-        step = step_of(result, path)
-        assert step.passes, f"{path} is {step.verdict}: {step.message} (line {step.line})"
+def test_every_answer_of_the_corpus_is_judged_in_one_pack() -> None:
+    assert sorted(map(id, wrong_answers())) == sorted(id(form) for part in parts() for p in part for form in p.answers)
+    right = [form for pack in RIGHT for form in pack.forms.values()]
+    assert sorted(map(str, right)) == sorted(map(str, right_forms()))
+
+
+@pytest.mark.parametrize("pack", RIGHT, ids=[f"pack {place}" for place in range(len(RIGHT))])
+def test_a_right_answer_passes_whatever_its_style(pack: Pack, judge: Judge, lesson: Lesson, tmp_path: Path) -> None:
+    pack.write(tmp_path)
+    rejected = pack.rejections(judge, lesson, tmp_path)
+    assert {f"{form.path}: {form.name}": facts for form, facts in rejected.items()} == {}
 
 
 def _pending() -> list[Any]:
@@ -50,20 +55,20 @@ def test_a_right_answer_that_is_still_refused_is_known(
     assert all(step_of(result, path).passes for path in asked)
 
 
-@pytest.mark.parametrize(("exercise", "answer"), _answers("wrong"))
+@pytest.mark.parametrize("pack", WRONG)
 def test_a_wrong_answer_is_caught_on_its_own_step_and_on_no_other(
-    exercise: str, answer: dict[str, str], judge_text: JudgeText, lesson: Lesson
+    pack: WrongPack, judged_packs: JudgedPacks, lesson: Lesson
 ) -> None:
-    solution = (ROOT / "solutions" / "mlp" / f"{exercise}.py").read_text(encoding="utf-8")
-    steps = [step.path for step in lesson.exercise(exercise).gradient_steps]
-    result = judge_text({exercise: f"{solution}\n{PRELUDE}{answer['code']}"}, *steps)
-    for path in steps:
-        step = step_of(result, path)
-        if answer["step"] in ("*", step.step):
-            assert step.verdict == answer["verdict"], f"{path}: {step.message}"
-            assert step.message
+    wrong = {path: answer for answer in pack.answers for path in answer.gradients(lesson)}
+    result = judged_packs.result(pack)
+    judged = {f"{found.exercise}.{step.step}": step for found in result.exercises for step in found.steps}
+    assert wrong.keys() <= judged.keys()
+    for path, step in judged.items():
+        if path in wrong:
+            assert step.verdict == wrong[path].verdict, f"{wrong[path]}: {path} is {step.verdict}: {step.message}"
+            assert step.message, wrong[path]
         else:
-            assert step.passes, f"{path} is {step.verdict}: {step.message}"
+            assert step.passes, f"{path} is {step.verdict}: {step.message}, beside {[*map(str, pack.answers)]}"
 
 
 def _chain_steps() -> list[str]:

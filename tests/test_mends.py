@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from grader.judge.job import Request, job, read_job
-from grader.judge.mend import search
+from grader.judge.mend import mender, search
 from grader.judge.mend.edits import MOST_MADE, edits_of
 from grader.judge.mend.sites import World
 from grader.judge.mend.text import Edit, Source
@@ -604,6 +604,109 @@ def test_a_search_ends_at_a_count_and_finds_the_same_again(
     assert search.MOST_LIKELY / 2 < len(set(tried)) <= search.MOST_TRIED + 1  # and the answer as it is
     assert gradients_of(beyond_mending, lesson, Judge(lesson, 0, warm), tmp_path) == first
     assert tried[:times] == tried[times:]
+
+
+# --- many answers, and the same one again ---------------------------------------------------------------------
+
+
+def submission(folder: Path, text: str, lesson: Lesson) -> Request:
+    folder.mkdir()
+    (folder / f"{CHAIN}.py").write_text(text, encoding="utf-8")
+    return Request(submission_at(folder, lesson))
+
+
+@dataclass
+class Counted:
+    """What was tried, as the source of each edit."""
+
+    sources: list[str]
+
+    def since(self, start: int) -> list[str]:
+        return self.sources[start:]
+
+
+@pytest.fixture
+def counted(monkeypatch: pytest.MonkeyPatch) -> Counted:
+    tried = Counted([])
+    right_in = vars(search)["right_in"]
+
+    def noted(*arguments: Any) -> Any:
+        tried.sources.append(arguments[4].source)
+        return right_in(*arguments)
+
+    monkeypatch.setattr(search, "right_in", noted)
+    return tried
+
+
+AGAIN = {
+    "another name, more text around it": "# of somebody else\n\nnobody = 3\n" + PRELUDE + WRONG[0].source + "\n# end\n",
+    "the same bytes": PRELUDE + WRONG[0].source,
+}
+
+
+@pytest.mark.parametrize("text", AGAIN)
+def test_an_answer_that_was_searched_in_another_submission_is_not_searched_again_and_is_told_the_same(
+    text: str, lesson: Lesson, warm: Warm, tmp_path: Path, counted: Counted
+) -> None:
+    judge = Judge(lesson, 0, warm)
+    first = judge.judge(submission(tmp_path / "ann", PRELUDE + WRONG[0].source, lesson))
+    times = len(counted.sources)
+    assert times > 1
+    again = judge.judge(submission(tmp_path / "bob", AGAIN[text], lesson))
+    assert counted.since(times) == []
+    fresh = Judge(lesson, 0, warm).judge(submission(tmp_path / "cy", AGAIN[text], lesson))
+    assert len(counted.sources) == 2 * times
+    step = WRONG[0].step
+    assert told(step_of(again, step)) == told(step_of(fresh, step))
+    assert told(step_of(again, step)).split(": ", 1)[1] == told(step_of(first, step)).split(": ", 1)[1]
+
+
+def test_an_answer_that_differs_in_one_sign_is_searched_by_itself(lesson: Lesson, warm: Warm, tmp_path: Path) -> None:
+    judge = Judge(lesson, 0, warm)
+    text = PRELUDE + "def dprobs(dlogprobs, probs):\n    return {} / probs\n"
+    results = [
+        judge.judge(submission(tmp_path / str(number), text.format(wrong), lesson))
+        for number, wrong in enumerate(("-dlogprobs", "-(-(-dlogprobs))"))
+    ]
+    mends = [told(step_of(result, f"{CHAIN}.dprobs")) for result in results]
+    assert mends[0] != mends[1]
+
+
+def test_the_searches_of_one_submission_share_a_count_and_each_answer_gets_some_of_it(
+    lesson: Lesson, warm: Warm, tmp_path: Path, counted: Counted
+) -> None:
+    names = [step.name for step in lesson.exercise(CHAIN).gradient_steps]
+    tensors = [step.tensor for step in lesson.exercise(CHAIN).gradient_steps]
+    beyond_mending = [
+        f"def {name}({tensor}):\n    a = torch.sigmoid({tensor}).cumsum(0)\n    return a * a + {tensor} - a * 3\n"
+        for name, tensor in zip(names, tensors, strict=True)
+    ]
+    text = PRELUDE + "\n\n".join(beyond_mending)
+    Judge(lesson, 0, warm).judge(submission(tmp_path / "ann", text, lesson))
+    searched = {name for name in names if any(f"def {name}(" in source for source in counted.sources)}
+    assert len(counted.sources) <= mender.MOST_OF_A_SUBMISSION + 7 * len(names)  # and each answer as it is
+    assert len(searched) > 8
+
+
+def test_an_edit_of_one_answer_changes_nothing_for_the_next(lesson: Lesson, warm: Warm, tmp_path: Path) -> None:
+    """Each search has a process of its own: what runs in it is gone with it."""
+    forked: list[str] = []
+
+    class Noted:
+        isolation = warm.isolation
+
+        def fork(self, kind: str, arguments: Any) -> Any:
+            forked.append(kind)
+            return warm.fork(kind, arguments)
+
+        def bury(self, process: Any, wait: float) -> Any:
+            return warm.bury(process, wait)
+
+    text = PRELUDE + WRONG[0].source + "\n" + NEW
+    judge = Judge(lesson, 0, Noted())  # type: ignore[arg-type]
+    result = judge.judge(submission(tmp_path / "ann", text, lesson))
+    assert {step.step for step in result.exercises[0].steps if step.instructor.mend} >= {"dlogit_maxes", "dprobs"}
+    assert forked == ["student"] * 3  # one judges, two search
 
 
 # --- a second lesson --------------------------------------------------------------------------------------

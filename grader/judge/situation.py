@@ -23,6 +23,7 @@ FLOAT32_FACTOR = 8  # an answer in float32 may be off by this many times autogra
 FLOAT32_FLOOR = 3e-6  # and by at least this part of the scale;
 FLOAT32_CEILING = 1e-3  # an error above this part of the scale is no rounding
 _MOST_KEPT = 256
+_MOST_PATHS = 1024  # of one case: gradients of which some path is left out
 
 # How a case is looked at: as it is; with the drawn gradients zero where the real ones are; in float32.
 View = Literal["plain", "masked", "single"]
@@ -39,6 +40,7 @@ class Situation:
         self._inputs = draw_inputs(case, key)
         self.tape = Tape(network, self._inputs, case.sizes)
         self._references: dict[tuple[str, frozenset[str], bool], Reference] = {}
+        self._without: dict[tuple[str, frozenset[str], frozenset[tuple[str, str]]], Tensor] = {}
         self._float32_errors: dict[tuple[str, frozenset[str]], float] = {}
         self._calls: dict[tuple[Injection, View], Part] = {}
 
@@ -77,6 +79,14 @@ class Situation:
                 self.tape, tensor, self._cuts(used, "masked" if masked else "plain")
             )
         return self._references[tensor, used, masked]
+
+    def without(self, tensor: str, cuts: frozenset[str], closed: frozenset[tuple[str, str]]) -> Tensor:
+        """The gradient of `tensor` if nothing flowed back along the `closed` paths: of many wrong answers the same."""
+        if (tensor, cuts, closed) not in self._without:
+            keep_small(self._without, _MOST_PATHS)
+            drawn = {cut: self.drawn(cut) for cut in sorted(cuts)}
+            self._without[tensor, cuts, closed] = Backward(self.tape, drawn, closed).gradient(tensor)
+        return self._without[tensor, cuts, closed]
 
     def float32_tolerance(self, tensor: str, cuts: frozenset[str]) -> float:
         """How far a right answer in float32 may be off."""

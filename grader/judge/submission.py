@@ -15,7 +15,7 @@ from grader.judge.course import Course, make_course
 from grader.judge.desk import Desk
 from grader.judge.job import Request
 from grader.judge.located import located
-from grader.judge.mend import Budget, Mender
+from grader.judge.mend import Mender, SearchBudget
 from grader.judge.real_chain import RealChain
 from grader.judge.situation import Situations
 from grader.judge.stages import Progress, Stage, empty_result
@@ -154,7 +154,7 @@ class Judge:
     def _mended(self, settled: SubmissionResult, answers: Answers) -> SubmissionResult:
         """The result with the nearest mend of each wrong step: all verdicts are settled, in other processes."""
         try:
-            budget = Budget()
+            budget = SearchBudget()
             exercises = [self._exercise_mended(budget, result, answers) for result in settled.exercises]
         except (KitError, MemoryError):
             raise
@@ -162,7 +162,7 @@ class Judge:
             return replace(settled, notes=(*settled.notes, f"{NO_MENDS} {fault_at(fault)}"))
         return replace(settled, exercises=tuple(exercises))
 
-    def _exercise_mended(self, budget: Budget, result: ExerciseResult, answers: Answers) -> ExerciseResult:
+    def _exercise_mended(self, budget: SearchBudget, result: ExerciseResult, answers: Answers) -> ExerciseResult:
         exercise = self._lesson.exercise(result.exercise)
         settled = {step.step: step for step in result.steps}
         for name in callables(exercise):

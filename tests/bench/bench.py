@@ -8,6 +8,8 @@ a class of 1,000           as the command grades it, on 2 cores           at mos
 a submission               against fork, seal and the same calls alone  at most 2.5
 its throughput             against one pytest process a submission      at least 40
 the class again, unchanged without torch                                at most 2 s
+a mixed class of 95        with mends, against without                   at most 2
+a submission that loops    what it adds to the mixed class              at most 6 s
 """
 
 from __future__ import annotations

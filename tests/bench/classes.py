@@ -111,9 +111,9 @@ def complete_class(folder: Path, students: int) -> None:
         _write(folder / f"s{number:04}", files, f"# student {number}\n")
 
 
-def mixed_class(folder: Path, students: int, samples: Path) -> None:
+def mixed_class(folder: Path, students: int, samples: Path, left_out: str = "") -> None:
     """Writes so many submissions, the samples in turn: right ones, wrong ones, empty ones, broken ones."""
-    every = sorted(sample for sample in samples.iterdir() if sample.is_dir())
+    every = sorted(sample for sample in samples.iterdir() if sample.is_dir() and sample.name != left_out)
     for number, sample in zip(range(students), itertools.cycle(every), strict=False):
         files = {path.name: path.read_text(encoding="utf-8") for path in sample.glob("*.py")}
         _write(folder / f"s{number:04}", files, f"\n# student {number}\n")

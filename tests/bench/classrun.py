@@ -1,6 +1,7 @@
 """A whole class, measured: as the command does it, against the least it can cost and against its peer.
 
-STUDENTS=100 make bench measures a smaller class.
+STUDENTS=100 make bench measures a smaller class. The mixed class is the sample class five times over: of its twenty
+submissions four are right as a whole, and one holds a loop that never ends.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from grader.run.pool import Pool
 from grader.submission.find import find_submissions
 from grader.warm.client import Warm
 from tests.bench.bare import bare_run, recorded
-from tests.bench.classes import complete_class
+from tests.bench.classes import complete_class, mixed_class
 from tests.bench.row import Row
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,6 +33,9 @@ OVER_PEER = 40.0
 CACHED_SECONDS = 2.0
 GROWTH_MIB = 16.0
 _TURNS, _PEERS = 40, 6
+SAMPLES, TIMES, ENDLESS = ROOT / "data" / "class", 5, "s14"  # the one that never ends
+OVER_WITHOUT_MENDS = 2.0
+ENDLESS_SECONDS = 6.0
 _TICK = os.sysconf("SC_CLK_TCK")
 
 
@@ -48,7 +52,27 @@ def class_rows(lesson: Lesson) -> list[Row]:
             _peer(root / "class", seconds / STUDENTS),
             _cached(cached),
             flat_memory(lesson, root / "class"),
+            *mixed_rows(root),
         ]
+
+
+def mixed_rows(root: Path) -> list[Row]:
+    """A class as instructors meet it: what looking for mends adds, and what a submission that never ends does."""
+    samples = sum(sample.is_dir() for sample in SAMPLES.iterdir())
+    ending, whole = root / "ending", root / "mixed"
+    mixed_class(ending / "class", TIMES * (samples - 1), SAMPLES, left_out=ENDLESS)
+    mixed_class(whole / "class", TIMES * samples, SAMPLES)
+    without = _command(ending, "--seed", "1", "--no-mends")
+    mended = _command(ending, "--seed", "1", "--regrade")
+    endless = _command(whole, "--seed", "1")
+    ratio, each = mended / without, (endless - mended) / TIMES
+    claim = f"{TIMES * (samples - 1)} mixed submissions, with mends / without, {CORES} judges"
+    measured = f"{ratio:.2f} ({mended:.0f} s / {without:.0f} s)"
+    more = f"{each:.1f} s ({endless:.0f} s - {mended:.0f} s, {TIMES} submissions)"
+    return [
+        Row(claim, measured, f"at most {OVER_WITHOUT_MENDS:g}", ratio <= OVER_WITHOUT_MENDS),
+        Row("each that never ends, more", more, f"at most {ENDLESS_SECONDS:g} s", each <= ENDLESS_SECONDS),
+    ]
 
 
 def over_bare(lesson: Lesson, folder: Path) -> Row:

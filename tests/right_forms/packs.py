@@ -2,7 +2,7 @@
 
 A pack is what one student might hand in: at most one answer a step, and no two
 top-level names that are in one another's way. Each answer is judged by itself all the
-same, because only what it reaches is run. tests/test_corpus.py judges each one alone.
+same, because only what it reaches is run.
 """
 
 from __future__ import annotations

@@ -131,7 +131,7 @@ class Look:
     def without(self, edges: Collection[tuple[str, Statement]]) -> Tensor:
         """The gradient without what flows along these uses."""
         closed = self.closed | {(read, statement.tensor) for read, statement in edges}
-        return Backward(self.tape, self.drawn, closed).gradient(self.tensor)
+        return self.situation.without(self.tensor, self.cuts, closed)
 
     def only(self, way: Collection[tuple[str, Statement]], edges: Collection[tuple[str, Statement]]) -> Tensor:
         """What flows along one way and no other."""

@@ -11,6 +11,6 @@ mender   what a submission's searches may take together; what was found for the 
 Mends run in student processes of their own, after all verdicts are settled: they cannot change any.
 """
 
-from grader.judge.mend.mender import Budget, Mender
+from grader.judge.mend.mender import Mender, SearchBudget
 
-__all__ = ["Budget", "Mender"]
+__all__ = ["Mender", "SearchBudget"]

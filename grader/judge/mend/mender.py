@@ -20,7 +20,7 @@ from grader.warm.client import Forker
 
 MOST_OF_A_SUBMISSION = 750  # edits tried
 _SHARE = 3  # no answer takes more than this part of what its submission has left, so that the last ones get some, too
-_MOST_SECONDS = 20.0  # of wall clock a submission
+_MOST_SECONDS = 60.0  # of wall clock a submission; its tries are over long before
 _MOST_LOST = 3  # processes that a submission's edits may bring down before no more are tried
 _MOST_KEPT = 4096  # answers
 _CAUSES_OF_ERRORS = frozenset({
@@ -30,7 +30,7 @@ _CAUSES_OF_ERRORS = frozenset({
 
 
 @dataclass
-class Budget:
+class SearchBudget:
     """What the searches of one submission have left."""
 
     tries: int = MOST_OF_A_SUBMISSION
@@ -67,17 +67,22 @@ class Mender:
         self._kept: dict[bytes, _Kept] = {}
 
     def mended(
-        self, budget: Budget, exercise: Exercise, steps: Sequence[Step], written: Answer, results: Sequence[StepResult]
+        self,
+        budget: SearchBudget,
+        exercise: Exercise,
+        steps: Sequence[Step],
+        written: Answer,
+        results: Sequence[StepResult],
     ) -> list[StepResult]:
         """The results of one answer's steps, with the nearest mend of each wrong one where there is exactly one."""
         showings = [Showing(r, self._is_proved(exercise, s, written)) for s, r in zip(steps, results, strict=True)]
         asked = Asked(exercise, tuple(steps), written, tuple(showings))
         if written.status != "ready" or not asked.proved or budget.is_spent:
             return list(results)
-        mends = self._found(budget, asked).mends
-        return [_with_mend(result, mends.get(result.step)) for result in results]
+        mends, above = self._found(budget, asked).mends, _lines_above(written)
+        return [_with_mend(result, mends.get(result.step), above) for result in results]
 
-    def _found(self, budget: Budget, asked: Asked) -> Found:
+    def _found(self, budget: SearchBudget, asked: Asked) -> Found:
         key, limits = _key(asked), budget.next()
         kept = self._kept.get(key)
         if kept is None or not kept.holds_for(limits.tries):
@@ -88,14 +93,15 @@ class Mender:
         budget.tries -= kept.found.tried
         return kept.found
 
-    def _searched(self, budget: Budget, asked: Asked, limits: Limits) -> Found:
+    def _searched(self, budget: SearchBudget, asked: Asked, limits: Limits) -> Found:
         """In a process of its own, so that no edit of one answer changes what is found for another."""
         with Student(self._forker, self._desk.lesson.limits) as workshop:
             start = time.monotonic()
             found = search(self._desk, workshop, asked, limits)
             budget.seconds -= time.monotonic() - start
         budget.lost -= found.lost
-        bare = {step: replace(edit, source="") for step, edit in found.mends.items()}
+        above = _lines_above(asked.written)  # from which on lines are counted in what is kept
+        bare = {step: replace(edit, source="", line=edit.line - above) for step, edit in found.mends.items()}
         return replace(found, mends=bare)
 
     def _is_proved(self, exercise: Exercise, step: Step, written: Answer) -> bool:
@@ -108,22 +114,34 @@ class Mender:
 
 def _key(asked: Asked) -> bytes:
     """The same for answers for which the same would be found, whoever wrote them and wherever they stand."""
-    written = asked.written
-    answer = (written.name, written.source, written.parameters, sorted(written.mentioned), written.is_flat)
+    written, above = asked.written, _lines_above(asked.written)
+    answer = (written.name, written.source.strip("\n"), written.parameters, sorted(written.mentioned), written.is_flat)
     told = [
-        (r.step, r.verdict, r.message, r.line if r.verdict == "error" else None, r.mistake and r.mistake.tag)
+        (
+            r.step,
+            r.verdict,
+            r.mistake and r.mistake.tag,
+            r.line - above if r.line is not None and r.verdict == "error" else None,
+            r.message if r.verdict == "hard-coded" else "",
+        )
         for r in (showing.result for showing in asked.showings)
     ]
     return hashlib.sha256(repr((asked.exercise.name, answer, sorted(written.absent), told)).encode()).digest()
 
 
-def _with_mend(result: StepResult, edit: Edit | None) -> StepResult:
+def _lines_above(written: Answer) -> int:
+    """How many empty lines stand before an answer: its lines keep their numbers when the rest is cut away."""
+    return len(written.source) - len(written.source.lstrip("\n"))
+
+
+def _with_mend(result: StepResult, edit: Edit | None, above: int) -> StepResult:
     """What the only nearest mend tells."""
     if edit is None:
         return result
-    mend = f"line {edit.line}: {edit.words}"
+    line = edit.line + above
+    mend = f"line {line}: {edit.words}"
     is_certain = edit.tag and (result.verdict != "error" or edit.tag in _CAUSES_OF_ERRORS)
-    mistake = Mistake(edit.tag, f"line {edit.line}: {edit.hint}") if is_certain else None
+    mistake = Mistake(edit.tag, f"line {line}: {edit.hint}") if is_certain else None
     # The numbers name the mistake, and the edit where they are silent, or where it knows the cause of a lost path.
     if result.mistake and not (result.mistake.tag in SYMPTOMS and edit.tag in CAUSES):
         mistake = result.mistake

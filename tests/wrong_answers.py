@@ -10,7 +10,7 @@ from typing import Any
 from unittest.mock import patch
 
 from grader.judge.job import Request
-from grader.judge.mend import Budget
+from grader.judge.mend import SearchBudget
 from grader.judge.submission import Judge
 from grader.lesson import Lesson
 from grader.results.model import SubmissionResult
@@ -92,9 +92,9 @@ def parts() -> tuple[tuple[WrongPack, ...], ...]:
     return (tuple(known), *(tuple(others[place::PARTS]) for place in range(PARTS)))
 
 
-def _as_if_alone() -> Budget:
+def _as_if_alone() -> SearchBudget:
     """So much that each search takes what it may take in a submission of its own."""
-    return Budget(tries=10**6, seconds=3600.0, lost=1000)
+    return SearchBudget(tries=10**6, seconds=3600.0, lost=1000)
 
 
 class JudgedPacks:
@@ -114,6 +114,6 @@ class JudgedPacks:
             pack.write(folder)
             asked = [step.path for name in pack.names for step in self._lesson.exercise(name).gradient_steps]
             request = Request(submission_at(folder, self._lesson), frozenset(asked))
-            with patch("grader.judge.submission.Budget", _as_if_alone):
+            with patch("grader.judge.submission.SearchBudget", _as_if_alone):
                 self._results[id(pack)] = self._judge.judge(request)
         return self._results[id(pack)]

@@ -45,8 +45,15 @@ class WrongPack(Pack):
     """Wrong answers that can stand in one submission, in place of the solution's."""
 
     def takes(self, form: Form) -> bool:
+        if any(_is_partial(other) != _is_partial(form) for other in self.forms.values()):
+            return False
         is_full = sum(other.exercise == form.exercise for other in self.forms.values()) >= MOST
         return not is_full and super().takes(form)
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether its answers spoil one of the gradients of a function: asked for alone, that gets no mend."""
+        return any(map(_is_partial, self.forms.values()))
 
     @property
     def answers(self) -> list[WrongAnswer]:
@@ -58,6 +65,16 @@ class WrongPack(Pack):
             solution = (ROOT / "solutions" / "mlp" / f"{exercise}.py").read_text(encoding="utf-8")
             codes = [form.code for form in self.forms.values() if form.exercise == exercise]
             (folder / f"{exercise}.py").write_text("\n".join([solution, PRELUDE, *codes]), encoding="utf-8")
+
+
+@cache
+def _functions() -> frozenset[str]:
+    """The exercises of one function."""
+    return frozenset(answer.exercise for answer in wrong_answers() if answer.step == "*")
+
+
+def _is_partial(form: Form) -> bool:
+    return form.step != "*" and form.exercise in _functions()
 
 
 @cache
@@ -113,7 +130,7 @@ class JudgedPacks:
             folder.mkdir()
             pack.write(folder)
             asked = [step.path for name in pack.names for step in self._lesson.exercise(name).gradient_steps]
-            request = Request(submission_at(folder, self._lesson), frozenset(asked))
+            request = Request(submission_at(folder, self._lesson), frozenset(asked), mends=not pack.is_partial)
             with patch("grader.judge.submission.SearchBudget", _as_if_alone):
                 self._results[id(pack)] = self._judge.judge(request)
         return self._results[id(pack)]

@@ -80,7 +80,7 @@ class Named:
 def named(wrong: Iterable[StepResult]) -> Named:
     """What is said of the steps that an answer has wrong."""
     tags = frozenset(result.mistake.tag for result in wrong if result.mistake)
-    tags |= CAUSES if tags & SYMPTOMS else frozenset()
+    tags |= CAUSES if "missing-path" in tags else frozenset()
     return Named(tags, frozenset[str]().union(*(_KIN.get(tag, ()) for tag in tags)))
 
 

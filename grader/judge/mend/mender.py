@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from grader.judge.desk import Desk
 from grader.judge.mend.likely import CAUSES, SYMPTOMS, Showing
 from grader.judge.mend.search import MOST_TRIED, Asked, Found, Limits, search
-from grader.judge.mend.text import Edit
 from grader.judge.situation import keep_small
 from grader.judge.student import Student
 from grader.lesson import Exercise, Step
@@ -79,8 +78,8 @@ class Mender:
         asked = Asked(exercise, tuple(steps), written, tuple(showings))
         if written.status != "ready" or not asked.proved or budget.is_spent:
             return list(results)
-        mends, above = self._found(budget, asked).mends, _lines_above(written)
-        return [_with_mend(result, mends.get(result.step), above) for result in results]
+        found, above = self._found(budget, asked), _lines_above(written)
+        return [_with_mend(result, found, above) for result in results]
 
     def _found(self, budget: SearchBudget, asked: Asked) -> Found:
         key, limits = _key(asked), budget.next()
@@ -134,15 +133,18 @@ def _lines_above(written: Answer) -> int:
     return len(written.source) - len(written.source.lstrip("\n"))
 
 
-def _with_mend(result: StepResult, edit: Edit | None, above: int) -> StepResult:
+def _with_mend(result: StepResult, found: Found, above: int) -> StepResult:
     """What the only nearest mend tells."""
+    edit = found.mends.get(result.step)
     if edit is None:
         return result
     line = edit.line + above
     mend = f"line {line}: {edit.words}"
     is_certain = edit.tag and (result.verdict != "error" or edit.tag in _CAUSES_OF_ERRORS)
     mistake = Mistake(edit.tag, f"line {line}: {edit.hint}") if is_certain else None
-    # The numbers name the mistake, and the edit where they are silent, or where it knows the cause of a lost path.
-    if result.mistake and not (result.mistake.tag in SYMPTOMS and edit.tag in CAUSES):
+    # The numbers name the mistake, and the edit where they are silent, or where it knows the cause of a lost path:
+    # not where a count ended the search, because a nearer edit may be left.
+    knows_more = result.mistake and result.mistake.tag in SYMPTOMS and edit.tag in CAUSES and found.is_whole
+    if result.mistake and not knows_more:
         mistake = result.mistake
     return replace(result, mistake=mistake, instructor=replace(result.instructor, mend=mend))

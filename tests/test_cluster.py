@@ -113,7 +113,7 @@ def requests(folder: Path, lesson: Lesson, *names: str) -> list[Request]:
 
 def judged_here(lesson: Lesson, asked: list[Request]) -> dict[int, SubmissionResult | Fault]:
     with Pool(lesson, SEED, jobs=2) as pool:
-        return dict(pool.judge(asked))
+        return dict(pool.grade(asked))
 
 
 @needs_dask
@@ -130,7 +130,7 @@ def test_a_worker_killed_mid_run_loses_nothing_and_doubles_nothing(
     with cluster(machines.address, lesson) as found:
         while found.threads < 2:
             time.sleep(0.1)
-        for place, outcome in found.judge(asked):
+        for place, outcome in found.grade(asked):
             places.append(place)
             outcomes[place] = outcome
             if len(places) == 3:
@@ -161,7 +161,7 @@ def test_a_submission_that_ends_workers_costs_no_other_its_result(
     with cluster(machines.address, lesson) as found:
         found._connected.register_plugin(DiesOfPoison())
         found._handful = lambda _: 4
-        outcomes = dict(found.judge(asked))
+        outcomes = dict(found.grade(asked))
     here = judged_here(lesson, asked)
     assert {place for place, outcome in outcomes.items() if isinstance(outcome, Fault)} == {2}
     assert all(outcomes[place] == here[place] for place in (0, 1, 3))
@@ -198,7 +198,7 @@ def test_a_worker_with_another_kit_that_joins_later_gets_nothing_to_judge(
         while "has another kit than the run" not in machines.log():
             assert time.monotonic() < give_up, machines.log()
             time.sleep(0.2)
-        outcomes = dict(found.judge(asked))
+        outcomes = dict(found.grade(asked))
         late.wait(timeout=30)  # it leaves
     assert outcomes == judged_here(lesson, asked)
 

@@ -206,7 +206,8 @@ def _show_class_change(console: Console, job: _Job) -> None:
     if state := job.files.state(is_running=False):
         console.print(state, style="bold")
     if job.is_stopped:
-        console.print("stopped; the same command goes on from here", style="bold")
+        left = len(job.found.submissions) - len(job.files.found)
+        console.print(f"stopped with {left} to go; the same command goes on from here", style="bold")
 
 
 def _named(names: Sequence[str]) -> str:

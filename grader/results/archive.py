@@ -115,7 +115,7 @@ class Archive:
             if version == _SCHEMA:
                 return database
         except sqlite3.DatabaseError as error:
-            if "locked" in str(error):
+            if _is_locked(error):
                 raise
         database.close()  # another schema, a new file, or none of ours: results are made again
         for name in ("", "-wal", "-shm", "-journal"):
@@ -132,7 +132,7 @@ class Archive:
             database.execute("PRAGMA journal_mode = WAL")
             database.execute("PRAGMA synchronous = NORMAL")
         except sqlite3.DatabaseError as error:
-            if "locked" in str(error):
+            if _is_locked(error):
                 database.close()
                 raise
         return database
@@ -150,10 +150,15 @@ class Archive:
             raise self._failed(error) from None
 
     def _failed(self, error: Exception) -> KitError:
-        if "locked" in str(error):
+        if _is_locked(error):
             return KitError("another run is at work here", where=str(self._file.parent.parent), mend="wait for its end")
         said = error.strerror if isinstance(error, OSError) else str(error)
         return KitError(f"cannot be written: {said}", where=str(self._file), mend="choose another folder with OUT=")
+
+
+def _is_locked(error: Exception) -> bool:
+    """Whether another process holds the file."""
+    return isinstance(error, sqlite3.Error) and "database is locked" in str(error)
 
 
 def _text(value: Any) -> str:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+_DIGITS = 16
+
 
 @dataclass(frozen=True)
 class RunRecord:
-    """One run. `paths` are what a person named, resolved; `submissions` are raw names, in the order of grades.csv."""
+    """One run. `submissions` are raw names, in the order of grades.csv.
+
+    `paths` are what a person named, as digests: enough to know them again, and no path of this machine.
+    """
 
     seed: int
     submissions: tuple[str, ...] = ()
@@ -23,8 +30,8 @@ class RunRecord:
 
         A run over a part of what was graded before, or of one submission alone, updates these and keeps the others.
         """
-        now = tuple(str(path) for path in paths)
-        within = bool(self.paths) and all(_is_below(path, self.paths) for path in now)
+        now = tuple(_digest(path) for path in paths)
+        within = bool(self.paths) and all(_is_below(path, self.paths) for path in paths)
         is_update = len(self.submissions) > len(found) and (within or len(found) == 1) and now != self.paths
         if is_update:
             added = [name for name in found if name not in set(self.submissions)]
@@ -61,6 +68,10 @@ def read_record(file: Path) -> RunRecord | None:
         return None
 
 
-def _is_below(path: str, others: Sequence[str]) -> bool:
+def _digest(path: Path) -> str:
+    return hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:_DIGITS]
+
+
+def _is_below(path: Path, others: Sequence[str]) -> bool:
     """Whether it lies properly inside one of the others."""
-    return any(path != other and Path(path).is_relative_to(other) for other in others)
+    return any(_digest(parent) in others for parent in path.resolve().parents)

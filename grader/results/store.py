@@ -113,7 +113,7 @@ class RunFolder:
         before = read_record(self._own / "run.json") or RunRecord(secrets.randbelow(_SEEDS))
         if seed is not None:
             before = replace(before, seed=seed)
-        record, change = before.followed_by(found, [path.resolve() for path in paths])
+        record, change = before.followed_by(found, paths)
         record = replace(record, is_regrade=regrade)
         self._write_record(record)
         for name in change.gone:

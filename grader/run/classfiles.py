@@ -58,8 +58,9 @@ class ClassFiles:
         return [name for name in self.names if name not in self.found and name not in self.before]
 
     def write(self, is_running: bool = False) -> None:
-        """Writes both files as things are. Raises KitError where that cannot be done."""
-        rows = [self._known(name) or ungraded(name) for name in self.names]
+        """Writes both files as things are: a row for everybody who has a results.json. Raises KitError."""
+        waiting = set(self.waiting)
+        rows = [self._known(name) or ungraded(name) for name in self.names if name not in waiting]
         write_atomically(self.folder.folder / "grades.csv", gradebook(rows, self.lesson))
         faults = [(name, fault.reason) for name, fault in self.faults]
         page = class_page(self.graded, self.lesson, self.not_taken, faults, self.state(is_running))

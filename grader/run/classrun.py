@@ -75,7 +75,8 @@ class ClassRun:
     def _is_taken_over(self, submission: Submission, basis: Basis, entry: Published) -> bool:
         """Whether an earlier run judged the same, and its files are as they were written."""
         counts = not self.again or not entry.is_settled
-        return counts and entry.basis == basis and self.folder.is_whole(submission.name, entry)
+        is_same = entry.basis == basis and entry.summary.identity == submission.identity
+        return counts and is_same and self.folder.is_whole(submission.name, entry)
 
     def _settled(self, submission: Submission, graded: Graded | Fault, basis: Basis | None) -> Outcome:
         if isinstance(graded, Fault):

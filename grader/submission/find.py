@@ -148,6 +148,8 @@ class _Looking:
 
 def _nothing(items: Sequence[Item]) -> str:
     named = [item for item in items if item.node.kind != "junk"] or list(items)
+    if len(named) == 1 and named[0].node.kind == "unreadable":
+        return named[0].node.why  # nobody knows what is in it
     files = [f"{item.name} ({why})" if (why := _reason(item)) else item.name for item in named[:_MOST_NAMED]]
     more = f" and {len(named) - _MOST_NAMED} more" if len(named) > _MOST_NAMED else ""
     return f"{_NOTHING}: {', '.join(files) or 'an empty folder'}{more}"

@@ -113,7 +113,7 @@ BROKEN = (
     toml("unknown key in an exercise", "chain = true", "chian = true",
           'unknown key "chian" in exercises; did you mean chain?'),
     toml("unknown key in limits", "step_seconds", "step_second",
-          'unknown key "step_second" in limits; did you mean step_seconds?', "step_second "),
+          'unknown key "step_second" in limits; did you mean step_seconds or call_seconds?', "step_second "),
     toml("unknown key in credit", "shape = 0.5", "shpae = 0.5", 'unknown key "shpae" in credit; did you mean shape?'),
     toml("unknown key in training", "batch =", "batches =", 'unknown key "batches" in training; did you mean batch?'),
     toml("unknown size in a case", SECOND_CASE, "n = 7, widht = 5",

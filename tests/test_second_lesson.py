@@ -124,7 +124,7 @@ def test_it_shares_no_tensor_input_size_or_loss_with_the_first_lesson(tiny: Less
 
 
 def test_it_has_its_own_limits_and_credit(tiny: Lesson) -> None:
-    assert tiny.limits == Limits(step_seconds=7.5, submission_seconds=30.5, training_seconds=12, memory_mib=1900)
+    assert tiny.limits == Limits(1.75, step_seconds=7.5, submission_seconds=30.5, training_seconds=12, memory_mib=1900)
     assert tiny.credit == {"shape": 0.25, "mutates": 0.75}
 
 
@@ -212,7 +212,7 @@ def test_a_lesson_sets_how_long_a_step_may_take(tiny: Lesson, warm: Warm, tmp_pa
     asked = frozenset({"ex_walk.dglu", "ex_walk.dgate"})
     steps = _steps(judge.judge(Request(submission_at(tmp_path, tiny), asked)))
     assert steps["ex_walk.dglu"].verdict == "timeout"
-    assert "within 0.3 s" in steps["ex_walk.dglu"].message
+    assert "more than 0.3 s of processor time" in steps["ex_walk.dglu"].message
     assert steps["ex_walk.dgate"].passes
 
 

@@ -12,6 +12,7 @@ from typing import Literal
 
 from grader import __version__
 from grader.bounds import Bound
+from grader.judge.budget import PATIENCE
 from grader.lesson import Lesson, Limits, Step
 from grader.results.model import ExerciseResult, StepResult, SubmissionResult
 
@@ -38,8 +39,8 @@ class Progress:
 def bound_of(stage: Stage, limits: Limits) -> Bound:
     """Of the judge's own process; what students' code may cost is in `limits`."""
     if stage is Stage.JUDGING:
-        students = limits.submission_seconds + limits.training_seconds
-        return Bound(60.0, 2 * students + 60.0)
+        students = PATIENCE * (limits.submission_seconds + limits.training_seconds)
+        return Bound(60.0, 2 * students + 60.0)  # what may be the machine's fault is tried twice
     return Bound(20.0 if stage is Stage.FIXES else 10.0, 60.0)
 
 

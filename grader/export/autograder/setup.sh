@@ -44,5 +44,5 @@ trap 'rm -rf "$trial"' EXIT
 mkdir "$trial/submission"
 echo 'def nothing(): pass' >"$trial/submission/nothing.py"
 cd "$root/source/kit"
-"$root/venv/bin/python" -m grader grade "$trial/submission" --out "$trial/grades" \
+"$root/venv/bin/python" -m grader grade "$trial/submission" --each-path --out "$trial/grades" \
   --lesson "$(cat "$root/source/lesson")" --seed 0

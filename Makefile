@@ -84,10 +84,10 @@ help:
 	@echo "  make lesson                 cut the exercises from the solutions, verify both"  # END INSTRUCTOR
 	@echo "For everybody"
 	@echo "  make doctor                 what this machine has, and what is missing"
-	@echo "  make test                   the kit's own tests (some minutes); make test-quick: a part of each, in one"
+	@echo "  make test                   the kit's own tests"
 	@echo "  make setup                  .venv alone"
 	@echo "For those who work on the kit"  # BEGIN INSTRUCTOR
-	@echo "  make lint                   ruff and mypy"
+	@echo "  make lint                   ruff and mypy      make test-quick   a part of each test"
 	@echo "  make mutation               thousands of wrong answers against the judge    make right-forms   right ones"
 	@echo "  make bench                  what it costs, measured"
 	@echo "  make docs-pictures          draw the pictures of the README from real runs"  # END INSTRUCTOR
@@ -157,10 +157,10 @@ doctor: $(VENV)/.ready
 test: $(VENV)/.ready
 	@$(VENV)/bin/python -m pytest -n auto
 
+# BEGIN INSTRUCTOR
 test-quick: $(VENV)/.ready
 	@$(VENV)/bin/python -m pytest -n auto --quick
 
-# BEGIN INSTRUCTOR
 lint: $(VENV)/.ready
 	@$(VENV)/bin/python -m ruff check .
 	@$(VENV)/bin/python -m ruff format --check --quiet .

@@ -21,7 +21,7 @@ def option(flag: str, value: str = "") -> str:
 
 
 def command(name: str, **variables: str) -> str:
-    """`make check STEP=dprobs` in the kit's folder; `python -m grader check dprobs` elsewhere."""
+    """`make check STEP=dx` in the kit's folder; `python -m grader check dx` elsewhere."""
     given = {key: shlex.quote(value) for key, value in variables.items() if value}
     if os.environ.get(BY_MAKE) or _is_in_the_kit():
         return " ".join([f"make {name}", *(f"{key}={value}" for key, value in given.items())])

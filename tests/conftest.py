@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import torch
@@ -17,7 +18,9 @@ from grader.submission.find import submission_at
 from grader.warm.client import Warm
 from tests.quick import chosen
 from tests.support import ROOT, JudgeText
-from tests.wrong_answers import JudgedPacks
+
+if TYPE_CHECKING:
+    from tests.wrong_answers import JudgedPacks
 
 torch.set_num_threads(1)
 os.environ["GRADER_NO_PROGRESS"] = "1"  # tests leave no progress file behind, in no process
@@ -60,6 +63,8 @@ def judge(lesson: Lesson, warm: Warm) -> Judge:
 @pytest.fixture(scope="session")
 def judged_packs(judge: Judge, lesson: Lesson, tmp_path_factory: pytest.TempPathFactory) -> JudgedPacks:
     """The wrong answers of the corpus, judged once for all tests that look at them."""
+    from tests.wrong_answers import JudgedPacks  # which the students' copy does not have
+
     return JudgedPacks(judge, lesson, tmp_path_factory.mktemp("packs"))
 
 

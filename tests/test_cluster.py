@@ -18,10 +18,9 @@ import pytest
 from grader.errors import KitError
 from grader.judge.job import Request
 from grader.lesson import Lesson
-from grader.results.model import SubmissionResult
 from grader.run.judges import judges
 from grader.run.pool import Pool
-from grader.run.standing import Fault
+from grader.run.standing import Fault, Graded
 from grader.run.travel import MOST_BYTES, TooLarge, pack, packed_lesson, unpack, unpack_lesson
 from grader.submission.find import Submission, find_submissions, submission_at
 from tests.support import ROOT, run_grader
@@ -111,7 +110,7 @@ def requests(folder: Path, lesson: Lesson, *names: str) -> list[Request]:
     return [Request(submission, mends=False) for submission in found]
 
 
-def judged_here(lesson: Lesson, asked: list[Request]) -> dict[int, SubmissionResult | Fault]:
+def judged_here(lesson: Lesson, asked: list[Request]) -> dict[int, Graded | Fault]:
     with Pool(lesson, SEED, jobs=2) as pool:
         return dict(pool.grade(asked))
 
@@ -137,7 +136,7 @@ def test_a_worker_killed_mid_run_loses_nothing_and_doubles_nothing(
                 workers[0].send_signal(signal.SIGKILL)
     assert sorted(places) == list(range(25))
     assert outcomes == judged_here(lesson, asked)
-    assert len({outcome.score for outcome in outcomes.values()}) == 2
+    assert len({outcome.result.score for outcome in outcomes.values()}) == 2
 
 
 @needs_dask

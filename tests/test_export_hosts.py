@@ -102,9 +102,9 @@ def test_gradescope_gives_the_same_results_as_the_laptop(autograder: Path, grade
 @pytest.mark.parametrize(
     ("files", "said"),
     [
-        ({"report.pdf": "%PDF"}, "nothing to grade"),
-        ({}, "nothing to grade"),
-        ({"a.py": "x = 1", "b.py": "y = 2"}, "this format holds one submission; here are 2"),
+        ({"report.pdf": "%PDF"}, "handed in nothing that can be graded: report.pdf"),
+        ({}, "handed in nothing that can be graded: an empty folder"),
+        ({"a.py": "x = 1", "b.py": "y = 2"}, "0 of 44 points"),
     ],
 )
 def test_a_student_who_uploads_no_answers_is_told_so_with_no_points(

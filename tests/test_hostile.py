@@ -181,7 +181,7 @@ def test_a_class_of_attacks_and_twins_gets_its_verdicts_and_harms_nobody(places:
     assert not [file for file in LEFT if file.exists()]
     assert texts.keys() == {entry.name for entry in ALL}
     written = {path.name for path in (places.base / "out").iterdir() if not path.name.startswith(".")}
-    assert written == {"grades.csv", "index.html", "submissions", "taken.txt"}
+    assert written == {"feedback", "grades.csv", "index.html", "submissions", "taken.txt"}
 
     results = {name: json.loads(text) for name, text in texts.items()}
     wrong = {

@@ -286,7 +286,9 @@ WHOLE: dict[str, Any] = {
         "row": {"shape": ["n"], "below": "width"},
     },
     "cases": [{"name": "first", "sizes": {"n": 5}, "inputs": {"x": {"scale": 2}}, "ties": False, "upstream": 1.0}],
-    "limits": {"step_seconds": 5, "submission_seconds": 50, "training_seconds": 20, "memory_mib": 2048},
+    "limits": {
+        "call_seconds": 1, "step_seconds": 5, "submission_seconds": 50, "training_seconds": 20, "memory_mib": 2048
+    },
     "credit": {"shape": 0.5, "mutates": 0.5, "hard-coded": 0.5},
     "training": {"batch": ["x"], "learning_rate": 0.1, "check": {"steps": 3, "sizes": {"n": 3}}, "grade": {"steps": 3}},
     "vocabulary": {"names": ["a"], "attributes": ["b"], "modules": ["c"]},
@@ -327,10 +329,11 @@ BAD: dict[Keys, list[Any]] = {
     ("cases", 0, "ties"): [1, 0, "true", [True]],
     ("cases", 0, "upstream"): [*NO_NUMBER, 0],
     ("limits",): NO_TABLE,
+    ("limits", "call_seconds"): [*NO_NUMBER, 0, 10**6],
     ("limits", "step_seconds"): [*NO_NUMBER, 0, 10**6],
     ("limits", "submission_seconds"): [*NO_NUMBER, 0],
     ("limits", "training_seconds"): [*NO_NUMBER, 0],
-    ("limits", "memory_mib"): [*NO_NUMBER, 0, 1, 512.5],
+    ("limits", "memory_mib"): [*NO_NUMBER, 0, 512.5],
     ("credit",): NO_TABLE,
     ("credit", "shape"): [*NO_NUMBER, 1.01, 50],
     ("credit", "mutates"): [*NO_NUMBER, 2],

@@ -104,7 +104,7 @@ BROKEN_FILES = {
     ),
     "truncated after the chain": (
         WHOLE_TEXT[: WHOLE_TEXT.index("loss_fast.item()")],
-        "cells before that line were read",
+        "before that line could be read",
         "ex1_chain.dC right, ex2_cross_entropy.dlogits missing",
     ),
     "truncated in its first line": (WHOLE_TEXT[:30], "is not whole", "ex1_chain.dprobs error"),

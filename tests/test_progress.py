@@ -57,7 +57,7 @@ def test_the_highest_hint_is_kept(progress: Progress) -> None:
     for level in (1, 3, 2):
         progress.hinted(PATH, level)
     assert progress.steps()[PATH].hints == 3
-    assert summary(progress.steps()) == "so far 0 attempts, hints at 1 steps"
+    assert summary(progress.steps()) == "so far 0 attempts, hints at 1 step"
 
 
 def test_two_that_keep_the_same_file_lose_nothing_of_each_other(progress: Progress) -> None:

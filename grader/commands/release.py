@@ -26,6 +26,7 @@ _README = "docs/students.md"
 _TESTS = (
     "__init__.py",
     "conftest.py",
+    "quick.py",
     "support.py",
     "test_kit.py",
     "test_powers.py",

@@ -72,7 +72,7 @@ _EXPRESSION = Rule(
     "a number or an expression over the sizes",
     lambda value: isinstance(value, str) or _is_finite(value),
 )
-_SECONDS = _number(0.01, 86_400)
+_SECONDS = _number(0, 86_400, above=True)
 _TABLES = _list("a list of tables", lambda one: isinstance(one, dict))
 
 SIZE = _whole(1, 1_000_000)
@@ -113,7 +113,7 @@ KEYS: dict[str, dict[str, Rule]] = {
         "step_seconds": _SECONDS,
         "submission_seconds": _SECONDS,
         "training_seconds": _SECONDS,
-        "memory_mib": _whole(64, 1 << 20),
+        "memory_mib": _whole(1, 1 << 20),
     },
     "credit": {verdict: _number(0, 1) for verdict in ("shape", "mutates", "hard-coded")},
     "training": {

@@ -54,7 +54,7 @@ def _differing(lesson: Lesson) -> list[Path]:
 
 
 def _changes(source: Path, exercise: Path) -> list[str]:
-    """What a changed lesson.toml says otherwise: `exercises.ex1_chain.steps.dprobs.points: 1, in the solutions 2`."""
+    """What a changed lesson.toml says otherwise: `exercises.first.steps.dx.points: 1, in the solutions 2`."""
     try:
         ours, theirs = (tomllib.loads(path.read_text(encoding="utf-8")) for path in (exercise, source))
     except (OSError, ValueError):

@@ -37,7 +37,7 @@ def _is_news(before: StepResult | None, after: StepResult) -> bool:
 
 
 def _line(step: Step, result: StepResult) -> str:
-    """`ex1_chain.dcounts: wrong, ex1_chain.py:41: ...`."""
+    """`first.dx: wrong, first.py:41: ...`."""
     parts = [f"{step.path}: {result.verdict}"]
     if not result.passes:
         parts += [f"{result.file}:{result.line}"] if result.file and result.line else []

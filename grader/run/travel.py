@@ -40,8 +40,9 @@ class Setup:
 
 
 def packed_lesson(lesson: Lesson) -> dict[str, bytes]:
-    """The files that a judge reads."""
-    return {name: (lesson.folder / name).read_bytes() for name in GIVEN if (lesson.folder / name).is_file()}
+    """The files that a judge reads; pages show the shapes that the exercises state."""
+    names = (*GIVEN, *(exercise.file for exercise in lesson.exercises))
+    return {name: (lesson.folder / name).read_bytes() for name in names if (lesson.folder / name).is_file()}
 
 
 def unpack_lesson(files: Mapping[str, bytes], folder: Path) -> Path:

@@ -12,8 +12,9 @@ import pytest
 import torch
 
 from grader.cli import main
+from grader.commands import doctor
 from grader.judge.trial import try_limits
-from grader.lesson import Lesson, load_lesson
+from grader.lesson import Lesson, load, load_lesson
 from grader.warm.client import Warm
 from tests.support import ROOT
 
@@ -30,8 +31,8 @@ def kit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shutil.copytree(TINY, tmp_path / "kit")
     (tmp_path / "kit" / "data").mkdir()
     (tmp_path / "kit" / "data" / "names.txt").touch()
-    for module in ("grader.lesson.load", "grader.commands.doctor"):
-        monkeypatch.setattr(f"{module}.ROOT", tmp_path / "kit")
+    for module in (load, doctor):  # both were imported before: what comes back afterwards is the real one
+        monkeypatch.setattr(module, "ROOT", tmp_path / "kit")
     return tmp_path / "kit"
 
 

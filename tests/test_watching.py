@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from queue import SimpleQueue
@@ -195,8 +196,15 @@ class _Lines:
         return told
 
     def ends_by_ctrl_c(self) -> int:
+        """What it says until then is read: a full terminal would hold it up."""
         self._child.send_signal(signal.SIGINT)
-        return self._child.wait(timeout=30)
+        give_up = time.monotonic() + 120
+        while self._child.poll() is None:
+            assert time.monotonic() < give_up, self._said
+            if select.select([self._here], [], [], 1.0)[0]:
+                with suppress(OSError):  # a terminal whose other side is closed
+                    self._said += os.read(self._here, 1 << 16).decode(errors="replace")
+        return self._child.returncode
 
 
 # --- saves ------------------------------------------------------------------------------------------------

@@ -68,13 +68,6 @@ def explained(error: Exception) -> KitError:
     return KitError(f"unexpected error: {_in_a_line(error)}; {REPORT}", exit_code=KIT_FAULT)
 
 
-def last_line(reason: str) -> str:
-    """What went wrong; of a traceback its last line, and all of it with --debug."""
-    if is_debugging() or not reason.startswith("Traceback"):
-        return reason
-    return reason.strip().splitlines()[-1]
-
-
 def _file_of(error: OSError) -> str:
     name = error.filename
     return os.fsdecode(name) if isinstance(name, str | bytes) else ""

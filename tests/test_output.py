@@ -20,7 +20,7 @@ from rich.console import Console
 
 from grader.cli import main
 from grader.commands import hint
-from grader.errors import KitError, last_line
+from grader.errors import KitError
 from grader.lesson import Lesson
 from grader.report.glance import show_glance
 from grader.report.terminal import show_check
@@ -393,11 +393,6 @@ def test_debug_shows_the_traceback_of_what_nobody_expected_alone(
     monkeypatch.setattr(hint, "run", raising(KitError("no")))
     assert main(words) == 2
     assert "Traceback" not in capsys.readouterr().err
-
-
-def test_a_judges_traceback_is_told_by_its_last_line() -> None:
-    assert last_line("Traceback (most recent call last):\n  File x\nValueError: no\n") == "ValueError: no"
-    assert last_line("the judge died\n  make setup") == "the judge died\n  make setup"
 
 
 def test_no_warning_reaches_the_terminal(tmp_path: Path) -> None:

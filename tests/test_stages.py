@@ -15,6 +15,7 @@ from typing import Any, cast
 import pytest
 
 from grader.bounds import Bound, enter, leave_no_core
+from grader.errors import DEBUG
 from grader.judge.job import Request
 from grader.judge.stages import Stage, empty_result
 from grader.lesson import Lesson
@@ -241,3 +242,11 @@ def test_a_judge_that_dies_otherwise_is_a_fault_of_the_kit(lesson: Lesson) -> No
 
     with played(lesson, script) as judge:
         assert judge.wait() == Fault("the judge's process died")
+
+
+def test_the_traceback_of_a_fault_is_told_with_debug_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    fault = Fault("KeyError: x (steps.py:1)", detail="Traceback")
+    monkeypatch.delenv(DEBUG, raising=False)
+    assert fault.told == "KeyError: x (steps.py:1)"
+    monkeypatch.setenv(DEBUG, "1")
+    assert fault.told == "KeyError: x (steps.py:1)\nTraceback"

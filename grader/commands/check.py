@@ -9,7 +9,7 @@ from pathlib import Path
 
 from grader.commands.isolation import warn
 from grader.commands.steps import paths_of_steps
-from grader.errors import KIT_FAULT, REPORT, KitError, last_line
+from grader.errors import KIT_FAULT, REPORT, KitError
 from grader.invocation import command
 from grader.judge.job import Request
 from grader.lesson import Lesson, answers_here, lesson_here, load_lesson
@@ -80,6 +80,6 @@ def only_result(pool: Pool, request: Request) -> SubmissionResult:
     """The result of one request. Raises KitError where the kit itself failed."""
     for _, result in pool.judge([request]):
         if isinstance(result, Fault):
-            raise KitError(f"the kit itself failed: {last_line(result.reason)}", mend=REPORT, exit_code=KIT_FAULT)
+            raise KitError(f"the kit itself failed: {result.told}", mend=REPORT, exit_code=KIT_FAULT)
         return result
     raise KitError("no result came back", exit_code=KIT_FAULT)

@@ -179,7 +179,7 @@ def _show(console: Console, job: _Job) -> None:
     page = f"{job.out}/index.html"
     show_class(console, graded, job.lesson)
     show_changes(console, job.changes, f"{job.out}/{_CHANGES}")
-    show_faults(console, [(name, fault.reason) for name, fault in job.files.faults], page)
+    show_faults(console, [(name, fault.told) for name, fault in job.files.faults], page)
     show_ended(console, [(summary.submission, summary.notes[-1]) for summary in graded if summary.ended], page)
     notes = [(summary.submission, note) for summary in graded if not summary.ended for note in summary.notes]
     show_notes(console, notes, page)

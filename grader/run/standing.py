@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any
 
-from grader.errors import KIT_FAULT, WorkerFault
+from grader.errors import KIT_FAULT, WorkerFault, is_debugging
 from grader.judge.job import Request, job
 from grader.judge.stages import Cause, Stage, bound_of, ended
 from grader.lesson import Lesson
@@ -33,6 +33,11 @@ class Fault:
     reason: str
     exit_code: int = KIT_FAULT
     detail: str = ""
+
+    @property
+    def told(self) -> str:
+        """The reason; with --debug the traceback, too."""
+        return f"{self.reason}\n{self.detail}" if self.detail and is_debugging() else self.reason
 
 
 @dataclass(frozen=True)

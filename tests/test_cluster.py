@@ -17,7 +17,8 @@ import pytest
 
 from grader.errors import KitError
 from grader.judge.job import Request
-from grader.lesson import Lesson
+from grader.lesson import Lesson, load_lesson
+from grader.lesson.shapes import shown_shapes
 from grader.run.judges import judges
 from grader.run.pool import Pool
 from grader.run.standing import Fault, Graded
@@ -295,4 +296,8 @@ def test_what_is_too_large_or_not_there_does_not_travel(tmp_path: Path) -> None:
 
 def test_a_lesson_travels_without_answers(tmp_path: Path, lesson: Lesson) -> None:
     there = unpack_lesson(packed_lesson(lesson), tmp_path)
-    assert {path.name for path in there.iterdir()} == {"lesson.toml", "forward.py", "train.py"}
+    stubs = {exercise.file for exercise in lesson.exercises}
+    assert {path.name for path in there.iterdir()} == {"lesson.toml", "forward.py", "train.py", *stubs}
+    for name in stubs:
+        assert (there / name).read_bytes() == (ROOT / "exercises" / "mlp" / name).read_bytes()
+    assert shown_shapes(load_lesson(there)) == shown_shapes(lesson)

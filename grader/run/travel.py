@@ -8,6 +8,7 @@ from pathlib import Path
 
 from grader.judge.job import Request
 from grader.lesson import Lesson
+from grader.lesson.stubs import cut_file
 from grader.submission.find import GIVEN, Submission
 
 MOST_BYTES = 8 << 20  # of one file; a larger one stays, and is judged where it is
@@ -40,9 +41,10 @@ class Setup:
 
 
 def packed_lesson(lesson: Lesson) -> dict[str, bytes]:
-    """The files that a judge reads; pages show the shapes that the exercises state."""
-    names = (*GIVEN, *(exercise.file for exercise in lesson.exercises))
-    return {name: (lesson.folder / name).read_bytes() for name in names if (lesson.folder / name).is_file()}
+    """What a judge reads: the given files, and the stubs, whose shapes are shown. Answers stay."""
+    given = {name: (lesson.folder / name).read_bytes() for name in GIVEN if (lesson.folder / name).is_file()}
+    stubs = (lesson.folder / exercise.file for exercise in lesson.exercises)
+    return given | {path.name: cut_file(path).encode() for path in stubs if path.is_file()}
 
 
 def unpack_lesson(files: Mapping[str, bytes], folder: Path) -> Path:

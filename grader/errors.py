@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+from pathlib import Path
+from traceback import extract_tb
 
 USAGE = 2
 KIT_FAULT = 3
@@ -76,3 +78,9 @@ def _file_of(error: OSError) -> str:
 def _in_a_line(error: Exception) -> str:
     said = " ".join(str(error).split())
     return f"{type(error).__name__}: {said}" if said else type(error).__name__
+
+
+def fault_at(fault: Exception) -> str:
+    """An exception of the kit's own in one line: what, and where."""
+    frame = extract_tb(fault.__traceback__)[-1]
+    return f"{type(fault).__name__}: {fault} ({Path(frame.filename).name}:{frame.lineno})"

@@ -13,14 +13,14 @@ from grader.lesson import Lesson, load_lesson
 from grader.lesson.cut import cut_lesson, drift, solution_notebook
 from grader.lesson.load import LESSON_FILE, ROOT
 from grader.lesson.notebook import code_cells
-from grader.lesson.stubs import is_same
+from grader.lesson.stubs import GIVEN, is_same
 from grader.report.terminal import make_console
 from grader.results.model import SubmissionResult
 from grader.results.store import write_atomically
 from grader.run.pool import Pool
 from grader.run.standing import Fault
 from grader.submission.answers import callables, is_stub, read_answers
-from grader.submission.find import GIVEN, submission_at
+from grader.submission.find import submission_at
 from grader.submission.syntax import parsed
 from grader.wording import counted
 

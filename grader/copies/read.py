@@ -10,8 +10,9 @@ from grader.copies.compare import Printed, Source
 from grader.copies.shape import given_names, passages_of
 from grader.copies.winnow import fingerprints
 from grader.lesson import Lesson
+from grader.lesson.stubs import GIVEN
 from grader.submission.content import Unreadable
-from grader.submission.find import GIVEN, Submission
+from grader.submission.find import Submission
 from grader.submission.program import read_program
 
 _LONGEST_REASON = 200

@@ -23,10 +23,10 @@ from pathlib import Path
 from typing import Any
 
 from grader.bounds import enter, leave_no_core
-from grader.errors import KIT_FAULT, KitError
+from grader.errors import KIT_FAULT, KitError, fault_at
 from grader.judge.job import Request, read_job
 from grader.judge.stages import Progress, Stage, bound_of
-from grader.judge.submission import Judge, fault_at
+from grader.judge.submission import Judge
 from grader.lesson import Lesson, load_lesson
 from grader.report.pages import feedback_page
 from grader.results.model import SubmissionResult

@@ -6,10 +6,8 @@ import time
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from functools import cache
-from pathlib import Path
-from traceback import extract_tb
 
-from grader.errors import KitError
+from grader.errors import KitError, fault_at
 from grader.judge.chain import chain_reaches
 from grader.judge.course import Course, make_course
 from grader.judge.desk import Desk
@@ -226,9 +224,3 @@ def _with(again: Sequence[ExerciseResult], first: ExerciseResult) -> ExerciseRes
 
 def _no_course(plan: TrainingPlan) -> Course:
     return Course(plan, (), 0.0)
-
-
-def fault_at(fault: Exception) -> str:
-    """An exception of the kit's own in one line: what, and where."""
-    frame = extract_tb(fault.__traceback__)[-1]
-    return f"{type(fault).__name__}: {fault} ({Path(frame.filename).name}:{frame.lineno})"

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.text import Text
 
+from grader.invocation import command
 from grader.lesson import Lesson
 from grader.report.marks import STYLES, bar, chain_of_marks
 from grader.report.terminal import alike, asked, details, one_line, prose, show_foot, show_remarks
@@ -68,7 +69,8 @@ def _show_messages(console: Console, result: SubmissionResult, lesson: Lesson) -
         others = [step for group in off[_IN_FULL:] for step in group]
         rest = ", ".join(f"{asked(step, exercise_of[id(step)], lesson)} {step.verdict}" for step in others)
         prose(console, f"not right either: {rest}")
-        console.print("  make check STEP=... shows one, make check ALL=1 shows all", style="dim")
+        one, everything = command("check", STEP="..."), command("check", ALL="1")
+        console.print(f"  {one} shows one, {everything} shows all", style="dim")
     for line in _missing(result):
         prose(console, line, style="dim")
     if off or any(step.verdict == "missing" for step in steps):

@@ -17,6 +17,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from grader.invocation import command
 from grader.lesson import Lesson
 from grader.report.marks import STYLES
 from grader.results.changes import Change
@@ -141,7 +142,7 @@ def show_foot(console: Console, result: SubmissionResult, lesson: Lesson, where:
     first = _first_to_do(result)
     if first:
         name = asked(first[1], first[0], lesson)
-        console.print(f"next: make hint STEP={name}   then: make check STEP={name}")
+        console.print(f"next: {command('hint', STEP=name)}   then: {command('check', STEP=name)}")
     console.print(Text(f"{where}  ·  kit {result.kit} ({result.kit_hash[:12] or 'hash unknown'})", style="dim"))
     console.print(Text(f"isolation: {', '.join(result.isolation)}", style="dim"))
 
@@ -272,7 +273,7 @@ def details(step: StepResult, exercise: str, lesson: Lesson) -> list[Text]:
     """Fact and place, what the mistake is, the way on, and the student's own output last."""
     found = explained_verdict(step, exercise, lesson)
     if step.verdict not in PASSING and step.verdict != "missing":
-        found.append(Text(f"next: make hint STEP={asked(step, exercise, lesson)}", style="dim"))
+        found.append(Text(f"next: {command('hint', STEP=asked(step, exercise, lesson))}", style="dim"))
     return found + beside(step)
 
 

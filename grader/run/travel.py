@@ -8,8 +8,8 @@ from pathlib import Path
 
 from grader.judge.job import Request
 from grader.lesson import Lesson
-from grader.lesson.stubs import cut_file
-from grader.submission.find import GIVEN, Submission
+from grader.lesson.stubs import GIVEN, cut_file
+from grader.submission.find import Submission
 
 MOST_BYTES = 8 << 20  # of one file; a larger one stays, and is judged where it is
 

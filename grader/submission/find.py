@@ -25,11 +25,11 @@ from grader.downloads.unpack import Caps, Unpacker
 from grader.downloads.workspace import Workspace
 from grader.errors import KitError
 from grader.lesson import Lesson
-from grader.submission.choose import GIVEN, Item, choose, expected_of, items_of
+from grader.submission.choose import Item, choose, expected_of, items_of
 from grader.submission.filled import Filled, FilledSteps, InThisProcess
 from grader.submission.model import Found, Submission
 
-__all__ = ["GIVEN", "Found", "NotTaken", "Submission", "exists", "find_submissions", "submission_at"]
+__all__ = ["Found", "NotTaken", "Submission", "exists", "find_submissions", "submission_at"]
 
 _NOTHING = "handed in nothing that can be graded"
 _PLAIN_REASONS = ("neither .py nor .ipynb", "left behind by a tool")

@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import NamedTuple
 
 from grader.downloads.tree import SOURCES
-from grader.submission.choose import GIVEN
+from grader.lesson.stubs import GIVEN
 from grader.watch.events import Event, Saved
 
 _PAUSE = 0.04  # s between two looks

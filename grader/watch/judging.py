@@ -7,12 +7,11 @@ import select
 import socket
 import threading
 import time
-import traceback
 from collections.abc import Sequence
 from queue import SimpleQueue
 from types import TracebackType
 
-from grader.errors import KitError
+from grader.errors import KitError, fault_at
 from grader.judge.job import Request
 from grader.lesson import Lesson
 from grader.run.standing import Graded, StandingJudge
@@ -60,8 +59,8 @@ class Judging:
                 self._serve(judge)
         except KitError as error:
             self._events.put(Broken(str(error)))
-        except Exception:
-            self._events.put(Broken(traceback.format_exc()))
+        except Exception as fault:
+            self._events.put(Broken(fault_at(fault)))
 
     def _serve(self, judge: StandingJudge) -> None:
         """Plan after plan, until the one that says to end."""

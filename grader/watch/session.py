@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
+from grader.invocation import command
 from grader.judge.job import Request
 from grader.lesson import Lesson, Step
 from grader.results.model import StepResult, SubmissionResult
@@ -160,7 +161,7 @@ def _hinted(session: Session) -> tuple[Session, Action]:
 def _next(session: Session) -> Session:
     step = _next_to_do(session)
     if step is None:
-        return replace(session, says="every step is right: make train trains the network with them")
+        return replace(session, says=f"every step is right: {command('train')} trains the network with them")
     return looking_at(session, step)
 
 

@@ -21,6 +21,7 @@ from grader.cli import main
 from grader.export.archive import runtime_pins
 from tests.support import ROOT, run_grader
 
+pytestmark = pytest.mark.xdist_group("hosts")  # what takes long to set up is set up once
 SAMPLE = ROOT / "data" / "class" / "s05"
 SEED = 7
 # Nothing is installed by a test: pip finds everything in place, or fails.

@@ -15,6 +15,7 @@ import pytest
 from grader.lesson.own import SOLUTIONS
 from tests.support import ROOT
 
+pytestmark = pytest.mark.xdist_group("installed")  # what takes long to set up is set up once
 ANSWER = "return dlogprobs / probs  # SOMEBODY'S"
 Installed = Callable[..., subprocess.CompletedProcess[str]]
 

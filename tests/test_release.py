@@ -23,6 +23,7 @@ from grader.submission.answers import callables
 from tests.support import ROOT, run_grader
 from tests.terminal import Terminal
 
+pytestmark = pytest.mark.xdist_group("release")  # what takes long to set up is set up once
 SOLUTIONS = ROOT / "solutions" / "mlp"
 
 

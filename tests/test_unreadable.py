@@ -210,7 +210,7 @@ HEAVY: dict[str, Callable[[int], bytes]] = {
 
 @pytest.mark.parametrize("kind", HEAVY)
 def test_a_notebook_takes_little_more_memory_than_its_file(kind: str) -> None:
-    data = HEAVY[kind](200_000)
+    data = HEAVY[kind](50_000)
     tracemalloc.start()
     try:
         cells_of("a.ipynb", data)

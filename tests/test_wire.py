@@ -50,7 +50,7 @@ DTYPES = {
     torch.bool: 1,
 }
 ROUND_TRIPS = settings(max_examples=100, deadline=None, database=None)
-FUZZ = settings(max_examples=1000, deadline=None, database=None)
+FUZZ = settings(max_examples=300, deadline=None, database=None)
 
 Message = Request | Reply | Greeting
 

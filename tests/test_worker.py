@@ -246,16 +246,22 @@ def strike(monkeypatch: pytest.MonkeyPatch, lost: Lost, *when: int) -> list[int]
     return tries
 
 
+def whole(lesson: Lesson) -> Request:
+    return Request(submission_at(ROOT / "solutions" / "mlp", lesson), mends=False)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(lesson: Lesson, judge: Judge) -> str:
+    return as_text(judge.judge(whole(lesson)).as_json())
+
+
 @pytest.mark.parametrize("when", [(1, 2), (9, 10), (27, 28, 29), (32,), (1, 2, 27, 28, 29)], ids=str)
 @pytest.mark.parametrize("what", CHANCE)
 def test_what_a_second_try_in_a_fresh_process_does_not_give_again_is_not_given(
-    what: str, when: tuple[int, ...], lesson: Lesson, warm: Warm, monkeypatch: pytest.MonkeyPatch
+    what: str, when: tuple[int, ...], lesson: Lesson, judge: Judge, undisturbed: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    request = Request(submission_at(ROOT / "solutions" / "mlp", lesson), mends=False)
-    judge = Judge(lesson, 0, warm)
-    undisturbed = as_text(judge.judge(request).as_json())
     tries = strike(monkeypatch, CHANCE[what], *when)
-    assert as_text(judge.judge(request).as_json()) == undisturbed
+    assert as_text(judge.judge(whole(lesson)).as_json()) == undisturbed
     assert len(tries) <= 1
 
 

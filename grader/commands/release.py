@@ -27,6 +27,7 @@ _TESTS = (
     "__init__.py",
     "conftest.py",
     "quick.py",
+    "ready.py",
     "support.py",
     "test_kit.py",
     "test_powers.py",

@@ -30,6 +30,7 @@ import torch
 
 from grader.errors import KitError
 from grader.lesson import Lesson, load_lesson
+from grader.runner.powers import guarded
 from grader.submission.answers import Answer as Written
 from grader.submission.answers import read_answers
 from grader.submission.find import find_submissions, submission_at
@@ -39,7 +40,6 @@ from grader.wire.block import MAX_BLOCK, WireError
 from grader.wire.frames import MAX_TEXT, WireClosed
 from grader.wire.line import Line
 from grader.wire.messages import MOST, Answer, Call, Failed, Load, Loaded, Refused, Sealed
-from grader.worker.powers import guarded
 from tests.hostile.suite import entries
 from tests.support import PRELUDE, ROOT
 

@@ -15,10 +15,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from grader.runner import involved, powers
+from grader.runner.autograd import ATTEMPTS
 from grader.wire.block import crosses
 from grader.wire.messages import Answer, Call, Failed, Load, Loaded, Refused
-from grader.worker import involved, powers
-from grader.worker.autograd import ATTEMPTS
 
 OUTPUT_CAP = 64 * 1024
 ERROR_CAP = 2000

@@ -41,7 +41,7 @@ class Room:
 
 def try_limits(lesson: Lesson, forker: Forker) -> Room:
     """Works honestly under the lesson's limits, and looks for the memory it takes where they leave too little."""
-    with Student(forker, lesson.limits) as student:
+    with Student(forker, lesson.limits, lesson.vocabulary) as student:
         reply = _work(lesson, student)
         mapped = student.mapped_mib
     if isinstance(reply, Answer):
@@ -52,7 +52,7 @@ def try_limits(lesson: Lesson, forker: Forker) -> Room:
     mib = lesson.limits.memory_mib
     while mib < _MOST_MIB:
         mib *= 2
-        with Student(forker, replace(lesson.limits, memory_mib=mib)) as student:
+        with Student(forker, replace(lesson.limits, memory_mib=mib), lesson.vocabulary) as student:
             if isinstance(_work(lesson, student), Answer):
                 return Room(mapped, said, "memory_mib", mib)
     return Room(mapped, said)

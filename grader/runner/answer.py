@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import errno
 import inspect
 import io
@@ -15,10 +16,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from grader.runner import involved, powers
-from grader.runner.autograd import ATTEMPTS
+from grader.runner import involved
+from grader.runner.language import Unavailable, compiled, namespace, taken_refusals
 from grader.wire.block import crosses
-from grader.wire.messages import Answer, Call, Failed, Load, Loaded, Refused
+from grader.wire.messages import Answer, Call, Failed, Forbidden, Load, Loaded, Refused
 
 OUTPUT_CAP = 64 * 1024
 ERROR_CAP = 2000
@@ -74,17 +75,17 @@ class LoadedAnswer:
     positional: dict[str, Any]  # positional-only ones, which cannot be given by name, and their defaults
     file: str
     source: str
-    watched: tuple[str, ...]  # what of autograd was tried while its file was run
+    refused: tuple[Forbidden, ...]  # while its file was run
 
 
 def load(request: Load) -> tuple[LoadedAnswer | None, Loaded | Failed]:
     """Runs the answer's source in a namespace of its own and finds its callable."""
     output = CappedText()
-    namespace = powers.namespace()
+    names = namespace()
     try:
         with _StudentWorld(output, "float64"):  # so that constants lose nothing
-            exec(compile(powers.guarded(request.source), request.file, "exec", dont_inherit=True), namespace)
-            function = namespace.get(request.name)
+            exec(compiled(ast.parse(request.source), request.file, request.source), names)
+            function = names.get(request.name)
             if not callable(function):
                 kind = "is not defined" if function is None else f"is {_describe(function)}"
                 return None, Failed(False, f"{request.name} {kind}; expected a function", None, output.text())
@@ -95,7 +96,7 @@ def load(request: Load) -> tuple[LoadedAnswer | None, Loaded | Failed]:
     positional = {p.name: p.default for p in named if p.kind is p.POSITIONAL_ONLY}
     optional = tuple(p.name for p in named if p.default is not p.empty)
     loaded = Loaded(tuple(p.name for p in named), optional, takes_any=len(named) < len(parameters))
-    return LoadedAnswer(function, positional, request.file, request.source, ATTEMPTS.take()), loaded
+    return LoadedAnswer(function, positional, request.file, request.source, _refused()), loaded
 
 
 def call(answer: LoadedAnswer, request: Call) -> Answer | Failed:
@@ -122,8 +123,8 @@ def call(answer: LoadedAnswer, request: Call) -> Answer | Failed:
             returned = tuple(_checked(item) for item in items)
             changed = sorted(name for name, tensor in given.items() if _changed(tensor, request.tensors[name]))
     except BaseException as error:
-        return _failed(error, answer.file, answer.source, output, answer.watched)
-    return Answer(returned, is_sequence, tuple(changed), output.text(), (*answer.watched, *ATTEMPTS.take()))
+        return _failed(error, answer.file, answer.source, output, answer.refused)
+    return Answer(returned, is_sequence, tuple(changed), output.text(), (*answer.refused, *_refused()))
 
 
 def rehearse() -> Answer | Failed:
@@ -164,6 +165,8 @@ class _StudentWorld:
 
 def _checked(item: Any) -> Tensor | Refused:
     """`item` if it is a plain dense real tensor that the pipe carries, else what it is."""
+    if isinstance(item, Unavailable):
+        item.refuse()
     if type(item) is not Tensor:
         return Refused(_describe(item))
     if item.is_cpu and item.layout is _strided and item.dtype in _PLAIN and crosses(item) and not _is_neg(item):
@@ -194,12 +197,19 @@ def _changed(now: Tensor, before: Tensor) -> bool:
     return not (now.dtype == before.dtype and now.shape == before.shape and _equal(now, before))
 
 
-def _failed(error: BaseException, file: str, source: str, output: CappedText, watched: tuple[str, ...] = ()) -> Failed:
+def _failed(
+    error: BaseException, file: str, source: str, output: CappedText, before: tuple[Forbidden, ...] = ()
+) -> Failed:
     is_memory = _is_memory(error)
     what = "ran out of memory" if is_memory else f"{type(error).__name__}: {_text(error)}"[:ERROR_CAP]
     shapes = "" if is_memory else involved.shapes(error, file, source)
     what += f"; {shapes}" if shapes else ""
-    return Failed(is_memory, what, _line(error, file), output.text(), (*watched, *ATTEMPTS.take()))
+    return Failed(is_memory, what, _line(error, file), output.text(), (*before, *_refused()))
+
+
+def _refused() -> tuple[Forbidden, ...]:
+    """What the language refused since this was last asked."""
+    return tuple(Forbidden(facts.line, facts.message()) for facts in taken_refusals())
 
 
 def _is_memory(error: BaseException) -> bool:

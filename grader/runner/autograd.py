@@ -1,6 +1,6 @@
 """Autograd in a student's process: every way in refuses, and whatever was tried is noted.
 
-The vocabulary stands before this. What slips past it is seen here twice: by the functions of
+The language stands before this. What slips past it is seen here twice: by the functions of
 torch.autograd, torch.func, torch.jit and so on, which raise; and below them by the dispatcher,
 where the operators that differentiate (`tanh_backward` and the like) have kernels of ours under a
 dispatch key that is switched on in student processes alone.
@@ -14,8 +14,9 @@ from typing import Any, NoReturn
 
 import torch
 
-_MOST = 16  # different things noted for one answer
-_REFUSAL = "autograd is switched off here: this exercise asks for the gradient by hand"
+from grader.runner.language.refusal import Facts, current_line, record
+
+_REFUSAL = "the exercise asks for the gradient by hand"
 # Tensors on a CPU pass through this key at no cost: nothing is cast but what lies on such a device. It is included
 # in every dispatch once its autocast counts as enabled; PreDispatch would do as well, at half a microsecond a call.
 _KEY, _DEVICE = "AutocastMPS", "mps"
@@ -50,25 +51,10 @@ _is_off = False  # in this process
 _alive: list[Any] = []  # the watch works as long as torch's objects for it live
 
 
-class Attempts:
-    """What was tried of autograd since the last look."""
-
-    def __init__(self) -> None:
-        self._names: list[str] = []
-
-    def refuse(self, name: str) -> NoReturn:
-        """Notes an attempt, and ends it."""
-        if name not in self._names and len(self._names) < _MOST:
-            self._names.append(name)
-        raise RuntimeError(_REFUSAL)
-
-    def take(self) -> tuple[str, ...]:
-        """What was tried, and a clean page."""
-        names, self._names = tuple(self._names), []
-        return names
-
-
-ATTEMPTS = Attempts()
+def refuse(name: str) -> NoReturn:
+    """Notes an attempt, and ends it."""
+    record(Facts(current_line(), name, _REFUSAL))
+    raise RuntimeError(f"{name}: {_REFUSAL}")
 
 
 def prepare() -> None:
@@ -111,21 +97,21 @@ class _GuardedEngine:
 
     def __getattr__(self, name: str) -> Any:
         if _is_off:
-            ATTEMPTS.refuse(f"the autograd engine's {name}")
+            refuse(f"the autograd engine's {name}")
         return getattr(self._engine, name)
 
 
 def _refusal_of(name: str) -> Callable[..., Any]:
-    def refuse(*_: Any, **__: Any) -> NoReturn:
-        ATTEMPTS.refuse(name)
+    def refused(*_: Any, **__: Any) -> NoReturn:
+        refuse(name)
 
-    return refuse
+    return refused
 
 
 def _guard_of(name: str, way_in: Callable[..., Any]) -> Callable[..., Any]:
     def guard(*arguments: Any, **options: Any) -> Any:
         if _is_off:
-            ATTEMPTS.refuse(name)
+            refuse(name)
         return way_in(*arguments, **options)
 
     return guard
@@ -134,5 +120,5 @@ def _guard_of(name: str, way_in: Callable[..., Any]) -> Callable[..., Any]:
 def _only_on(mode: bool) -> Any:
     """Inference mode can be entered, never left: outside it, tensors could carry a graph."""
     if _is_off and not mode:
-        ATTEMPTS.refuse("torch.inference_mode(False)")
+        refuse("torch.inference_mode(False)")
     return _inference_mode(mode)

@@ -13,22 +13,23 @@ lets it take n turns (iterations and calls), then raises `Overrun`; `turns_used(
 
 from grader.runner.language.budget import budget, turns_used, was_overrun
 from grader.runner.language.compiler import compiled
-from grader.runner.language.facades import bound_names, namespace, own_facade
+from grader.runner.language.facades import bound_names, extend, namespace, own_facade, prepare
 from grader.runner.language.refusal import Facts, Overrun, Refusal, remember, taken_refusals
-from grader.runner.language.tables import extend
-from grader.runner.language.values import Facade
+from grader.runner.language.values import Facade, Unavailable
 
 __all__ = [
     "Facade",
     "Facts",
     "Overrun",
     "Refusal",
+    "Unavailable",
     "bound_names",
     "budget",
     "compiled",
     "extend",
     "namespace",
     "own_facade",
+    "prepare",
     "remember",
     "taken_refusals",
     "turns_used",

@@ -98,7 +98,8 @@ def _binding(code: CodeType, argument: int, _: tuple[int, int]) -> str:
 
 def _loaded(code: CodeType, argument: int, _: tuple[int, int]) -> str:
     """Guards are looked up in the namespace, never among local variables."""
-    return "a guard is local" if code.co_varnames[argument : argument + 1][0].startswith(GUARD) else ""
+    name = "".join(code.co_varnames[argument : argument + 1])  # beyond them come cells, which were looked at
+    return "a guard is local" if name.startswith(GUARD) else ""
 
 
 def _two_loaded(code: CodeType, argument: int, before: tuple[int, int]) -> str:

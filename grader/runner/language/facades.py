@@ -159,6 +159,21 @@ def own_facade(name: str, namespace: Mapping[str, Any]) -> Facade:
     return Facade(name, OwnValues(namespace))
 
 
+def extend(words: Mapping[str, tuple[str, ...]]) -> None:
+    """Adds what a lesson allows, of lesson.toml's [vocabulary], to this process. Call it before any program is made."""
+    if any(words.values()):
+        tables.extend(words)
+        facade.cache_clear()
+        _builtins.cache_clear()
+        prepare()
+
+
+def prepare() -> None:
+    """Makes every facade, so that nothing is imported for one later on."""
+    for name in list(tables.MODULE_WORDS):
+        facade(name)
+
+
 # Imports
 
 
@@ -178,7 +193,7 @@ class _Imports:
     def value(self, module: str, name: str) -> Any:
         """`from module import name`"""
         if not module.strip("."):
-            return self._found(name)
+            return self._found(f".{name}")
         found = self._found(module)
         if type(found) is not Facade:
             return Unavailable(f"{module}.{name}", found.reason, found.instead, found.line)

@@ -7,8 +7,10 @@ AttributeError. Everything else is refused.
 
 from __future__ import annotations
 
+import _string  # type: ignore[import-not-found]
 import operator
-from collections.abc import Callable
+import string
+from collections.abc import Callable, Mapping, Sequence
 from types import FunctionType, UnionType
 from typing import Any, NoReturn
 
@@ -523,7 +525,26 @@ def _requires_grad_(tensor: Tensor) -> Callable[..., Tensor]:
     return requires_grad_
 
 
+class _Formatter(string.Formatter):
+    """str.format, whose fields read attributes and items as the program would."""
+
+    def get_field(self, field_name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        first, steps = _string.formatter_field_name_split(field_name)
+        thing = self.get_value(first, args, kwargs)
+        for is_attribute, name in steps:
+            thing = get(thing, name) if is_attribute else item(thing, name)
+        return known(thing), first
+
+
+_FORMATTER = _Formatter()
+
+
+def _format_of(text: str) -> Callable[..., str]:
+    return lambda *values, **named: _FORMATTER.vformat(text, values, named)
+
+
 _SPECIAL: dict[tuple[type, str], Callable[[Any], Any]] = {
+    (str, "format"): _format_of,
     (Tensor, "type"): _kind_of,
     (Tensor, "requires_grad_"): _requires_grad_,
     (Tensor, "requires_grad"): lambda _: False,

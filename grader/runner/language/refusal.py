@@ -26,17 +26,16 @@ class Facts:
     instead: str = ""
 
     def message(self) -> str:
-        """`line 12: torch.autograd is not available in a step: the exercise asks for the gradient by hand`."""
-        place = f"line {self.line}: " if self.line else ""
+        """`torch.autograd is not available in a step: the exercise asks for the gradient by hand`."""
         way_out = f"; {self.instead}" if self.instead else ""
-        return f"{place}{self.what} is not available in a step: {self.reason}{way_out}"
+        return f"{self.what} is not available in a step: {self.reason}{way_out}"
 
 
 class Refusal(BaseException):
     """A program asked for something outside the language."""
 
     def __init__(self, facts: Facts) -> None:
-        super().__init__(facts.message())
+        super().__init__(f"line {facts.line}: {facts.message()}" if facts.line else facts.message())
         self.facts = facts
 
 
@@ -56,9 +55,14 @@ def remember(file: str, source: str) -> None:
 def refuse(what: str, reason: str, instead: str = "", line: int | None = None) -> NoReturn:
     """Records a refusal, and ends the program with it. `line` is that of the program which runs, if not given."""
     facts = Facts(line or current_line(), what, reason, instead)
+    record(facts)
+    raise Refusal(facts)
+
+
+def record(facts: Facts) -> None:
+    """Notes a refusal."""
     if len(_recorded) < _MOST and facts not in _recorded:
         _recorded.append(facts)
-    raise Refusal(facts)
 
 
 def taken_refusals() -> tuple[Facts, ...]:

@@ -97,7 +97,7 @@ TABLES = _tables()
 
 
 def extend(extra: Mapping[str, tuple[str, ...]]) -> None:
-    """Adds a lesson's own names, of lesson.toml's [vocabulary], to this process. Call it before any program is made."""
+    """Adds a lesson's own names, of lesson.toml's [vocabulary], to the tables."""
     global TENSOR_WORDS, BUILTIN_WORDS
     more = frozenset(extra.get("attributes", ()))
     TENSOR_WORDS |= more

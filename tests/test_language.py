@@ -1809,10 +1809,7 @@ def test_a_refusal_says_line_expression_and_reason(verdict_of: Callable[[str], S
 
 
 def test_a_refusal_says_how_an_instructor_allows_it(verdict_of: Callable[[str], StepResult]) -> None:
-    assert (
-        "lesson.toml"
-        in verdict_of(answer("torch.vander(probs).swapdims\ntorch.polygamma_n = torch.layer_norm")).message
-    )
+    assert "lesson.toml" in verdict_of(answer("torch.stft(probs, 3)")).message
 
 
 def test_the_first_refusal_is_named(verdict_of: Callable[[str], StepResult]) -> None:

@@ -106,6 +106,8 @@ words = st.text(max_size=20)
 names = st.from_regex(r"[A-Za-z]\w{0,12}", fullmatch=True)
 name_lists = st.lists(words, max_size=5).map(tuple)
 refusals = words.map(Refused)
+lines = st.none() | st.integers(1, 1 << 31)
+forbidden = st.lists(st.tuples(lines, anything).map(lambda parts: Forbidden(*parts)), max_size=3).map(tuple)
 messages: dict[str, st.SearchStrategy[Any]] = {
     "load": _made(Load, anything, anything, anything, anything),
     "call": _made(
@@ -118,10 +120,10 @@ messages: dict[str, st.SearchStrategy[Any]] = {
     ),
     "loaded": _made(Loaded, name_lists, name_lists, st.booleans()),
     "answer": _made(
-        Answer, st.lists(tensors() | refusals, max_size=4).map(tuple), st.just(True), name_lists, anything, name_lists
+        Answer, st.lists(tensors() | refusals, max_size=4).map(tuple), st.just(True), name_lists, anything, forbidden
     )
-    | _made(Answer, st.tuples(tensors() | refusals), st.booleans(), name_lists, anything, name_lists),
-    "failed": _made(Failed, st.booleans(), anything, st.none() | st.integers(1, 1 << 31), anything, name_lists),
+    | _made(Answer, st.tuples(tensors() | refusals), st.booleans(), name_lists, anything, forbidden),
+    "failed": _made(Failed, st.booleans(), anything, lines, anything, forbidden),
     "sealed": _made(Sealed, name_lists),
     "unsealed": _made(Unsealed, anything),
 }

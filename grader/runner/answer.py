@@ -10,7 +10,6 @@ import sys
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Any
 
 import torch
@@ -38,7 +37,7 @@ _default_dtype, _set_default_dtype, _set_num_threads = (
     torch.set_num_threads,
 )
 _set_deterministic = torch._C._set_deterministic_algorithms  # torch's own function around it costs as much as a step
-_generator, _inference_mode, _strided = torch.default_generator, torch._C._InferenceMode, torch.strided
+_generator, _strided = torch.default_generator, torch.strided
 _DTYPES = {"float64": torch.float64, "float32": torch.float32}
 _PLAIN = frozenset(_DTYPES.values())
 _REHEARSAL_THAT_ENDS = "def trial(x):\n    return x\n"
@@ -103,8 +102,7 @@ def call(answer: LoadedAnswer, request: Call) -> Answer | Failed:
     """Calls the answer with copies of the inputs and describes what came back."""
     output = CappedText()
     try:
-        with _inference_mode(True):
-            given = {name: _clone(tensor) for name, tensor in request.tensors.items()}
+        given = {name: _clone(tensor) for name, tensor in request.tensors.items()}
         with _StudentWorld(output, request.dtype):
             values: dict[str, Any] = {**given, **request.sizes}
             positional = [values.pop(name, default) for name, default in answer.positional.items()]
@@ -152,13 +150,8 @@ class _StudentWorld:
         _generator.manual_seed(_SEED)
         self._streams = sys.stdout, sys.stderr
         sys.stdout = sys.stderr = self._output
-        self._inference = _inference_mode(True)
-        self._inference.__enter__()  # type: ignore[no-untyped-call]
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._inference.__exit__(kind, error, trace)
+    def __exit__(self, *_: object) -> None:
         _set_deterministic(False)  # filling costs, and our own tensors need none
         sys.stdout, sys.stderr = self._streams
 

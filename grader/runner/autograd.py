@@ -1,14 +1,19 @@
 """Autograd in a student's process: every way in refuses, and whatever was tried is noted.
 
-The language stands before this. What slips past it is seen here twice: by the functions of
-torch.autograd, torch.func, torch.jit and so on, which raise; and below them by the dispatcher,
-where the operators that differentiate (`tanh_backward` and the like) have kernels of ours under a
+The language stands before this. What slips past it finds no autograd: the dispatcher passes over its
+kernels, every tensor is made in inference mode, the engine cannot be run, and what could change any of this
+is gone. Attempts are noted by the functions of torch.autograd, torch.func, torch.jit and so on, which raise,
+and by the operators that differentiate (`tanh_backward` and the like): these have kernels of ours under a
 dispatch key that is switched on in student processes alone.
 """
 
 from __future__ import annotations
 
+import ctypes
+import gc
+import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import reduce
 from typing import Any, NoReturn
 
@@ -46,9 +51,16 @@ _SWITCHES = {
         _dispatch_tls_set_dispatch_key_excluded _dispatch_tls_set_dispatch_key_included""",
 }
 _FORWARD_MODE = frozenset({"aten::_make_dual", "aten::_make_dual_copy"})
-_inference_mode = torch._C._InferenceMode
-_is_off = False  # in this process
-_alive: list[Any] = []  # the watch works as long as torch's objects for it live
+# Classes of torch whose objects change what is dispatched, or lead out of inference mode.
+_CONTEXTS = """_InferenceMode _ForceDispatchKeyGuard _PreserveDispatchKeyGuard _ExcludeDispatchKeyGuard
+    ExcludeDispatchKeyGuard _SetExcludeDispatchKeyGuard _IncludeDispatchKeyGuard _RestorePythonTLSSnapshot
+    _DisableAutocast _AutoDispatchBelowAutograd"""
+# What would record a graph: autograd itself, and the levels of torch.func.
+_KEYS = """AutogradFunctionality AutogradOther AutogradNestedTensor ADInplaceOrView FuncTorchGradWrapper
+    FuncTorchDynamicLayerFrontMode FuncTorchDynamicLayerBackMode FuncTorchBatched FuncTorchVmapMode"""
+_ENGINE: Any = torch._C._ImperativeEngine
+_ways: dict[str, Any] = {}  # the ways in, by name; emptied where autograd is off
+_alive: list[Any] = []  # the watch works as long as torch's object for it lives
 
 
 def refuse(name: str) -> NoReturn:
@@ -73,32 +85,55 @@ def prepare() -> None:
     for module, names in (*_ENTRIES.items(), *_SWITCHES.items()):
         place = reduce(getattr, module.split(".")[1:], torch)
         for name in names.split():
-            setattr(place, name, _guard_of(f"{module}.{name}", getattr(place, name)))
+            way_in = f"{module}.{name}"
+            _ways[way_in] = getattr(place, name)
+            setattr(place, name, _guard_of(way_in))
     engine: Any = torch.autograd.Variable
-    engine._execution_engine = _GuardedEngine(engine._execution_engine)
-    torch._C._InferenceMode = _only_on  # type: ignore[misc, assignment]
+    _ways["the autograd engine"] = engine._execution_engine
+    engine._execution_engine = _GuardedEngine()
+    _ways["torch._C._InferenceMode"] = torch._C._InferenceMode
+    torch._C._InferenceMode = _inference_mode  # type: ignore[misc, assignment]
 
 
 def switch_off() -> None:
-    """In a student process, for good: the watch is on, and the ways into autograd refuse."""
-    global _is_off
-    guard: Any = torch._C._IncludeDispatchKeyGuard(getattr(torch.DispatchKey, _KEY))
-    guard.__enter__()
+    """In a student process, for good: nothing that records or runs a graph is left, and attempts are noted.
+
+    No switch can be turned back: the dispatcher passes over autograd, the objects that hold it to that have no
+    reference in Python, the engine has lost its methods, and what could undo it is gone from the process.
+    """
+    for context in (
+        torch._C._IncludeDispatchKeyGuard(getattr(torch.DispatchKey, _KEY)),
+        _ways["torch._C._InferenceMode"](True),
+    ):
+        context.__enter__()
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(context))  # it never ends, and nobody can find it
     torch.set_autocast_enabled(_DEVICE, True)
-    _alive.append(guard)
-    _is_off = True
+    exclude = _ways["torch._C._dispatch_tls_set_dispatch_key_excluded"]
+    for key in _KEYS.split():
+        exclude(getattr(torch.DispatchKey, key), True)
+    for name in _CONTEXTS.split():
+        kind = _ways.get(f"torch._C.{name}") or getattr(torch._C, name)
+        for method in ("__init__", "__enter__", "__exit__"):
+            setattr(kind, method, _refusal_of(f"torch._C.{name}"))
+    _ways.clear()
+    for switch in ("_set_grad_enabled", "_set_fwd_grad_enabled"):
+        setattr(torch._C, switch, _as_it_is)
+    handle = type(torch.ops.aten.tanh.default._handle)
+    setattr(handle, "redispatch_boxed", _refusal_of("redispatch"))  # noqa: B010  (typed as a method)
+    for kind in (_ENGINE, torch._C._FunctionBase):
+        (methods,) = (part for part in gc.get_referents(kind.__dict__) if type(part) is dict)
+        for name in [name for name in methods if not name.startswith("__")]:
+            del methods[name]
+    sys._clear_type_cache()
 
 
 class _GuardedEngine:
     """Stands where torch keeps its engine."""
 
-    def __init__(self, engine: Any) -> None:
-        self._engine = engine
-
     def __getattr__(self, name: str) -> Any:
-        if _is_off:
+        if not _ways:
             refuse(f"the autograd engine's {name}")
-        return getattr(self._engine, name)
+        return getattr(_ways["the autograd engine"], name)
 
 
 def _refusal_of(name: str) -> Callable[..., Any]:
@@ -108,17 +143,24 @@ def _refusal_of(name: str) -> Callable[..., Any]:
     return refused
 
 
-def _guard_of(name: str, way_in: Callable[..., Any]) -> Callable[..., Any]:
+def _guard_of(name: str) -> Callable[..., Any]:
     def guard(*arguments: Any, **options: Any) -> Any:
-        if _is_off:
+        way_in = _ways.get(name)
+        if way_in is None:
             refuse(name)
         return way_in(*arguments, **options)
 
     return guard
 
 
-def _only_on(mode: bool) -> Any:
+def _inference_mode(mode: bool) -> Any:
     """Inference mode can be entered, never left: outside it, tensors could carry a graph."""
-    if _is_off and not mode:
+    if "torch._C._InferenceMode" in _ways:
+        return _ways["torch._C._InferenceMode"](mode)
+    if not mode:
         refuse("torch.inference_mode(False)")
-    return _inference_mode(mode)
+    return nullcontext()
+
+
+def _as_it_is(_: bool) -> None:
+    """In place of torch's own switch: gradients are off, and stay off."""

@@ -372,9 +372,10 @@ def mapping(thing: Any) -> Any:
         thing.refuse()
     if not (kind in OWN or (kind in TABLES and issubclass(kind, dict))):
         raise TypeError(f"argument after ** must be a mapping, not {kind.__name__}")
-    if kind is dict and thing.get("requires_grad"):
+    made = dict(thing)
+    if made.get("requires_grad"):
         no_grad(True)
-    return thing
+    return made
 
 
 def known(thing: Any) -> Any:

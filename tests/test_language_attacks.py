@@ -10,7 +10,6 @@ from __future__ import annotations
 import ast
 import types
 from textwrap import dedent
-from typing import Any
 
 import pytest
 import torch
@@ -40,8 +39,8 @@ def _is_dangerous(thing: object) -> bool:
 def got(*things: object) -> None:
     """What a program reached."""
     for thing in things:
-        parts = [thing, *(thing if type(thing) in (list, tuple, set) else ())]
-        if type(thing) is dict:
+        parts = [thing, *(thing if isinstance(thing, list | tuple | set) else ())]
+        if isinstance(thing, dict):
             parts += [*thing, *thing.values()]
         _LEAKED.extend(part for part in parts if _is_dangerous(part))
 
@@ -320,7 +319,6 @@ ATTACKS: dict[str, str] = {
     "an endless recursion in a comprehension": "from itertools import count\n[i for i in count()]",
     "an overrun is swallowed": "def f():\n    while True:\n        try:\n            while True: pass\n        except Exception: pass\n        finally: continue\nf()",
 }  # fmt: skip
-ENDS_WELL = set("""""".split())
 
 
 @pytest.mark.parametrize("name", ATTACKS)
@@ -339,7 +337,3 @@ def test_what_counts_as_leaked_is_seen() -> None:
         got(thing)
         assert _LEAKED, thing
     _LEAKED.clear()
-
-
-def program(**names: Any) -> dict[str, Any]:
-    return {**namespace(), **names}

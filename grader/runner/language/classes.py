@@ -90,6 +90,25 @@ def _tuple_class(typename: object, names: list[str], defaults: tuple[Any, ...], 
     return made
 
 
+# A namespace
+
+
+class SimpleNamespace:
+    """types.SimpleNamespace."""
+
+    def __init__(self, /, **values: Any) -> None:
+        for name, value in values.items():
+            if not is_own_name(name):
+                refuse(f"SimpleNamespace({name}=...)"[:80], "names with double underscores reach into Python itself")
+            setattr(self, name, value)
+
+    def __repr__(self) -> str:
+        return f"namespace({', '.join(f'{name}={value!r}' for name, value in self.__dict__.items())})"
+
+
+OWN.add(SimpleNamespace)
+
+
 # Dataclasses
 
 

@@ -81,6 +81,24 @@ def _product(values: Any) -> Any:
     return values.prod() if type(values) is torch.Tensor else math.prod(values)
 
 
+def _sparse_coo_tensor(indices: Any, values: Any, size: Any = None, **options: Any) -> Any:
+    """torch.sparse_coo_tensor, with its indices checked, and dense at once."""
+    options |= {"check_invariants": True}
+    sizes = () if size is None else (size,)
+    return torch.sparse_coo_tensor(indices, values, *sizes, **options).to_dense()
+
+
+def _embedding_bag(input: Any, weight: Any, offsets: Any = None, *more: Any, **options: Any) -> Any:
+    """F.embedding_bag, which does not look at all of its indices and offsets itself."""
+    if input.numel() and not 0 <= int(input.min()) <= int(input.max()) < len(weight):
+        raise IndexError("embedding_bag: an index is out of range")
+    if offsets is not None:
+        ends = [0, *offsets.tolist(), input.numel()]
+        if offsets.ndim != 1 or sorted(ends) != ends:
+            raise ValueError("embedding_bag: offsets rise from 0 to the number of indices")
+    return torch.nn.functional.embedding_bag(input, weight, offsets, *more, **options)
+
+
 def _cached_property(function: Any) -> Any:
     return functools.cached_property(function)
 
@@ -107,7 +125,10 @@ _HINTS: dict[str, Any] = {
     **dict.fromkeys(("final", "no_type_check", "overload", "runtime_checkable"), _as_it_is),
 }
 _OURS: dict[str, dict[str, Any]] = {
-    "torch": {name: context(name) for name in ("no_grad", "inference_mode", "set_grad_enabled")},
+    "torch": {
+        **{name: context(name) for name in ("no_grad", "inference_mode", "set_grad_enabled")},
+        "sparse_coo_tensor": _sparse_coo_tensor,
+    },
     "torch.cuda": {"is_available": lambda: False, "device_count": lambda: 0},
     "torch.backends.mps": {"is_available": lambda: False, "is_built": lambda: False},
     "functools": {"wraps": wraps, "cached_property": _cached_property},
@@ -115,6 +136,8 @@ _OURS: dict[str, dict[str, Any]] = {
         "itemgetter": item_getter, "getitem": guards.item, "pow": guards.power, "mod": guards.remainder,
         "setitem": lambda thing, index, value: guards.set_item(value, thing, index),
     },
+    "types": {"SimpleNamespace": classes.SimpleNamespace},
+    "torch.nn.functional": {"embedding_bag": _embedding_bag},
     "collections": {"namedtuple": classes.named_tuple},
     "dataclasses": {
         "dataclass": classes.dataclass, "field": classes.field, "fields": classes.fields,
@@ -137,7 +160,9 @@ def facade(name: str) -> Facade | None:
     if name not in tables.MODULE_WORDS:
         return None
     words, ours = tables.MODULE_WORDS[name], _OURS.get(name, {})
-    real = _REAL.get(name) or (importlib.import_module(name) if name not in ("numpy", "typing") else None)
+    real = _REAL.get(name) or sys.modules.get(name)
+    if real is None and name != "numpy":  # which need not be there
+        real = importlib.import_module(name)
     if name in ("typing", "collections.abc"):
         return Facade(name, {word: _HINTS.get(word, Hint(word)) for word in words}, real)
     if "*" in words:

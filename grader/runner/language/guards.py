@@ -8,6 +8,7 @@ AttributeError. Everything else is refused.
 from __future__ import annotations
 
 import _string  # type: ignore[import-not-found]
+import collections.abc
 import operator
 import string
 from collections.abc import Callable, Mapping, Sequence
@@ -196,11 +197,43 @@ def has_attribute(thing: Any, name: Any) -> bool:
     return True
 
 
+class Attributes(dict[str, Any]):
+    """vars(thing): a copy of its attributes, which sets on the thing what is set here."""
+
+    __slots__ = ("_thing",)
+
+    def __init__(self, thing: Any) -> None:
+        super().__init__({name: value for name, value in thing.__dict__.items() if is_own_name(name)})
+        self._thing = thing
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        set_attribute(self._thing, name, value)
+        super().__setitem__(name, value)
+
+    def __delitem__(self, name: str) -> None:
+        delete(self._thing, name)
+        super().__delitem__(name)
+
+    def update(self, *others: Any, **named: Any) -> None:
+        for name, value in dict(*others, **named).items():
+            self[name] = value
+
+    def __ior__(self, other: Any) -> Attributes:  # type: ignore[override, misc]
+        self.update(other)
+        return self
+
+    def __reduce_ex__(self, _: object) -> Any:
+        return dict, (dict(self),)
+
+
+TABLES[Attributes] = frozenset({"items", "keys", "values", "get", "update", "copy"})
+
+
 def attributes_of(thing: Any) -> Any:
-    """vars(thing), as a copy: what is changed in it changes nothing."""
+    """vars(thing)"""
     kind = type(thing)
     if kind in OWN or is_own(thing):
-        return {name: value for name, value in thing.__dict__.items() if is_own_name(name)}
+        return Attributes(thing)
     if kind is Facade or kind is Unavailable or kind in TABLES or isinstance(thing, type):
         refuse("vars", REASONS["globals"][0])
     raise TypeError("vars() argument must have __dict__ attribute")
@@ -487,6 +520,8 @@ def _real_classes(classes: Any) -> Any:
         return tuple(map(_real_classes, classes))
     if type(classes) is Unavailable:
         classes.refuse()
+    if type(classes) is Hint:  # Sequence, Callable and their like
+        classes = getattr(collections.abc, repr(classes), classes)
     if isinstance(classes, type | UnionType):
         return classes
     raise TypeError("isinstance() arg 2 must be a type, a tuple of types, or a union")

@@ -57,6 +57,7 @@ _CALLABLES: tuple[type, ...] = (
 )  # fmt: skip
 _CACHED = functools.lru_cache(abs)
 _NAMED: Mapping[str, Iterable[type]] = {
+    "Tensor": [torch.Tensor],
     "str": [str], "int": [int], "float": [float], "bool": [bool], "list": [list], "tuple": [tuple], "dict": [dict],
     "set": [set], "frozenset": [frozenset], "range": [range], "slice": [slice], "property": [property],
     "defaultdict": [collections.defaultdict], "OrderedDict": [collections.OrderedDict],
@@ -80,7 +81,7 @@ def _tables() -> dict[type, frozenset[str]]:
     found: dict[type, frozenset[str]] = {torch.Tensor: _existing(TENSOR_WORDS, torch.Tensor)}
     for name, words in _of("values").items():
         for kind in _NAMED[name]:
-            found[kind] = _existing(words, kind)
+            found[kind] = found.get(kind, frozenset()) | _existing(words, kind)
     for kind in vars(torch.return_types).values():  # what max, sort and topk return
         if isinstance(kind, type) and issubclass(kind, tuple):
             found[kind] = frozenset(

@@ -6,6 +6,7 @@ are allowed by name: one that a new version of Python brings is refused until so
 
 from __future__ import annotations
 
+import inspect
 import opcode
 import sys
 from collections.abc import Callable
@@ -40,6 +41,7 @@ _GUARDED_OPERATORS = frozenset(
 # Unary intrinsics: of 3.12 and 3.13 these numbers mean an error of a generator, unary plus, a tuple of a list.
 _INTRINSICS = {"INTRINSIC_STOPITERATION_ERROR", "INTRINSIC_UNARY_POSITIVE", "INTRINSIC_LIST_TO_TUPLE"}
 _INTRINSICS_2 = {"INTRINSIC_PREP_RERAISE_STAR"}
+_ASYNCHRONOUS = inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 _OF_A_PATTERN = (opcode.opmap["COPY"], opcode.opmap["SWAP"])
 _EXTENDED = opcode.opmap["EXTENDED_ARG"]
 # What Python itself binds in the body of a class.
@@ -60,6 +62,8 @@ def check(code: CodeType) -> None:
     if not _CODES.issuperset(raw[::2]):
         unknown = sorted(opcode.opname[op] for op in set(raw[::2]) - _CODES)
         raise Unguarded(f"{code.co_filename}: {', '.join(unknown)} in {code.co_name}")
+    if code.co_flags & _ASYNCHRONOUS:
+        raise Unguarded(f"{code.co_filename}: {code.co_name} is asynchronous")
     _check_names(code)
     before: tuple[int, int] = (0, 0)  # the last two operations
     extended = 0

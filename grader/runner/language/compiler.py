@@ -118,8 +118,12 @@ class _Compiler:
 
     def _assign(self, node: ast.Assign) -> list[ast.stmt]:
         value = self.expression(node.value)
+        node.type_comment = None
         if len(node.targets) == 1:
             return self._stored(node, node.targets[0], value)
+        if all(isinstance(target, ast.Name) for target in node.targets):
+            node.targets, node.value = list(map(self._plain, node.targets)), value
+            return [node]
         held = self._temporary(node)
         made: list[ast.stmt] = [_assignment(node, held, value)]
         for target in node.targets:

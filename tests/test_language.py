@@ -179,6 +179,8 @@ LINES = {
 }
 # Modules and names that are refused once they are used.
 IMPORTS = """
+from typing import get_type_hints
+from typing import _GenericAlias
 from torch import autograd
 from torch import vmap as v
 from torch.autograd import grad
@@ -222,8 +224,6 @@ probs.tofile("x")
 raise SystemExit
 raise KeyboardInterrupt
 raise BaseException
-from typing import get_type_hints
-from typing import _GenericAlias
 (-1) ** 0.5
 pow(-1, 0.5)
 """

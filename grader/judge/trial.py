@@ -79,9 +79,10 @@ def _no_answer(ready: Loaded | Failed | Lost) -> Failed | Lost:
 def _source(lesson: Lesson) -> str:
     """forward.py, and a function that keeps all that it makes, some times over."""
     module = ast.parse(lesson.graph.text)
+    made = ", ".join(f"{statement.tensor!r}: {statement.tensor}" for statement in lesson.graph.statements)
     for node in module.body:
         if isinstance(node, ast.FunctionDef) and node.name == "forward":
-            node.body[-1] = ast.parse("return locals()").body[0]
+            node.body[-1] = ast.parse(f"return {{{made}}}").body[0]
     arguments = ", ".join(lesson.graph.arguments)
     return (
         f"{ast.unparse(module)}\n\ndef {_NAME}({arguments}):\n"

@@ -1,7 +1,7 @@
 """The closed language of a step.
 
     space = namespace()                                   # a program's globals
-    exec(compiled(statement, "ex1_chain.py", source), space)   # one top-level statement, or a whole ast.Module
+    exec(compiled(statement, "answer.py", source), space)   # one top-level statement, or a whole ast.Module
     for facts in taken_refusals(): ...                    # what it asked for outside the language, swallowed or not
 
 A program is compiled from its syntax tree into guarded code. What it may reach is decided at run time by the exact

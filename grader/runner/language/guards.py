@@ -553,6 +553,16 @@ def _kind_of(tensor: Tensor) -> Callable[..., Any]:
 _TENSOR_TYPES = {id(getattr(torch, text.removeprefix("torch."))): text for text in _DTYPE_TEXTS}
 
 
+def _resize_(tensor: Tensor) -> Callable[..., Tensor]:
+    def resize_(*sizes: Any) -> Tensor:
+        size = torch.Size(sizes if len(sizes) != 1 or type(sizes[0]) is int else sizes[0])
+        if size.numel() > tensor.numel():
+            refuse(".resize_ to a larger size", *REASONS["resize_"])
+        return tensor.resize_(size)
+
+    return resize_
+
+
 def _requires_grad_(tensor: Tensor) -> Callable[..., Tensor]:
     def requires_grad_(requires_grad: bool = True, *, mode: bool = True) -> Tensor:
         no_grad(requires_grad and mode)
@@ -582,6 +592,7 @@ def _format_of(text: str) -> Callable[..., str]:
 _SPECIAL: dict[tuple[type, str], Callable[[Any], Any]] = {
     (str, "format"): _format_of,
     (Tensor, "type"): _kind_of,
+    (Tensor, "resize_"): _resize_,
     (Tensor, "requires_grad_"): _requires_grad_,
     (Tensor, "requires_grad"): lambda _: False,
 }

@@ -15,9 +15,10 @@ from grader.judge.submission import NO_MENDS, Judge
 from grader.lesson import Lesson, load_lesson
 from grader.results.model import SubmissionResult
 from grader.submission.find import submission_at
+from grader.warm import client
 from grader.warm.client import Warm
 from tests.quick import chosen
-from tests.support import ROOT, JudgeText
+from tests.support import LANGUAGE_OFF, ROOT, JudgeText
 
 if TYPE_CHECKING:
     from tests.wrong_answers import JudgedPacks
@@ -57,6 +58,22 @@ def lesson() -> Lesson:
 
 @pytest.fixture(scope="session")
 def warm() -> Iterator[Warm]:
+    with Warm() as process:
+        yield process
+
+
+@pytest.fixture(scope="module")
+def language_off() -> Iterator[None]:
+    """Whatever is warm from now on runs what it is sent as plain Python, as if the language had let it through."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(client, "_START", client._START.replace("main(", f"{LANGUAGE_OFF}main(", 1))
+        yield
+
+
+@pytest.fixture(scope="module")
+def unguarded(language_off: None) -> Iterator[Warm]:
+    """A warm process without the language: what holds there is held by the process."""
+    del language_off
     with Warm() as process:
         yield process
 

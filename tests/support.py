@@ -14,6 +14,13 @@ from tests.ready import ready
 ROOT = Path(__file__).resolve().parents[1]
 PRELUDE = "import torch\nimport torch.nn.functional as F\nimport math\n"
 
+# Said to a warm process before it starts: students' programs are plain Python.
+LANGUAGE_OFF = """
+import grader.runner.answer as _runner
+_runner.compiled = lambda tree, file, source: compile(tree, file, "exec", dont_inherit=True)
+_runner.namespace = lambda: {"__name__": "submission"}
+"""
+
 JudgeText = Callable[..., SubmissionResult]
 
 

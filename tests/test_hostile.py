@@ -1,7 +1,7 @@
 """Submissions that attack the grader, and honest ones that look alike, through the very command that grades.
 
 tests/hostile holds them as data. First all of them are one class; then each attack is tried again with the
-vocabulary switched off, so that the seal is seen to hold by itself; then with single layers left out.
+language switched off, so that the seal is seen to hold by itself; then with single layers left out.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ LEFT = [Path(tempfile.gettempdir()) / "hostile-left.txt", Path("/dev/shm/hostile
 AUTOGRAD = "autograd"  # no layer of the seal, but left out like one here
 _PR_SET_CHILD_SUBREAPER = 36
 _PATIENCE = 5.0  # seconds for one attack, on a busy machine
-_AUTOGRAD_ON = "import grader.worker.autograd as _a\n_a.switch_off = _a.watch_operators = lambda: None\nmain("
+_AUTOGRAD_ON = "import grader.runner.autograd as _a\n_a.switch_off = lambda: None\nmain("
 
 
 @dataclass(frozen=True)
@@ -211,11 +211,6 @@ def test_there_are_attacks_and_twins_in_every_row() -> None:
 # The seal alone
 
 
-@pytest.fixture
-def vocabulary_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("grader.submission.answers.first_breach", lambda *_: None)
-
-
 @pytest.fixture(scope="module")
 def quick(tmp_path_factory: pytest.TempPathFactory) -> Lesson:
     """The lesson with short limits and its first two cases."""
@@ -227,11 +222,10 @@ def quick(tmp_path_factory: pytest.TempPathFactory) -> Lesson:
     return load_lesson(folder)
 
 
-@pytest.mark.usefixtures("vocabulary_off")
 @pytest.mark.parametrize("row", ROWS)
-def test_what_the_vocabulary_refuses_the_seal_stops_too(row: str, places: Places, quick: Lesson, warm: Warm) -> None:
-    needs(warm, *FULL)
-    judge = Judge(quick, 0, warm)
+def test_what_the_language_refuses_the_seal_stops_too(row: str, places: Places, quick: Lesson, unguarded: Warm) -> None:
+    needs(unguarded, *FULL)
+    judge = Judge(quick, 0, unguarded)
     wrong: dict[str, str] = {}
     before = snapshot(places.canary), snapshot(places.home)
     for number, entry in enumerate(ATTACKS):
@@ -252,7 +246,7 @@ def test_what_the_vocabulary_refuses_the_seal_stops_too(row: str, places: Places
 
 
 def gets_in(entry: Entry, places: Places, warm: Warm) -> bool:
-    """Whether an attack reaches its aim, called once by a worker, unread."""
+    """Whether an attack reaches its aim, called once, as plain Python."""
     folder = places.base / "submissions" / str(ALL.index(entry))
     if not folder.exists():
         write(entry, folder, places.told)
@@ -273,13 +267,15 @@ def gets_in(entry: Entry, places: Places, warm: Warm) -> bool:
 
 
 @pytest.fixture
-def autograd_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def autograd_on(language_off: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    del language_off
     monkeypatch.setattr(client, "_START", client._START.replace("main(", _AUTOGRAD_ON, 1))
 
 
 AIMING = [entry for entry in ATTACKS if entry.aims and entry.bare and not entry.wild]
 
 
+@pytest.mark.usefixtures("language_off")
 @pytest.mark.parametrize("layer", [RLIMITS, USER, LANDLOCK, SECCOMP, AUTOGRAD])
 def test_with_one_layer_left_out_the_others_stop_all_but_the_known_attacks(
     layer: str, places: Places, warm: Warm, request: pytest.FixtureRequest

@@ -20,10 +20,9 @@ from grader.judge.situation import Situations
 from grader.judge.submission import NO_MENDS, Judge
 from grader.lesson import Lesson, load_lesson
 from grader.results.model import StepResult, SubmissionResult
+from grader.runner.language import compiled
 from grader.submission.answers import callable_of, read_answers
 from grader.submission.find import submission_at
-from grader.submission.statement import statement_of
-from grader.submission.vocabulary import first_breach, kit_vocabulary
 from grader.warm.client import Warm
 from tests.support import PRELUDE, ROOT, step_of
 
@@ -511,14 +510,11 @@ SPOKEN = [wrong for wrong in WRONG if wrong.kind in (
 
 
 @pytest.mark.parametrize("wrong", SPOKEN, ids=lambda wrong: wrong.kind)
-def test_no_edit_reaches_a_word_outside_the_vocabulary(wrong: Wrong, bench: Bench) -> None:
+def test_every_edit_can_be_run(wrong: Wrong, bench: Bench) -> None:
     edits = bench.edits(PRELUDE + wrong.source, wrong.step)
     assert len(edits) > 20
-    vocabulary = kit_vocabulary()
-    name = wrong.step.split(".")[1]
-    for edit, tree in parsed(edits):
-        breach = first_breach([*map(statement_of, tree.body)], vocabulary, name)
-        assert breach is None, f"{breach}\n{edit.source}"
+    for _, tree in parsed(edits):
+        compiled(tree, "ex1_chain.py")
 
 
 def parsed(edits: list[Edit]) -> Iterator[tuple[Edit, ast.Module]]:

@@ -211,12 +211,11 @@ EXAMPLES = {
     "submission/flat/callables.py": {"dprobs"},
     "submission/flat/renames.py": {"bnmeani", "dprobs", "emb", "hprebn", "probs"},
     "submission/flat/sections.py": {"W1", "Xb", "Yb", "dW1", "dprobs"},
-    "submission/forms.py": {"probs"},
     "submission/notebook.py": {"dlogits", "ex2_cross_entropy"},
     "submission/slicing.py": {"dprobs"},
     "submission/suspicion.py": {"bnvar", "hpreact"},
     "watch/picture.py": {"ex1_chain"},
-    "worker/involved.py": {"W2", "dlogits"},
+    "runner/involved.py": {"W2", "dlogits"},
 }
 
 

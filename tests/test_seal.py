@@ -1,6 +1,6 @@
 """The seal: what student code cannot do, whatever it tries; and no student code where the seal is not closed.
 
-The answers here are given to the process directly, as if the vocabulary had let them through.
+The answers here are given to the process directly, as if the language had let them through.
 """
 
 from __future__ import annotations
@@ -34,25 +34,26 @@ from grader.submission.find import submission_at
 from grader.warm import client
 from grader.warm.client import Warm
 from grader.wire.messages import Answer, Failed
-from tests.support import ROOT
+from tests.support import LANGUAGE_OFF, ROOT
 from tests.test_worker import LIMITS, X, ask, dies, processes, tensor_of, written
 
 SOLUTIONS = ROOT / "solutions" / "mlp"
+pytestmark = pytest.mark.usefixtures("language_off")
 IS_ROOT = os.geteuid() == 0
 
 
-def needs(warm: Warm, *layers: str) -> None:
+def needs(unguarded: Warm, *layers: str) -> None:
     """Skips where this machine cannot have a layer, with the line that mends it; fails where all are required."""
     for layer in layers:
-        if layer not in warm.isolation.layers:
-            why = f"no {layer} here ({warm.isolation.missing.get(layer)}): {MENDS.get(layer, 'make setup')}"
+        if layer not in unguarded.isolation.layers:
+            why = f"no {layer} here ({unguarded.isolation.missing.get(layer)}): {MENDS.get(layer, 'make setup')}"
             (pytest.fail if os.environ.get("REQUIRE_ALL") else pytest.skip)(why)
 
 
 @pytest.fixture
-def sealed(warm: Warm) -> Iterator[Student]:
-    needs(warm, *FULL)
-    with Student(warm, LIMITS) as student:
+def sealed(unguarded: Warm) -> Iterator[Student]:
+    needs(unguarded, *FULL)
+    with Student(unguarded, LIMITS) as student:
         yield student
 
 
@@ -196,16 +197,16 @@ def test_a_folder_of_its_own_is_empty_and_leaves_nothing_behind(bare_but_limits:
 
 
 @pytest.mark.skipif(not IS_ROOT, reason="the tests run as an ordinary user already")
-def test_under_root_it_is_nobody(warm: Warm, sealed: Student) -> None:
-    needs(warm, USER)
+def test_under_root_it_is_nobody(unguarded: Warm, sealed: Student) -> None:
+    needs(unguarded, USER)
     nobody = said(sealed, "print(os.getuid(), os.geteuid(), os.getgid(), os.getegid())").split()
     assert len(set(nobody)) <= 2
     assert "0" not in nobody
 
 
 def test_it_dies_with_the_warm_process_also_as_another_user() -> None:
-    with Warm() as warm:
-        forked = warm.fork("student", {"memory_mib": 1024, "cpu_seconds": 5})
+    with Warm() as unguarded:
+        forked = unguarded.fork("student", {"memory_mib": 1024, "cpu_seconds": 5})
         os.kill(processes()[forked.pid].parent, 9)
         assert dies(forked.pid)
         forked.channel.close()
@@ -244,8 +245,8 @@ def test_honest_work_needs_nothing_that_is_refused(what: str, sealed: Student) -
 
 @pytest.fixture(scope="module")
 def bare_but_limits() -> Iterator[Warm]:
-    with Warm(left_out=(LANDLOCK, SECCOMP, BUBBLEWRAP)) as warm:
-        yield warm
+    with Warm(left_out=(LANDLOCK, SECCOMP, BUBBLEWRAP)) as unguarded:
+        yield unguarded
 
 
 def test_what_is_left_out_is_said_and_named_as_missing(bare_but_limits: Warm) -> None:
@@ -275,8 +276,8 @@ def heavy() -> Iterator[Warm]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(client, "_START", client._START.replace("main(", _MAPPING, 1))
         started = Warm()
-    with started as warm:
-        yield warm
+    with started as unguarded:
+        yield unguarded
 
 
 TAKEN = {
@@ -292,10 +293,10 @@ TAKEN = {
 @pytest.mark.parametrize("process", ["warm", "heavy"])
 @pytest.mark.parametrize("what", TAKEN)
 def test_memory_is_counted_from_what_was_mapped_before(what: str, process: str, request: pytest.FixtureRequest) -> None:
-    warm: Warm = request.getfixturevalue(process)
-    needs(warm, RLIMITS)
+    unguarded: Warm = request.getfixturevalue(process)
+    needs(unguarded, RLIMITS)
     body = TAKEN[what]
-    with Student(warm, replace(LIMITS, memory_mib=400)) as student:
+    with Student(unguarded, replace(LIMITS, memory_mib=400)) as student:
         within = ask(student, written(body.format(mib=300) + "\nreturn x"))
         beyond = ask(student, written(body.format(mib=420) + "\nreturn x"))
         mapped = student.mapped_mib
@@ -315,8 +316,8 @@ def test_a_large_mapping_made_before_changes_no_verdict(lesson: Lesson, judge: J
 def test_where_the_system_does_not_tell_what_is_mapped_honest_work_has_room(monkeypatch: pytest.MonkeyPatch) -> None:
     blind = "import grader.seal.rlimits as limits\nlimits.mapped = lambda: None\nmain("
     monkeypatch.setattr(client, "_START", client._START.replace("main(", blind, 1))
-    with Warm() as warm, Student(warm, LIMITS) as student:
-        needs(warm, RLIMITS)
+    with Warm() as unguarded, Student(unguarded, LIMITS) as student:
+        needs(unguarded, RLIMITS)
         assert isinstance(ask(student, written("y = torch.ones(1 << 27, dtype=torch.uint8)\nreturn x")), Answer)
         assert refusal(student, "y = bytearray(11 << 30)") == "ran out of memory"
         assert student.mapped_mib is None
@@ -326,8 +327,8 @@ def test_under_a_limit_of_the_surroundings_nothing_is_run_and_the_mend_is_named(
     with pytest.MonkeyPatch.context() as patch:
         lower = f"import resource; resource.setrlimit(resource.RLIMIT_AS, ({HUGE}, {HUGE}))\nmain("
         patch.setattr(client, "_START", client._START.replace("main(", lower, 1))
-        with Warm() as warm, Student(warm, replace(LIMITS, memory_mib=8192)) as student:
-            needs(warm, RLIMITS)
+        with Warm() as unguarded, Student(unguarded, replace(LIMITS, memory_mib=8192)) as student:
+            needs(unguarded, RLIMITS)
             with pytest.raises(WorkerFault, match=r"8192 MiB of memory cannot be had.*ulimit -v unlimited"):
                 ask(student, written("return x"))
 
@@ -356,9 +357,9 @@ def test_without_more_walls_the_limits_hold_files_and_processes(bare_but_limits:
 
 
 def test_landlock_alone_keeps_it_from_files_and_from_others_processes() -> None:
-    with Warm(left_out=(SECCOMP, USER, BUBBLEWRAP)) as warm:
-        needs(warm, LANDLOCK)
-        with Student(warm, LIMITS) as student:
+    with Warm(left_out=(SECCOMP, USER, BUBBLEWRAP)) as unguarded:
+        needs(unguarded, LANDLOCK)
+        with Student(unguarded, LIMITS) as student:
             for body in ("open('/etc/passwd')", "os.listdir('/')", "open('/tmp/from-a-student', 'w')"):
                 assert refusal(student, body).startswith("PermissionError: [Errno 13]"), body
             if not IS_ROOT:
@@ -367,19 +368,19 @@ def test_landlock_alone_keeps_it_from_files_and_from_others_processes() -> None:
 
 
 def test_seccomp_alone_keeps_it_from_files_too() -> None:
-    with Warm(left_out=(LANDLOCK, USER, BUBBLEWRAP)) as warm:
-        needs(warm, SECCOMP)
-        with Student(warm, LIMITS) as student:
+    with Warm(left_out=(LANDLOCK, USER, BUBBLEWRAP)) as unguarded:
+        needs(unguarded, SECCOMP)
+        with Student(unguarded, LIMITS) as student:
             for body in ("open('/etc/passwd')", "os.listdir('/')", "os.fork()", "os.kill(os.getppid(), 0)"):
                 assert refusal(student, body).startswith("PermissionError: [Errno 1]"), body
 
 
 def test_bubblewrap_takes_the_place_of_what_is_missing(tmp_path: Path) -> None:
-    with Warm(left_out=(LANDLOCK, SECCOMP)) as warm, socket.create_server(("127.0.0.1", 0)) as server:
-        needs(warm, BUBBLEWRAP)
-        assert warm.isolation.lacks == (LANDLOCK, SECCOMP)
+    with Warm(left_out=(LANDLOCK, SECCOMP)) as unguarded, socket.create_server(("127.0.0.1", 0)) as server:
+        needs(unguarded, BUBBLEWRAP)
+        assert unguarded.isolation.lacks == (LANDLOCK, SECCOMP)
         connect = f"import socket; socket.create_connection((b'127.0.0.1', {server.getsockname()[1]}))"
-        with Student(warm, LIMITS) as student:
+        with Student(unguarded, LIMITS) as student:
             assert torch.equal(tensor_of(ask(student, written("return x"))), X)
             assert refusal(student, connect).startswith("ConnectionRefusedError: ")
             assert refusal(student, f"open({str(tmp_path / 'a')!r}, 'w')").startswith(
@@ -393,9 +394,9 @@ def test_bubblewrap_takes_the_place_of_what_is_missing(tmp_path: Path) -> None:
 AS_NOBODY = """
 import ctypes, json, os, sys
 sys.path.append(sys.argv[2])
-import torch, grader.worker.serve, sandlock, pyseccomp  # root can read these, wherever they are
-grader.worker.serve.warm_up()
-grader.worker.serve.warm_up = lambda: None
+import torch, grader.runner.serve, sandlock, pyseccomp  # root can read these, wherever they are
+grader.runner.serve.warm_up()
+grader.runner.serve.warm_up = lambda: None
 os.setgroups([]), os.setresgid(65534, 65534, 65534), os.setresuid(65534, 65534, 65534)
 ctypes.CDLL(None).prctl(4, 1, 0, 0, 0)  # as after a start by this user: its /proc is its own
 from grader.warm.process import main
@@ -404,9 +405,9 @@ main(int(sys.argv[1]), json.loads(sys.argv[3]))
 
 
 @pytest.mark.skipif(not IS_ROOT, reason="the tests run as an ordinary user already: all of them show it")
-def test_the_seal_is_full_without_root(warm: Warm, monkeypatch: pytest.MonkeyPatch) -> None:
-    needs(warm, *FULL)
-    monkeypatch.setattr(client, "_START", AS_NOBODY)
+def test_the_seal_is_full_without_root(unguarded: Warm, monkeypatch: pytest.MonkeyPatch) -> None:
+    needs(unguarded, *FULL)
+    monkeypatch.setattr(client, "_START", AS_NOBODY.replace("main(", f"{LANGUAGE_OFF}main("))
     with Warm() as unprivileged:
         assert unprivileged.isolation.layers == FULL
         with Student(unprivileged, LIMITS) as student:
@@ -446,9 +447,9 @@ SPOILED = [(kind, layer) for kind, (_, layers) in FAULTS.items() for layer in la
 
 @pytest.mark.parametrize(("kind", "layer"), SPOILED)
 def test_a_layer_that_does_not_close_is_noticed_and_nothing_runs(
-    kind: str, layer: str, warm: Warm, monkeypatch: pytest.MonkeyPatch
+    kind: str, layer: str, unguarded: Warm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    needs(warm, layer)
+    needs(unguarded, layer)
     fault, words = FAULTS[kind]
     monkeypatch.setattr(client, "_START", WITH_A_FAULT.format(fault=fault, layer=layer))
     with Warm() as spoiled:
@@ -460,8 +461,8 @@ def test_a_layer_that_does_not_close_is_noticed_and_nothing_runs(
 
 
 @pytest.fixture
-def spoiled_landlock(warm: Warm, monkeypatch: pytest.MonkeyPatch) -> None:
-    needs(warm, LANDLOCK)
+def spoiled_landlock(unguarded: Warm, monkeypatch: pytest.MonkeyPatch) -> None:
+    needs(unguarded, LANDLOCK)
     monkeypatch.setattr(client, "_START", WITH_A_FAULT.format(fault="return", layer=LANDLOCK))
 
 
@@ -522,9 +523,9 @@ def test_grade_refuses_to_run_with_less_than_what_is_required(
 
 
 def test_grade_with_less_goes_on_and_says_so_and_keeps_results_apart(
-    warm: Warm, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    unguarded: Warm, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    needs(warm, *FULL)
+    needs(unguarded, *FULL)
     assert grade(tmp_path, "--require-isolation") == 0
     full = capsys.readouterr().out
     assert "but no" not in full
@@ -573,29 +574,30 @@ def test_doctor_names_each_missing_layer_with_its_mend(
         assert f"mend: {' '.join(MENDS[layer].split())}" in text
 
 
-def test_doctor_names_the_layers_and_the_user(warm: Warm, capsys: pytest.CaptureFixture[str]) -> None:
-    needs(warm, *FULL)
+def test_doctor_names_the_layers_and_the_user(unguarded: Warm, capsys: pytest.CaptureFixture[str]) -> None:
+    needs(unguarded, *FULL)
     assert main(["doctor"]) == 0
     text = " ".join(capsys.readouterr().out.split())
-    assert f"ok isolation {', '.join(warm.isolation.layers)}" in text
-    assert "as the user nobody" in text if USER in warm.isolation.layers else "as you" in text
+    assert f"ok isolation {', '.join(unguarded.isolation.layers)}" in text
+    assert "as the user nobody" in text if USER in unguarded.isolation.layers else "as you" in text
 
 
-def test_isolation_is_known_before_torch_is_there() -> None:
+def test_isolation_is_known_before_torch_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "_START", client._START.replace(LANGUAGE_OFF, ""))  # which imports torch
     start = time.monotonic()
-    with Warm() as warm:
-        assert warm.isolation.layers
+    with Warm() as unguarded:
+        assert unguarded.isolation.layers
         known = time.monotonic() - start
-        warm.bury(warm.fork("student", {"memory_mib": 1024, "cpu_seconds": 5}))
+        unguarded.bury(unguarded.fork("student", {"memory_mib": 1024, "cpu_seconds": 5}))
         ready = time.monotonic() - start
     assert known < ready / 2
 
 
-def test_results_carry_the_layers_that_were_active(judge_layers: list[str], warm: Warm) -> None:
-    assert judge_layers == list(warm.isolation.layers)
+def test_results_carry_the_layers_that_were_active(judge_layers: list[str], unguarded: Warm) -> None:
+    assert judge_layers == list(unguarded.isolation.layers)
 
 
 @pytest.fixture
-def judge_layers(lesson: Lesson, warm: Warm) -> list[str]:
+def judge_layers(lesson: Lesson, unguarded: Warm) -> list[str]:
     request = Request(submission_at(SOLUTIONS, lesson), frozenset({"ex1_chain.dprobs"}))
-    return list(Judge(lesson, 0, warm).judge(request).isolation)
+    return list(Judge(lesson, 0, unguarded).judge(request).isolation)

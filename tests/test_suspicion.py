@@ -16,7 +16,7 @@ from grader.submission.answers import read_answers
 from grader.submission.find import submission_at
 from grader.submission.suspicion import suspect_of_differences
 from tests.support import PRELUDE, ROOT
-from tests.test_vocabulary import blocks
+from tests.test_language import blocks
 
 RIGHT = ROOT / "tests" / "corpus" / "right"
 

@@ -1,4 +1,4 @@
-"""Behind the vocabulary: every way into autograd refuses in a student's process, and is noted for the judge."""
+"""Behind the language: every way into autograd refuses in a student's process, and is noted for the judge."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from grader.lesson import Lesson
 from grader.run.backward import LearnersBackward
 from grader.warm.client import Warm
 from grader.wire import frames
-from grader.wire.messages import Answer, Call, Failed
+from grader.wire.messages import Answer, Call, Failed, Forbidden
 from tests.test_worker import LIMITS, TOOLS, X, ask, call_of, tensor_of, time_for, written
 
 
 @pytest.fixture
-def student(warm: Warm) -> Iterator[Student]:
-    with Student(warm, LIMITS) as held:
+def student(unguarded: Warm) -> Iterator[Student]:
+    with Student(unguarded, LIMITS) as held:
         yield held
 
 
@@ -84,9 +84,9 @@ def test_a_way_into_autograd_refuses_and_is_noted_also_when_the_refusal_is_caugh
     assert isinstance(loud, Failed), loud
     assert isinstance(quiet, Answer)
     for reply in (loud, quiet):
-        assert len(reply.watched) == 1
-        assert reply.watched[0].startswith(name)
-    assert "autograd is switched off here" in loud.error
+        assert len(reply.refused) == 1
+        assert reply.refused[0].message.startswith(name)
+    assert "by hand" in loud.error
 
 
 def test_what_one_answer_tried_is_not_told_of_the_next(student: Student) -> None:
@@ -94,7 +94,7 @@ def test_what_one_answer_tried_is_not_told_of_the_next(student: Student) -> None
     ask(student, written("torch.func.grad(step)"))
     after = ask(student, written("return x"))
     assert isinstance(after, Answer)
-    assert after.watched == ()
+    assert after.refused == ()
 
 
 def test_what_is_tried_while_the_file_is_read_is_told_with_every_call(student: Student) -> None:
@@ -103,7 +103,7 @@ def test_what_is_tried_while_the_file_is_read_is_told_with_every_call(student: S
     for _ in range(2):
         reply = ask(student, answer)
         assert isinstance(reply, Answer)
-        assert reply.watched == ("torch.func.grad",)
+        assert [refusal.message.split()[0] for refusal in reply.refused] == ["torch.func.grad"]
 
 
 def test_a_thousand_attempts_are_a_few_words(student: Student) -> None:
@@ -117,7 +117,7 @@ def test_a_thousand_attempts_are_a_few_words(student: Student) -> None:
     """
     reply = ask(student, written(body))
     assert isinstance(reply, Answer)
-    assert 10 < len(reply.watched) <= 16
+    assert 10 < len(reply.refused) <= 16
 
 
 NO_GRAPH = {
@@ -150,19 +150,19 @@ BENIGN = {
 def test_honest_words_are_not_noted(what: str, student: Student) -> None:
     reply = ask(student, written(BENIGN[what]))
     assert isinstance(reply, Answer), reply
-    assert reply.watched == ()
+    assert reply.refused == ()
 
 
 @pytest.mark.parametrize("end", ["return x", "raise ValueError"])
-def test_training_ends_at_an_attempt(end: str, warm: Warm, lesson: Lesson) -> None:
+def test_training_ends_at_an_attempt(end: str, unguarded: Warm, lesson: Lesson) -> None:
     body = f"try: torch.func.grad(print)\nexcept RuntimeError: pass\nx = b1, b2\n{end}"
     backward = LearnersBackward(
         lesson,
         lesson.exercise("ex4_training"),
         replace(written(body, "gradients", "b1, b2"), exercise="ex4_training"),
-        warm,
+        unguarded,
     )
-    with pytest.raises(KitError, match=r"gradients tried torch\.func\.grad: .* by hand") as raised:
+    with pytest.raises(KitError, match=r"torch\.func\.grad .* by hand") as raised:
         backward.gradients({"b1": torch.ones(2), "b2": torch.ones(2)})
     assert raised.value.exit_code == 1
     backward.close()
@@ -196,12 +196,12 @@ def test_torchs_functions_rebound_by_a_student_are_not_the_workers(student: Stud
 # What it costs
 
 
-def test_the_judges_own_autograd_is_untouched(warm: Warm) -> None:
+def test_the_judges_own_autograd_is_untouched(unguarded: Warm) -> None:
     """Judges are forked from the same warm process; the watch is registered there, and off."""
     leaf = torch.ones(3, requires_grad=True)
     leaf.tanh().softmax(0)[0].backward()  # type: ignore[no-untyped-call]
     assert isinstance(leaf.grad, Tensor)
-    assert warm.isolation.layers
+    assert unguarded.isolation.layers
 
 
 def test_an_operator_that_is_not_watched_pays_nothing(student: Student) -> None:
@@ -220,7 +220,7 @@ def test_an_operator_that_is_not_watched_pays_nothing(student: Student) -> None:
 
 
 def test_a_call_and_its_answer_carry_what_was_noted_over_the_pipe() -> None:
-    answer = Answer((), True, (), "", ("aten::tanh_backward",))
+    answer = Answer((), True, (), "", (Forbidden(3, "aten::tanh_backward"),))
     call = Call("k", "float64", {}, {})
     assert frames.read_replies(frames.join([frames.write(answer)])) == [answer]
     assert frames.read_requests(frames.join([frames.write(call)])) == [call]

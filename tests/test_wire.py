@@ -26,6 +26,7 @@ from grader.wire.messages import (
     Answer,
     Call,
     Failed,
+    Forbidden,
     Greeting,
     Load,
     Loaded,
@@ -105,6 +106,8 @@ words = st.text(max_size=20)
 names = st.from_regex(r"[A-Za-z]\w{0,12}", fullmatch=True)
 name_lists = st.lists(words, max_size=5).map(tuple)
 refusals = words.map(Refused)
+lines = st.none() | st.integers(1, 1 << 31)
+forbidden = st.lists(st.tuples(lines, anything).map(lambda parts: Forbidden(*parts)), max_size=3).map(tuple)
 messages: dict[str, st.SearchStrategy[Any]] = {
     "load": _made(Load, anything, anything, anything, anything),
     "call": _made(
@@ -117,10 +120,10 @@ messages: dict[str, st.SearchStrategy[Any]] = {
     ),
     "loaded": _made(Loaded, name_lists, name_lists, st.booleans()),
     "answer": _made(
-        Answer, st.lists(tensors() | refusals, max_size=4).map(tuple), st.just(True), name_lists, anything, name_lists
+        Answer, st.lists(tensors() | refusals, max_size=4).map(tuple), st.just(True), name_lists, anything, forbidden
     )
-    | _made(Answer, st.tuples(tensors() | refusals), st.booleans(), name_lists, anything, name_lists),
-    "failed": _made(Failed, st.booleans(), anything, st.none() | st.integers(1, 1 << 31), anything, name_lists),
+    | _made(Answer, st.tuples(tensors() | refusals), st.booleans(), name_lists, anything, forbidden),
+    "failed": _made(Failed, st.booleans(), anything, lines, anything, forbidden),
     "sealed": _made(Sealed, name_lists),
     "unsealed": _made(Unsealed, anything),
 }
@@ -251,7 +254,7 @@ SAMPLES = [
     framed(Call("ex.step", "float64", {"n": 3}, {"x": torch.ones(2, 3), "i": torch.zeros(2, dtype=torch.int64)})),
     framed(Loaded(("x", "n"), ("n",))),
     framed(Answer((torch.ones(2, 3), Refused("None"), torch.tensor([True, False])), True, ("x",), "printed")),
-    framed(Failed(False, "ValueError: no", 3, "", ("torch.autograd.grad",))),
+    framed(Failed(False, "ValueError: no", 3, "", (Forbidden(3, "torch.autograd"),))),
     framed(Sealed(("process", "rlimits"))),
     framed(Unsealed("landlock: no")),
 ]
@@ -305,8 +308,8 @@ WHOLE: list[dict[str, Any]] = [
     {"kind": "load", "key": "k", "source": "", "name": "n", "file": "f"},
     {"kind": "call", "key": "k", "dtype": "float64", "sizes": {"n": 3}, "returned": {}, "tensors": {"x": ["F64", [1]]}},
     {"kind": "loaded", "parameters": ["x"], "optional": [], "takes_any": False},
-    {"kind": "answer", "returned": [F64], "is_sequence": False, "changed": [], "output": "", "watched": []},
-    {"kind": "failed", "is_memory": False, "error": "", "line": 3, "output": "", "watched": []},
+    {"kind": "answer", "returned": [F64], "is_sequence": False, "changed": [], "output": "", "refused": []},
+    {"kind": "failed", "is_memory": False, "error": "", "line": 3, "output": "", "refused": []},
     {"kind": "sealed", "layers": ["process"]},
     {"kind": "unsealed", "why": ""},
 ]
@@ -418,9 +421,9 @@ FORGED = {
     "a name of 201 letters": _answer({"changed": ["x" * 201]}),
     "a name that is no text": _answer({"changed": [1]}),
     "too many names": _answer({"changed": ["x"] * (MOST + 1)}),
-    "a watch that is no list": _answer({"watched": "aten::tanh_backward"}),
+    "a watch that is no list": _answer({"refused": "aten::tanh_backward"}),
     "no word of the watch": _frame(
-        json.dumps([{key: value for key, value in ANSWER.items() if key != "watched"}]).encode(),
+        json.dumps([{key: value for key, value in ANSWER.items() if key != "refused"}]).encode(),
         EIGHT,
     ),
     "a greeting": SAMPLES[5],

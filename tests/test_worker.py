@@ -1,7 +1,7 @@
 """The student process: whatever an answer does, it costs its own step, and nothing of it is left afterwards.
 
 Most of these answers would be `forbidden` before they ran. They are written by hand and given to the
-process directly, because the vocabulary is the first wall and this is the second.
+process directly, because the language is the first wall and this is the second.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from grader.lesson import Lesson, Limits
 from grader.results.model import SubmissionResult
 from grader.results.store import as_text
 from grader.run.pool import Pool
+from grader.runner.answer import OUTPUT_CAP
 from grader.submission.answers import Answer as Written
 from grader.submission.answers import Answers, read_answers
 from grader.submission.find import Submission, submission_at
@@ -37,7 +38,6 @@ from grader.warm.client import Forked, Forker, Warm
 from grader.wire import frames
 from grader.wire.line import Line
 from grader.wire.messages import Answer, Call, Failed, Load, Loaded, Refused, Sealed
-from grader.worker.answer import OUTPUT_CAP
 from tests.support import PRELUDE, ROOT, JudgeText, step_of
 
 LIMITS = Limits(call_seconds=0.5, step_seconds=1, submission_seconds=60, training_seconds=1, memory_mib=1536)
@@ -63,6 +63,7 @@ def _answer(*replies):
     os.write(_channel(), frames.join([frames.write(reply) for reply in replies], _number()))
 """
 _NUMBERS = itertools.count()
+pytestmark = pytest.mark.usefixtures("language_off")
 FIRST_LINE = TOOLS.count("\n") + 2  # of an answer's body
 
 
@@ -95,32 +96,32 @@ def tensor_of(reply: Answer | Failed | Lost) -> Tensor:
     return item
 
 
-def pid_of(warm: Warm) -> int:
+def pid_of(unguarded: Warm) -> int:
     """The warm process, which is ready once this is known."""
-    forked = warm.fork("student", {"memory_mib": 1024, "cpu_seconds": 5})
+    forked = unguarded.fork("student", {"memory_mib": 1024, "cpu_seconds": 5})
     parent = processes()[forked.pid].parent
-    warm.bury(forked)
+    unguarded.bury(forked)
     return parent
 
 
 @pytest.fixture(scope="module")
-def warm_pid(warm: Warm) -> int:
-    return pid_of(warm)
+def warm_pid(unguarded: Warm) -> int:
+    return pid_of(unguarded)
 
 
-def forked(warm: Warm) -> Forked:
+def forked(unguarded: Warm) -> Forked:
     """A student process that has said that it is sealed."""
-    process = warm.fork("student", {"memory_mib": 1024, "cpu_seconds": 5})
+    process = unguarded.fork("student", {"memory_mib": 1024, "cpu_seconds": 5})
     greeting = frames.read_greeting(Line(process.channel).get(time.monotonic() + 20))
     assert isinstance(greeting, Sealed)
-    assert greeting.layers == warm.isolation.layers
+    assert greeting.layers == unguarded.isolation.layers
     return process
 
 
 @pytest.fixture
-def student(warm: Warm, warm_pid: int) -> Iterator[Student]:
+def student(unguarded: Warm, warm_pid: int) -> Iterator[Student]:
     """A student process's holder. Afterwards, no process of it may be left."""
-    with Student(warm, LIMITS) as held:
+    with Student(unguarded, LIMITS) as held:
         yield held
     assert not [pid for pid, process in processes().items() if process.parent == warm_pid]
 
@@ -162,7 +163,7 @@ def dies(pid: int, within: float = 2.0) -> bool:
 
 
 def plant(monkeypatch: pytest.MonkeyPatch, *answers: Written) -> None:
-    """Puts answers made by hand into ex1_chain of every submission, as if the vocabulary had let them through."""
+    """Puts answers made by hand into ex1_chain of every submission, as if the language had let them through."""
     planted = {("ex1_chain", answer.name): replace(answer, exercise="ex1_chain") for answer in answers}
 
     def read(submission: Submission, lesson: Lesson, *_: object) -> Answers:
@@ -172,9 +173,9 @@ def plant(monkeypatch: pytest.MonkeyPatch, *answers: Written) -> None:
     monkeypatch.setattr("grader.judge.submission.read_answers", read)
 
 
-def judge_solution(lesson: Lesson, warm: Warm, *asked: str, limits: Limits) -> SubmissionResult:
+def judge_solution(lesson: Lesson, unguarded: Warm, *asked: str, limits: Limits) -> SubmissionResult:
     """The solution (or what was planted in it) under limits of its own."""
-    judge = Judge(replace(lesson, limits=limits), 0, warm)
+    judge = Judge(replace(lesson, limits=limits), 0, unguarded)
     return judge.judge(Request(submission_at(ROOT / "solutions" / "mlp", lesson), frozenset(asked)))
 
 
@@ -192,12 +193,12 @@ BROKEN = {
 
 
 def test_each_way_to_break_a_step_costs_that_step_and_no_other(
-    lesson: Lesson, warm: Warm, warm_pid: int, monkeypatch: pytest.MonkeyPatch
+    lesson: Lesson, unguarded: Warm, warm_pid: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plant(monkeypatch, *(written(body, name, "") for name, (_, body) in BROKEN.items()))
     steps = lesson.exercise("ex1_chain").steps
     limits = Limits(call_seconds=0.5, step_seconds=1.5, submission_seconds=60)
-    result = judge_solution(lesson, warm, *(step.path for step in steps), limits=limits)
+    result = judge_solution(lesson, unguarded, *(step.path for step in steps), limits=limits)
     found = {step.step: step.verdict.replace("exact", "right") for step in result.exercises[0].steps}
     assert found == {step.name: BROKEN.get(step.name, ("right", ""))[0] for step in steps}
     assert all(step.message for step in result.exercises[0].steps if not step.passes)
@@ -205,11 +206,11 @@ def test_each_way_to_break_a_step_costs_that_step_and_no_other(
 
 
 def test_a_submission_over_its_time_is_told_which_steps_were_not_reached(
-    lesson: Lesson, warm: Warm, monkeypatch: pytest.MonkeyPatch
+    lesson: Lesson, unguarded: Warm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plant(monkeypatch, written("while True: pass", "dC", ""))
     asked = ("ex1_chain.dlogprobs", "ex1_chain.dC", "ex2_cross_entropy.dlogits")
-    result = judge_solution(lesson, warm, *asked, limits=Limits(call_seconds=10, submission_seconds=1.5))
+    result = judge_solution(lesson, unguarded, *asked, limits=Limits(call_seconds=10, submission_seconds=1.5))
     steps = [step_of(result, path) for path in asked]
     assert [step.verdict.replace("exact", "right") for step in steps] == ["right", "timeout", "timeout"]
     assert ["not reached" in step.message for step in steps] == [False, False, True]
@@ -267,11 +268,11 @@ def test_what_a_second_try_in_a_fresh_process_does_not_give_again_is_not_given(
 
 @pytest.mark.parametrize("what", CHANCE)
 def test_what_happens_again_is_the_verdict_and_there_is_no_third_try(
-    what: str, lesson: Lesson, warm: Warm, monkeypatch: pytest.MonkeyPatch
+    what: str, lesson: Lesson, unguarded: Warm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tries = strike(monkeypatch, CHANCE[what])
     asked = ("ex1_chain.dprobs", "ex1_chain.dcounts", "ex4_training.training")
-    result = judge_solution(lesson, warm, *asked, limits=LIMITS)
+    result = judge_solution(lesson, unguarded, *asked, limits=LIMITS)
     assert {step.verdict for exercise in result.exercises for step in exercise.steps} == {CHANCE[what].verdict}
     assert len(tries) == 1
 
@@ -289,16 +290,16 @@ def test_what_happens_again_is_the_verdict_and_there_is_no_third_try(
     ],
 )
 def test_only_what_may_be_chance_is_tried_again(
-    body: str, verdict: str, count: int, lesson: Lesson, warm: Warm, monkeypatch: pytest.MonkeyPatch
+    body: str, verdict: str, count: int, lesson: Lesson, unguarded: Warm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plant(monkeypatch, written(body, "dprobs", "dlogprobs"))
     tries = strike(monkeypatch, CHANCE["crashed"], 0)
-    result = judge_solution(lesson, warm, "ex1_chain.dprobs", limits=replace(LIMITS, call_seconds=0.2))
+    result = judge_solution(lesson, unguarded, "ex1_chain.dprobs", limits=replace(LIMITS, call_seconds=0.2))
     assert (step_of(result, "ex1_chain.dprobs").verdict, len(tries)) == (verdict, count)
 
 
 def test_a_step_that_overran_is_called_nowhere_else_and_its_neighbours_cost_a_fork(
-    lesson: Lesson, warm: Warm, monkeypatch: pytest.MonkeyPatch
+    lesson: Lesson, unguarded: Warm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plant(monkeypatch, written("while True: pass", "dcounts", "dprobs, dcounts_sum, counts_sum_inv, counts"))
     ended: list[Lost] = []
@@ -310,7 +311,7 @@ def test_a_step_that_overran_is_called_nowhere_else_and_its_neighbours_cost_a_fo
 
     monkeypatch.setattr(Student, "_over", noted)
     steps = lesson.exercise("ex1_chain").steps
-    result = judge_solution(lesson, warm, *(step.path for step in steps), limits=LIMITS)
+    result = judge_solution(lesson, unguarded, *(step.path for step in steps), limits=LIMITS)
     assert [step.step for step in result.exercises[0].steps if not step.passes] == ["dcounts"]
     assert len(ended) == 1
     assert result.chain_reaches == steps[steps.index(next(s for s in steps if s.name == "dcounts")) - 1].name
@@ -325,12 +326,12 @@ HARMLESS_WORDS = {
 
 
 @pytest.mark.parametrize("what", HARMLESS_WORDS)
-def test_what_the_vocabulary_lets_through_is_stopped_by_the_process(
-    what: str, lesson: Lesson, warm: Warm, warm_pid: int, tmp_path: Path
+def test_what_the_language_lets_through_is_stopped_by_the_process(
+    what: str, lesson: Lesson, unguarded: Warm, warm_pid: int, tmp_path: Path
 ) -> None:
     verdict, body = HARMLESS_WORDS[what]
     (tmp_path / "ex1_chain.py").write_text(f"{PRELUDE}def dprobs(dlogprobs, probs):\n    {body}\n", encoding="utf-8")
-    judge = Judge(replace(lesson, limits=LIMITS), 0, warm)
+    judge = Judge(replace(lesson, limits=LIMITS), 0, unguarded)
     result = judge.judge(Request(submission_at(tmp_path, lesson), frozenset({"ex1_chain.dprobs"})))
     assert step_of(result, "ex1_chain.dprobs").verdict == verdict
     assert not [pid for pid, process in processes().items() if process.parent == warm_pid]
@@ -426,7 +427,7 @@ def test_a_second_answer_to_one_question_is_never_the_answer_to_the_next(pause: 
 
 @pytest.mark.parametrize("pause", ["", "time.sleep(0.1)"], ids=["at once", "late"])
 def test_a_step_that_answers_twice_is_not_passed_and_costs_itself_alone(
-    pause: str, lesson: Lesson, warm: Warm, monkeypatch: pytest.MonkeyPatch
+    pause: str, lesson: Lesson, unguarded: Warm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     body = f"""
     right = dlogprobs / probs
@@ -435,7 +436,7 @@ def test_a_step_that_answers_twice_is_not_passed_and_costs_itself_alone(
     return right
     """
     plant(monkeypatch, written(body, "dprobs", "dlogprobs, probs"))
-    result = judge_solution(lesson, warm, "ex1_chain.dprobs", "ex1_chain.dcounts", limits=LIMITS)
+    result = judge_solution(lesson, unguarded, "ex1_chain.dprobs", "ex1_chain.dcounts", limits=LIMITS)
     assert step_of(result, "ex1_chain.dprobs").credit == 0
     assert step_of(result, "ex1_chain.dcounts").passes
 
@@ -564,19 +565,19 @@ PROCESSOR = {
 
 
 @pytest.mark.parametrize("limit", PROCESSOR)
-def test_a_timeout_says_which_limit_it_was(limit: str, warm: Warm) -> None:
+def test_a_timeout_says_which_limit_it_was(limit: str, unguarded: Warm) -> None:
     limits, message = PROCESSOR[limit]
     answer = written("while True: pass")
-    with Student(warm, limits) as student:
+    with Student(unguarded, limits) as student:
         lost = student.call(answer, call_of(answer), student.budget(limits.step_seconds))
     assert lost == Lost("timeout", message, limit=limit, by_wall_clock=False)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("limit", PROCESSOR)
-def test_behind_each_limit_there_is_a_longer_one_of_wall_clock(limit: str, warm: Warm) -> None:
+def test_behind_each_limit_there_is_a_longer_one_of_wall_clock(limit: str, unguarded: Warm) -> None:
     limits, _ = PROCESSOR[limit]
     answer = written("time.sleep(60)")
-    with Student(warm, limits) as student:
+    with Student(unguarded, limits) as student:
         lost = student.call(answer, call_of(answer), student.budget(limits.step_seconds))
     assert isinstance(lost, Lost)
     assert (lost.verdict, lost.limit, lost.by_wall_clock) == ("timeout", limit, True)
@@ -584,11 +585,11 @@ def test_behind_each_limit_there_is_a_longer_one_of_wall_clock(limit: str, warm:
 
 
 def test_where_the_system_tells_no_processor_time_the_wall_clock_ends_a_loop(
-    warm: Warm, monkeypatch: pytest.MonkeyPatch
+    unguarded: Warm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Forker, "processor_seconds", lambda *_: None)
     answer = written("while True: pass")
-    with Student(warm, Limits(call_seconds=0.2)) as student:
+    with Student(unguarded, Limits(call_seconds=0.2)) as student:
         lost = student.call(answer, call_of(answer), student.budget(10))
     assert lost == Lost(
         "timeout",
@@ -599,7 +600,7 @@ def test_where_the_system_tells_no_processor_time_the_wall_clock_ends_a_loop(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the clock of another process is Linux's")
-def test_a_process_cannot_hide_its_processor_time(warm: Warm) -> None:
+def test_a_process_cannot_hide_its_processor_time(unguarded: Warm) -> None:
     tampering = """
     time.process_time = time.thread_time = time.monotonic = lambda: 0.0
     for number in range(1, 32):
@@ -608,7 +609,7 @@ def test_a_process_cannot_hide_its_processor_time(warm: Warm) -> None:
     while True: pass
     """
     answer = written(tampering)
-    with Student(warm, Limits(call_seconds=0.2)) as student:
+    with Student(unguarded, Limits(call_seconds=0.2)) as student:
         lost = student.call(answer, call_of(answer), student.budget(10))
     assert isinstance(lost, Lost)
     assert (lost.limit, lost.by_wall_clock) == ("call", False)
@@ -617,9 +618,9 @@ def test_a_process_cannot_hide_its_processor_time(warm: Warm) -> None:
 SLOW = "end = time.process_time() + {}\nwhile time.process_time() < end: pass\nreturn x"
 
 
-def test_a_step_may_be_slow_in_every_call_but_not_in_all_of_them_together(warm: Warm) -> None:
+def test_a_step_may_be_slow_in_every_call_but_not_in_all_of_them_together(unguarded: Warm) -> None:
     answer = written(SLOW.format(0.4))
-    with Student(warm, Limits(call_seconds=5, step_seconds=1)) as student:
+    with Student(unguarded, Limits(call_seconds=5, step_seconds=1)) as student:
         budget = student.budget(1)
         replies = [student.call(answer, call_of(answer), budget) for _ in range(8)]
     came = [reply for reply in replies if isinstance(reply, Answer)]
@@ -627,9 +628,9 @@ def test_a_step_may_be_slow_in_every_call_but_not_in_all_of_them_together(warm: 
     assert {reply.limit for reply in replies if isinstance(reply, Lost)} == {"step"}
 
 
-def test_after_an_overrun_a_step_is_asked_nothing_more_and_the_next_one_is(warm: Warm) -> None:
+def test_after_an_overrun_a_step_is_asked_nothing_more_and_the_next_one_is(unguarded: Warm) -> None:
     endless, other = written("while True: pass"), written("return x + 1", "other")
-    with Student(warm, LIMITS) as student:
+    with Student(unguarded, LIMITS) as student:
         budget = student.budget(1)
         first = student.call(endless, call_of(endless), budget)
         start = time.monotonic()
@@ -639,10 +640,10 @@ def test_after_an_overrun_a_step_is_asked_nothing_more_and_the_next_one_is(warm:
         assert torch.equal(tensor_of(student.call(other, call_of(other), student.budget(1))), X + 1)
 
 
-def test_time_in_which_it_does_not_compute_is_not_its_processor_time(warm: Warm) -> None:
+def test_time_in_which_it_does_not_compute_is_not_its_processor_time(unguarded: Warm) -> None:
     """As on a busy machine, where others compute in the meantime."""
     answer = written("time.sleep(1.3)\nreturn x")
-    with Student(warm, Limits(call_seconds=1)) as student:
+    with Student(unguarded, Limits(call_seconds=1)) as student:
         reply = student.call(answer, call_of(answer), student.budget(10))
     assert isinstance(reply, Answer)
 
@@ -764,11 +765,6 @@ RAISED = {
     "a tensor over the limit": ("return torch.ones(2**28)", "ran out of memory", True),
     "a terabyte list": ("return [0] * 10**12", "ran out of memory", True),
     "memory, bit by bit": ("kept = []\nwhile True: kept.append(bytearray(1 << 26))", "ran out of memory", True),
-    "a complex power": (
-        "return x * ((-1.0) ** 0.5).imag",
-        "ValueError: a negative number to a broken power is a complex number, which this exercise does without",
-        False,
-    ),
     "a shape": (
         "return x @ x",
         "RuntimeError: mat1 and mat2 shapes cannot be multiplied (2x3 and 2x3); x is (2, 3)",
@@ -816,11 +812,11 @@ def test_a_file_that_makes_no_callable_says_why(what: str, student: Student) -> 
 
 
 @pytest.mark.usefixtures("warm_pid")
-def test_a_call_before_its_load_is_told_so(warm: Warm) -> None:
-    process = forked(warm)
+def test_a_call_before_its_load_is_told_so(unguarded: Warm) -> None:
+    process = forked(unguarded)
     frames.send(process.channel, frames.join([call_of(written("return x"))]), time.monotonic() + 5)
     (reply,) = frames.read_replies(Line(process.channel).get(time.monotonic() + 5))
-    warm.bury(process)
+    unguarded.bury(process)
     assert reply == Failed(False, "nothing is loaded", None, "")
 
 
@@ -1061,13 +1057,13 @@ def _told(student: Student, body: str) -> list[str]:
 
 def test_of_the_grader_it_holds_the_worker_and_the_wire_and_nothing_that_judges(student: Student) -> None:
     modules = set(_told(student, "print(*(m for m in sys.modules if m.split('.')[0] == 'grader'), sep='\\n')"))
-    assert {module.split(".")[1] for module in modules if "." in module} == {"seal", "warm", "wire", "worker"}
+    assert {module.split(".")[1] for module in modules if "." in module} == {"names", "runner", "seal", "warm", "wire"}
     assert not {module for module in modules if module == "grader.warm.client"}
 
 
 def test_no_object_in_its_memory_comes_from_the_judge(student: Student) -> None:
     body = """
-    far = ('grader.judge', 'grader.submission', 'grader.results', 'grader.lesson', 'grader.run')
+    far = ('grader.judge', 'grader.submission', 'grader.results', 'grader.lesson', 'grader.run.')
     for thing in gc.get_objects():
         place = (thing if type(thing) in (type, type(_channel)) else type(thing)).__module__
         if isinstance(place, str) and place.startswith(far): print(place, type(thing))
@@ -1095,8 +1091,8 @@ def test_its_frames_lead_to_the_warm_process_and_no_further(student: Student) ->
     """
     assert set(_told(student, body)) == {
         "submission",
-        "grader.worker.answer",
-        "grader.worker.serve",
+        "grader.runner.answer",
+        "grader.runner.serve",
         "grader.warm.process",
         "__main__",
     }
@@ -1125,8 +1121,8 @@ def test_its_open_descriptors_are_the_standard_ones_and_its_channel(student: Stu
     assert open_ones == ["0", "1", "2", channel]
 
 
-def test_its_standard_streams_lead_nowhere(warm: Warm, capfd: pytest.CaptureFixture[str]) -> None:
-    with Student(warm, LIMITS) as student:
+def test_its_standard_streams_lead_nowhere(unguarded: Warm, capfd: pytest.CaptureFixture[str]) -> None:
+    with Student(unguarded, LIMITS) as student:
         assert _told(student, "print(os.write(1, b'one'), os.write(2, b'two'), os.read(0, 10))") == ["3 3 b''"]
     assert capfd.readouterr() == ("", "")
 
@@ -1179,10 +1175,10 @@ def test_its_memory_does_not_hold_the_seed_of_a_run(lesson: Lesson, monkeypatch:
 
 
 @pytest.mark.usefixtures("warm_pid")
-def test_one_submissions_process_knows_nothing_of_anothers(warm: Warm) -> None:
-    with Student(warm, LIMITS) as first:
+def test_one_submissions_process_knows_nothing_of_anothers(unguarded: Warm) -> None:
+    with Student(unguarded, LIMITS) as first:
         ask(first, written("torch.left = sys.left = 'the answers'; os.environ['LEFT'] = 'x'; return x"))
-        with Student(warm, LIMITS) as second:
+        with Student(unguarded, LIMITS) as second:
             body = "print(hasattr(torch, 'left'), hasattr(sys, 'left'), 'LEFT' in os.environ)"
             assert _told(second, body) == ["False False False"]
 
@@ -1202,9 +1198,9 @@ def test_load_is_sent_once_a_process(student: Student) -> None:
 
 
 @pytest.mark.usefixtures("warm_pid")
-def test_a_load_message_is_what_is_run(warm: Warm) -> None:
-    process = forked(warm)
+def test_a_load_message_is_what_is_run(unguarded: Warm) -> None:
+    process = forked(unguarded)
     load = Load("key", "def f(x, n=1): return x\n", "f", FILE)
     frames.send(process.channel, frames.join([frames.write(load)]), time.monotonic() + 5)
     assert frames.read_replies(Line(process.channel).get(time.monotonic() + 5)) == [Loaded(("x", "n"), ("n",))]
-    warm.bury(process)
+    unguarded.bury(process)

@@ -30,7 +30,6 @@ _TESTS = (
     "ready.py",
     "support.py",
     "test_kit.py",
-    "test_powers.py",
     "test_progress.py",
     "test_wire.py",
 )

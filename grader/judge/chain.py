@@ -46,7 +46,7 @@ def chain_reaches(
         reply = ahead.get(step.name) or (None if step.name in lost else chain.call(step, own))
         if (
             not isinstance(reply, Answer)
-            or reply.watched
+            or reply.refused
             or reply.is_sequence  # before its first thing is looked at: it may hold none
             or not isinstance(reply.returned[0], Tensor)
         ):

@@ -58,7 +58,7 @@ class Usual:
         """Whether it is of the form asked for, and nothing is to be said of how it came about."""
         return (
             isinstance(reply, Answer)
-            and not reply.watched
+            and not reply.refused
             and reply.is_sequence == self.is_sequence
             and len(reply.returned) == len(self.tensors)
         )

@@ -286,9 +286,9 @@ class _Work:
         reply = self._call(situation, self.injection, view)
         if isinstance(reply, Lost):
             return [CaseOutcome(situation, reply.verdict, reply.message) for _ in self.steps]
-        if reply.watched:
-            line = reply.line if isinstance(reply, Failed) else None
-            return [CaseOutcome(situation, "forbidden", _watched_message(reply), line=line) for _ in self.steps]
+        if reply.refused:
+            first = reply.refused[0]
+            return [CaseOutcome(situation, "forbidden", str(first), line=first.line) for _ in self.steps]
         if isinstance(reply, Failed):
             kind: Kind = "memory" if reply.is_memory else "error"
             return [CaseOutcome(situation, kind, _error_message(reply), line=reply.line) for _ in self.steps]
@@ -399,15 +399,10 @@ def _settled(step: Step, verdict: str, message: str, line: int | None) -> StepRe
 def _not_loaded(step: Step, reply: Failed | Lost, written: Written) -> StepResult:
     if isinstance(reply, Lost):
         return _settled(step, reply.verdict, reply.message, written.line)
-    if reply.watched:
-        return _settled(step, "forbidden", _watched_message(reply), reply.line or written.line)
+    if reply.refused:
+        return _settled(step, "forbidden", str(reply.refused[0]), reply.refused[0].line or written.line)
     verdict = "memory" if reply.is_memory else "error"
     return _settled(step, verdict, _error_message(reply), reply.line or written.line)
-
-
-def _watched_message(reply: Answer | Failed) -> str:
-    """An attempt that the list of words let through, and the worker did not."""
-    return f"it tried {reply.watched[0]}, which the exercise does by hand: write the gradient out"
 
 
 def _error_message(reply: Failed) -> str:

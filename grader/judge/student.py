@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 
 from grader.errors import WorkerFault
 from grader.judge.budget import PATIENCE, Budget, Limit, Lost, Meter, not_reached, overrun
@@ -22,6 +22,7 @@ from grader.wire.frames import Part
 from grader.wire.line import Line
 from grader.wire.messages import Answer, Failed, Load, Loaded, Reply, Sealed, Unsealed
 
+NO_WORDS: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 _SPARE_CPU_SECONDS = 5.0
 _SEALING = 30.0  # seconds that a new process may take until it is sealed, on a very busy machine
 _LAST_BREATH = 0.5  # seconds that a process which hung up gets to end by itself, so that we learn how
@@ -43,9 +44,11 @@ class _Overrun(Exception):
 class Student:
     """One submission's process. It is replaced when it dies; each replacement starts afresh."""
 
-    def __init__(self, forker: Forker, limits: Limits) -> None:
+    def __init__(self, forker: Forker, limits: Limits, words: Mapping[str, tuple[str, ...]] = NO_WORDS) -> None:
+        """`words` are what a lesson adds to the language of a step."""
         self._forker = forker
         self._limits = limits
+        self._words = {kind: list(added) for kind, added in words.items()}
         self._process: Forked | None = None
         self._line: Line | None = None
         self._loaded: dict[str, Loaded] = {}
@@ -225,7 +228,7 @@ class Student:
     def _living(self) -> Line:
         if self._process is None or self._line is None:
             seconds = self._limits.submission_seconds + self._limits.training_seconds + _SPARE_CPU_SECONDS
-            arguments = {"memory_mib": self._limits.memory_mib, "cpu_seconds": seconds}
+            arguments = {"memory_mib": self._limits.memory_mib, "cpu_seconds": seconds, "words": self._words}
             self._process = self._forker.fork("student", arguments)
             self._line = Line(self._process.channel)
             self._await_seal(self._line)

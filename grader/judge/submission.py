@@ -68,7 +68,7 @@ class Judge:
 
     def _judged(self, answers: Answers, request: Request) -> Iterator[tuple[Sequence[ExerciseResult], str | None]]:
         """The results so far after each exercise; last of all with how far the student's own chain is right."""
-        with Student(self._forker, self._lesson.limits) as student:
+        with Student(self._forker, self._lesson.limits, self._lesson.vocabulary) as student:
             exercises: list[ExerciseResult] = []
             doubtful: set[str] = set()
             for result in self._tried(student, answers, request, doubtful):

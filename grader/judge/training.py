@@ -106,8 +106,8 @@ def _along(
 
 def _ended(reply: Answer | Failed | Lost, number: int, last: int, desk: Desk) -> Problem | None:
     """The problem that the reply to a call is; one that is lost came at a step from `number` to `last`."""
-    if isinstance(reply, Answer | Failed) and reply.watched:
-        return "forbidden", f"at step {number} it tried {reply.watched[0]}, which the exercise does by hand"
+    if isinstance(reply, Answer | Failed) and reply.refused:
+        return "forbidden", f"at training step {number}, {reply.refused[0]}"
     if isinstance(reply, Lost):
         return _failed(reply, f"{number} to {last}" if number < last else number, desk)
     return None if isinstance(reply, Answer) else _failed(reply, number, desk)

@@ -41,7 +41,7 @@ class Room:
 
 def try_limits(lesson: Lesson, forker: Forker) -> Room:
     """Works honestly under the lesson's limits, and looks for the memory it takes where they leave too little."""
-    with Student(forker, lesson.limits) as student:
+    with Student(forker, lesson.limits, lesson.vocabulary) as student:
         reply = _work(lesson, student)
         mapped = student.mapped_mib
     if isinstance(reply, Answer):
@@ -52,7 +52,7 @@ def try_limits(lesson: Lesson, forker: Forker) -> Room:
     mib = lesson.limits.memory_mib
     while mib < _MOST_MIB:
         mib *= 2
-        with Student(forker, replace(lesson.limits, memory_mib=mib)) as student:
+        with Student(forker, replace(lesson.limits, memory_mib=mib), lesson.vocabulary) as student:
             if isinstance(_work(lesson, student), Answer):
                 return Room(mapped, said, "memory_mib", mib)
     return Room(mapped, said)
@@ -79,9 +79,10 @@ def _no_answer(ready: Loaded | Failed | Lost) -> Failed | Lost:
 def _source(lesson: Lesson) -> str:
     """forward.py, and a function that keeps all that it makes, some times over."""
     module = ast.parse(lesson.graph.text)
+    made = ", ".join(f"{statement.tensor!r}: {statement.tensor}" for statement in lesson.graph.statements)
     for node in module.body:
         if isinstance(node, ast.FunctionDef) and node.name == "forward":
-            node.body[-1] = ast.parse("return locals()").body[0]
+            node.body[-1] = ast.parse(f"return {{{made}}}").body[0]
     arguments = ", ".join(lesson.graph.arguments)
     return (
         f"{ast.unparse(module)}\n\ndef {_NAME}({arguments}):\n"

@@ -17,7 +17,7 @@ from grader.lesson import Exercise, Lesson
 from grader.lesson.model import GRADIENT_PREFIX
 from grader.submission.answers import Answer as Written
 from grader.warm.client import Forker
-from grader.wire.messages import Answer, Failed, Loaded
+from grader.wire.messages import Answer, Failed, Forbidden, Loaded
 
 _YEAR = 365 * 24 * 3600.0
 NOT_RIGHT = 1
@@ -28,7 +28,7 @@ class LearnersBackward:
 
     def __init__(self, lesson: Lesson, exercise: Exercise, written: Written, forker: Forker) -> None:
         self._seconds = lesson.limits.step_seconds
-        self._student = Student(forker, replace(lesson.limits, submission_seconds=_YEAR))
+        self._student = Student(forker, replace(lesson.limits, submission_seconds=_YEAR), lesson.vocabulary)
         self._written = written
         self._key = answer_key(exercise.name, written.name)
         self._where = f"{written.file}:{written.line}"
@@ -58,9 +58,8 @@ class LearnersBackward:
             reply = self._student.call(self._written, call, self._budget())
         except WorkerFault:  # the warm process died, and the learner's with it; another one is started
             reply = self._student.call(self._written, call, self._budget())
-        if isinstance(reply, Answer | Failed) and reply.watched:
-            what = f"{self._written.name} tried {reply.watched[0]}: the gradient is worked out by hand here"
-            raise KitError(what, where=self._where, exit_code=NOT_RIGHT)
+        if isinstance(reply, Answer | Failed) and reply.refused:
+            raise self._refused(reply.refused[0])
         if not isinstance(reply, Answer):
             raise self._failed(reply)
         returned = [item for item in reply.returned if isinstance(item, torch.Tensor)]
@@ -70,6 +69,10 @@ class LearnersBackward:
             )
         return returned
 
+    def _refused(self, refusal: Forbidden) -> KitError:
+        where = f"{self._written.file}:{refusal.line}" if refusal.line else self._where
+        return KitError(refusal.message, where=where, exit_code=NOT_RIGHT)
+
     def close(self) -> None:
         """Ends the student process."""
         self._student.__exit__(None, None, None)
@@ -78,6 +81,8 @@ class LearnersBackward:
         return self._student.budget(self._seconds)
 
     def _failed(self, reply: Failed | Lost | Loaded) -> KitError:
+        if isinstance(reply, Failed) and reply.refused:
+            return self._refused(reply.refused[0])
         if isinstance(reply, Failed):
             where = f"{self._written.file}:{reply.line}" if reply.line else self._where
             return KitError(reply.error, where=where, exit_code=NOT_RIGHT)

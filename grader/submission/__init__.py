@@ -10,8 +10,6 @@ program     one file -> its top-level statements; a broken part costs only itsel
 flat        gradients that are variables -> the text of one function each
 exercise    which exercise an answer is for, where one namespace has all
 slicing     the part of a program that one answer reaches
-vocabulary  what that part may use; forms, receivers and taken are its fine print
-plain       statements that are allowed wherever they stand
 calculations  what an answer works out, by its text
 suspicion   what looks like numerical differences, for the instructor
 answers     submission -> one Answer for each function the lesson asks for

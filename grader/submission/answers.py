@@ -20,15 +20,13 @@ from grader.submission.flat.callables import binds_a_function, is_trial
 from grader.submission.flat.function import SHIFT
 from grader.submission.flat.read import Absent, FlatAnswer, FlatAnswers, read_flat
 from grader.submission.model import Submission
-from grader.submission.plain import PlainStatements
 from grader.submission.program import Broken, Origin, Program, read_program
 from grader.submission.slicing import function_of, names_read, parameters_of, slice_of
 from grader.submission.statement import Statement, statement_of
 from grader.submission.syntax import parsed
-from grader.submission.vocabulary import Breach, Vocabulary, first_breach, kit_vocabulary
 
 _MOST_NAMED = 4
-Status = Literal["ready", "missing", "forbidden", "error"]
+Status = Literal["ready", "missing", "error"]
 
 
 @dataclass(frozen=True)
@@ -68,7 +66,6 @@ class _Reading:
     """The files of one submission, as they are being read."""
 
     lesson: Lesson
-    vocabulary: Vocabulary
     wanted: Collection[tuple[str, str]] | None = None
     found: dict[tuple[str, str], Answer] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
@@ -81,8 +78,7 @@ def read_answers(submission: Submission, lesson: Lesson, wanted: Collection[tupl
 
     wanted: (exercise, callable) of the answers that are looked for; all others are `missing`. None for all.
     """
-    vocabulary = kit_vocabulary().extended(lesson.vocabulary)
-    reading = _Reading(lesson, vocabulary, wanted, notes=list(submission.notes))
+    reading = _Reading(lesson, wanted, notes=list(submission.notes))
     for exercise in lesson.exercises:
         if exercise.name in submission.files:
             _read_file(reading, submission.files[exercise.name], exercise, (exercise,))
@@ -148,7 +144,7 @@ def _remark_on_broken(reading: _Reading, program: Program) -> None:
 def _read_program(reading: _Reading, program: Program, named: Exercise | None, exercises: tuple[Exercise, ...]) -> None:
     if named:
         _remark_on_strays(reading, program, named)
-    flat = _Flat(program, reading.lesson, named, PlainStatements(reading.vocabulary))
+    flat = _Flat(program, reading.lesson, named)
     for exercise in exercises:
         for name in callables(exercise):
             if reading.wanted is not None and (exercise.name, name) not in reading.wanted:
@@ -166,8 +162,8 @@ def _read_program(reading: _Reading, program: Program, named: Exercise | None, e
 def _found(program: Program, flat: _Flat, exercise: Exercise, name: str, definitions: list[Statement]) -> Answer:
     """The function of that name; where there is none, or an untouched one, what variables answer."""
     if not definitions:  # variables first: to say what else is there takes long
-        return flat.answer(exercise.name, name) or _answer(program, flat.plain, exercise, name, [])
-    answer = _answer(program, flat.plain, exercise, name, definitions)
+        return flat.answer(exercise.name, name) or _answer(program, exercise, name, [])
+    answer = _answer(program, exercise, name, definitions)
     return (flat.answer(exercise.name, name) or answer) if answer.status == "missing" else answer
 
 
@@ -196,8 +192,7 @@ def _at(program: Program, line: int) -> str:
 class _Flat:
     """The flat form of one program, read only where it is asked for."""
 
-    def __init__(self, program: Program, lesson: Lesson, named: Exercise | None, plain: PlainStatements) -> None:
-        self.plain = plain
+    def __init__(self, program: Program, lesson: Lesson, named: Exercise | None) -> None:
         self._program, self._lesson, self._named = program, lesson, named
         self._found: FlatAnswers | None = None
 
@@ -211,12 +206,12 @@ class _Flat:
             if self._found is None:
                 self._found = read_flat(self._program, self._lesson, self._named)
             found = self._found.by_name.get((exercise, name))
-            return _of_flat(self._program, found, self.plain) if found else None
+            return _of_flat(self._program, found) if found else None
         except RecursionError:
             return Answer(exercise, name, "error", "the code is nested too deeply", self._program.file)
 
 
-def _of_flat(program: Program, found: FlatAnswer, plain: PlainStatements) -> Answer:
+def _of_flat(program: Program, found: FlatAnswer) -> Answer:
     origin = Origin(program.cells, SHIFT)
     answer = Answer(
         found.exercise, found.name, "ready", "", program.file, found.line + SHIFT, origin=origin, is_flat=True
@@ -226,9 +221,6 @@ def _of_flat(program: Program, found: FlatAnswer, plain: PlainStatements) -> Ans
     except SyntaxError as problem:
         message = f"what makes {found.name} cannot be taken out of its place ({problem.msg})"
         return replace(answer, status="error", message=message)
-    breach = _breach(statements, plain, found.name)
-    if breach:
-        return replace(answer, status="forbidden", message=breach.message(), line=breach.line)
     function = next(s.node for s in statements if isinstance(s.node, ast.FunctionDef))
     absent = {
         name: replace(result, line=result.line + SHIFT if result.line else None)
@@ -242,11 +234,6 @@ def _of_flat(program: Program, found: FlatAnswer, plain: PlainStatements) -> Ans
         absent=absent,
         statements=statements,
     )
-
-
-def _breach(statements: Sequence[Statement], plain: PlainStatements, name: str) -> Breach | None:
-    """What these may not use. Most answers are made of plain statements alone, and need no second look."""
-    return None if plain.are_all(statements) else first_breach(statements, plain.vocabulary, name)
 
 
 def _definitions(program: Program, name: str) -> list[Statement]:
@@ -274,9 +261,7 @@ def _defines(node: ast.stmt, name: str, program: Program) -> bool:
     return not is_trial(node, name, program)
 
 
-def _answer(
-    program: Program, plain: PlainStatements, exercise: Exercise, name: str, definitions: list[Statement]
-) -> Answer:
+def _answer(program: Program, exercise: Exercise, name: str, definitions: list[Statement]) -> Answer:
     """The last definition that is no untouched stub, judged by its text alone."""
     origin = Origin(program.cells)
     filled = [definition for definition in definitions if not is_stub(definition.node)]
@@ -296,13 +281,9 @@ def _answer(
     line = definition.node.lineno
     try:
         part = slice_of(program, definition, name)
-        breach = _breach(part.statements, plain, name)
     except RecursionError:
         message = "its code is nested too deeply"
         return Answer(exercise.name, name, "error", message, program.file, line, origin=origin)
-    if breach:
-        message = breach.message()
-        return Answer(exercise.name, name, "forbidden", message, program.file, breach.line, origin=origin)
     return Answer(
         exercise.name,
         name,

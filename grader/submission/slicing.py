@@ -1,6 +1,5 @@
 """The part of a program that one answer reaches: its own definition, and every
-top-level statement that binds a name it needs, directly or not. Only this part is
-checked against the vocabulary, and only this part is ever run."""
+top-level statement that binds a name it needs, directly or not. Only this part is run."""
 
 from __future__ import annotations
 

@@ -31,6 +31,7 @@ from grader.wire.messages import (
     Answer,
     Call,
     Failed,
+    Forbidden,
     Greeting,
     Load,
     Loaded,
@@ -66,7 +67,7 @@ class _AnswerText(Struct, tag="answer", tag_field="kind"):
     is_sequence: bool
     changed: Words
     output: Output
-    watched: Words
+    refused: Annotated[tuple[Forbidden, ...], Meta(max_length=MOST)]
 
 
 _encode = msgspec.json.Encoder().encode
@@ -103,11 +104,11 @@ def write(message: Request | Reply | Greeting) -> Part:
         case Call(key, dtype, sizes, given, returned):
             listed = {name: put(tensor, block) for name, tensor in given.items()}
             text = _CallText(key, dtype, dict(sizes), dict(returned), listed)
-        case Answer(returned, is_sequence, changed, output, watched):
+        case Answer(returned, is_sequence, changed, output, refused):
             forms = [
                 ("", (), item.what[:200]) if isinstance(item, Refused) else (*put(item, block), "") for item in returned
             ]
-            text = _AnswerText(forms, is_sequence, changed, output, watched)
+            text = _AnswerText(forms, is_sequence, changed, output, refused)
         case _:
             text = message
     try:
@@ -221,7 +222,7 @@ def _read(frame: bytes | bytearray, decoder: msgspec.json.Decoder[list[Any]]) ->
 def _answer(text: _AnswerText, block: Block) -> Answer:
     if len(text.returned) != 1 and not text.is_sequence:
         raise WireError(f"{len(text.returned)} things that are no sequence")
-    return Answer(block.items(text.returned), text.is_sequence, text.changed, text.output, text.watched)
+    return Answer(block.items(text.returned), text.is_sequence, text.changed, text.output, text.refused)
 
 
 def _sayable(value: Any) -> Any:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 MOST = 256  # tensors, or words, in one message; messages in one frame
 Word = Annotated[str, Meta(max_length=200)]
 Words = Annotated[tuple[Word, ...], Meta(max_length=MOST)]
+Line = Annotated[int, Meta(ge=1, le=1 << 31)] | None
 Output = Annotated[str, Meta(max_length=1 << 17)]
 
 
@@ -66,6 +67,16 @@ class Refused(Struct, frozen=True):
     what: str  # "None", "a list", "a complex tensor"
 
 
+class Forbidden(Struct, frozen=True):
+    """Something outside the language of a step that a student's code asked for, which stops it."""
+
+    line: Line
+    message: Annotated[str, Meta(max_length=1 << 10)]  # "torch.autograd is not available in a step: ..."
+
+    def __str__(self) -> str:
+        return f"line {self.line}: {self.message}" if self.line else self.message
+
+
 class Answer(Struct, frozen=True):
     """What the call returned. A step returns one thing; `gradients` returns several."""
 
@@ -73,7 +84,7 @@ class Answer(Struct, frozen=True):
     is_sequence: bool
     changed: tuple[str, ...]  # inputs that the call changed in place
     output: str  # what it printed, capped
-    watched: tuple[str, ...] = ()  # what it tried of autograd, which stops it: "torch.autograd.grad"
+    refused: tuple[Forbidden, ...] = ()  # also where it swallowed the refusal
 
 
 class Failed(Struct, frozen=True, tag="failed", tag_field="kind"):
@@ -81,9 +92,9 @@ class Failed(Struct, frozen=True, tag="failed", tag_field="kind"):
 
     is_memory: bool  # MemoryError or the allocator's error
     error: Annotated[str, Meta(max_length=1 << 13)]  # "RuntimeError: The size of tensor a (13) must match ..."
-    line: Annotated[int, Meta(ge=1, le=1 << 31)] | None  # in the student's file
+    line: Line  # in the student's file
     output: Output
-    watched: Words = ()  # as in Answer
+    refused: Annotated[tuple[Forbidden, ...], Meta(max_length=MOST)] = ()  # as in Answer
 
 
 Greeting = Sealed | Unsealed

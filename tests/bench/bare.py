@@ -14,12 +14,12 @@ from grader.judge.budget import Budget
 from grader.judge.job import Request
 from grader.judge.student import Student
 from grader.judge.submission import Judge
+from grader.runner import autograd, serve
 from grader.seal import probe
 from grader.seal.close import seal
 from grader.seal.layers import Limits
 from grader.wire import frames
 from grader.wire.messages import Call, Load
-from grader.worker import autograd, serve
 
 _DTYPES = {"float64": torch.float64, "float32": torch.float32}
 

@@ -53,7 +53,7 @@ class Entry:
 
     @property
     def verdicts_unread(self) -> frozenset[str]:
-        """What it may get when the vocabulary lets everything pass."""
+        """What it may get with the language switched off."""
         if self.unread:
             return _set(self.unread) | {"forbidden", "timeout"}  # the worker notes autograd; a busy machine is slow
         return _EARNS_NOTHING if "forbidden" in self.verdicts else self.verdicts | {"timeout"}

@@ -94,7 +94,8 @@ class Mender:
 
     def _searched(self, budget: SearchBudget, asked: Asked, limits: Limits) -> Found:
         """In a process of its own, so that no edit of one answer changes what is found for another."""
-        with Student(self._forker, self._desk.lesson.limits) as workshop:
+        lesson = self._desk.lesson
+        with Student(self._forker, lesson.limits, lesson.vocabulary) as workshop:
             start = time.monotonic()
             found = search(self._desk, workshop, asked, limits)
             budget.seconds -= time.monotonic() - start

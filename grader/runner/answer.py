@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import errno
 import inspect
 import io
@@ -9,16 +10,15 @@ import sys
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from grader.runner import involved
+from grader.runner.language import Unavailable, compiled, namespace, taken_refusals
 from grader.wire.block import crosses
-from grader.wire.messages import Answer, Call, Failed, Load, Loaded, Refused
-from grader.worker import involved, powers
-from grader.worker.autograd import ATTEMPTS
+from grader.wire.messages import Answer, Call, Failed, Forbidden, Load, Loaded, Refused
 
 OUTPUT_CAP = 64 * 1024
 ERROR_CAP = 2000
@@ -37,7 +37,7 @@ _default_dtype, _set_default_dtype, _set_num_threads = (
     torch.set_num_threads,
 )
 _set_deterministic = torch._C._set_deterministic_algorithms  # torch's own function around it costs as much as a step
-_generator, _inference_mode, _strided = torch.default_generator, torch._C._InferenceMode, torch.strided
+_generator, _strided = torch.default_generator, torch.strided
 _DTYPES = {"float64": torch.float64, "float32": torch.float32}
 _PLAIN = frozenset(_DTYPES.values())
 _REHEARSAL_THAT_ENDS = "def trial(x):\n    return x\n"
@@ -74,17 +74,17 @@ class LoadedAnswer:
     positional: dict[str, Any]  # positional-only ones, which cannot be given by name, and their defaults
     file: str
     source: str
-    watched: tuple[str, ...]  # what of autograd was tried while its file was run
+    refused: tuple[Forbidden, ...]  # while its file was run
 
 
 def load(request: Load) -> tuple[LoadedAnswer | None, Loaded | Failed]:
     """Runs the answer's source in a namespace of its own and finds its callable."""
     output = CappedText()
-    namespace = powers.namespace()
+    names = namespace()
     try:
         with _StudentWorld(output, "float64"):  # so that constants lose nothing
-            exec(compile(powers.guarded(request.source), request.file, "exec", dont_inherit=True), namespace)
-            function = namespace.get(request.name)
+            exec(compiled(ast.parse(request.source), request.file, request.source), names)
+            function = names.get(request.name)
             if not callable(function):
                 kind = "is not defined" if function is None else f"is {_describe(function)}"
                 return None, Failed(False, f"{request.name} {kind}; expected a function", None, output.text())
@@ -95,15 +95,14 @@ def load(request: Load) -> tuple[LoadedAnswer | None, Loaded | Failed]:
     positional = {p.name: p.default for p in named if p.kind is p.POSITIONAL_ONLY}
     optional = tuple(p.name for p in named if p.default is not p.empty)
     loaded = Loaded(tuple(p.name for p in named), optional, takes_any=len(named) < len(parameters))
-    return LoadedAnswer(function, positional, request.file, request.source, ATTEMPTS.take()), loaded
+    return LoadedAnswer(function, positional, request.file, request.source, _refused()), loaded
 
 
 def call(answer: LoadedAnswer, request: Call) -> Answer | Failed:
     """Calls the answer with copies of the inputs and describes what came back."""
     output = CappedText()
     try:
-        with _inference_mode(True):
-            given = {name: _clone(tensor) for name, tensor in request.tensors.items()}
+        given = {name: _clone(tensor) for name, tensor in request.tensors.items()}
         with _StudentWorld(output, request.dtype):
             values: dict[str, Any] = {**given, **request.sizes}
             positional = [values.pop(name, default) for name, default in answer.positional.items()]
@@ -122,8 +121,8 @@ def call(answer: LoadedAnswer, request: Call) -> Answer | Failed:
             returned = tuple(_checked(item) for item in items)
             changed = sorted(name for name, tensor in given.items() if _changed(tensor, request.tensors[name]))
     except BaseException as error:
-        return _failed(error, answer.file, answer.source, output, answer.watched)
-    return Answer(returned, is_sequence, tuple(changed), output.text(), (*answer.watched, *ATTEMPTS.take()))
+        return _failed(error, answer.file, answer.source, output, answer.refused)
+    return Answer(returned, is_sequence, tuple(changed), output.text(), (*answer.refused, *_refused()))
 
 
 def rehearse() -> Answer | Failed:
@@ -151,19 +150,16 @@ class _StudentWorld:
         _generator.manual_seed(_SEED)
         self._streams = sys.stdout, sys.stderr
         sys.stdout = sys.stderr = self._output
-        self._inference = _inference_mode(True)
-        self._inference.__enter__()  # type: ignore[no-untyped-call]
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._inference.__exit__(kind, error, trace)
+    def __exit__(self, *_: object) -> None:
         _set_deterministic(False)  # filling costs, and our own tensors need none
         sys.stdout, sys.stderr = self._streams
 
 
 def _checked(item: Any) -> Tensor | Refused:
     """`item` if it is a plain dense real tensor that the pipe carries, else what it is."""
+    if isinstance(item, Unavailable):
+        item.refuse()
     if type(item) is not Tensor:
         return Refused(_describe(item))
     if item.is_cpu and item.layout is _strided and item.dtype in _PLAIN and crosses(item) and not _is_neg(item):
@@ -194,12 +190,19 @@ def _changed(now: Tensor, before: Tensor) -> bool:
     return not (now.dtype == before.dtype and now.shape == before.shape and _equal(now, before))
 
 
-def _failed(error: BaseException, file: str, source: str, output: CappedText, watched: tuple[str, ...] = ()) -> Failed:
+def _failed(
+    error: BaseException, file: str, source: str, output: CappedText, before: tuple[Forbidden, ...] = ()
+) -> Failed:
     is_memory = _is_memory(error)
     what = "ran out of memory" if is_memory else f"{type(error).__name__}: {_text(error)}"[:ERROR_CAP]
     shapes = "" if is_memory else involved.shapes(error, file, source)
     what += f"; {shapes}" if shapes else ""
-    return Failed(is_memory, what, _line(error, file), output.text(), (*watched, *ATTEMPTS.take()))
+    return Failed(is_memory, what, _line(error, file), output.text(), (*before, *_refused()))
+
+
+def _refused() -> tuple[Forbidden, ...]:
+    """What the language refused since this was last asked."""
+    return tuple(Forbidden(facts.line, facts.message()) for facts in taken_refusals())
 
 
 def _is_memory(error: BaseException) -> bool:

@@ -12,22 +12,21 @@ from typing import Any
 from msgspec.structs import replace
 from torch import Tensor
 
+from grader.runner import answer, autograd, language
 from grader.seal import rlimits
 from grader.seal.close import seal
 from grader.seal.layers import Limits, SealError, isolation_from_json
 from grader.wire import frames
 from grader.wire.block import WireError
 from grader.wire.messages import Answer, Call, Failed, Load, Reply, Request, Sealed, Unsealed
-from grader.worker import answer, autograd
 
 _FOREVER = 365 * 24 * 3600.0
 _PART = 1 << 16  # bytes taken from the pipe at once
 _SOON = 0.1  # seconds
 _monotonic = time.monotonic  # bound before a student's code can rebind it
-# What the vocabulary lets a submission import, what Python imports for a name such as δ, and torch for Tensor.resize:
+# What Python imports for a name such as δ, and torch for Tensor.resize:
 # a sealed process can read no file.
-_IMPORTED_LATER = """__future__ collections.abc dataclasses functools itertools math typing
-unicodedata torch.autograd._functions"""
+_IMPORTED_LATER = "unicodedata torch.autograd._functions"
 
 
 def warm_up() -> None:
@@ -35,12 +34,14 @@ def warm_up() -> None:
     for module in _IMPORTED_LATER.split():
         importlib.import_module(module)
     autograd.prepare()
+    language.prepare()
     frames.read_replies(frames.join([frames.write(answer.rehearse())]))
 
 
 def main(channel: socket.socket, arguments: dict[str, Any]) -> None:
     """Serves one submission over `channel`. Returns when the judge hangs up."""
     autograd.switch_off()
+    language.extend({kind: tuple(words) for kind, words in arguments.get("words", {}).items()})
     limits = Limits(int(arguments["memory_mib"]), math.ceil(arguments["cpu_seconds"]))
     greeting = _sealed(isolation_from_json(arguments["isolation"]).layers, limits)
     frames.send(channel, frames.join([frames.write(greeting)]), time.monotonic() + _FOREVER)

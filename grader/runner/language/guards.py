@@ -1,0 +1,598 @@
+"""The guards: what a program does with attributes, items, classes and texts is decided here, by exact types.
+
+An attribute may be read if the tables have its name for this very type, or if the program itself put it there: on
+objects and classes of its own, on its own functions. A name that the real type does not know either is an ordinary
+AttributeError. Everything else is refused.
+"""
+
+from __future__ import annotations
+
+import _string  # type: ignore[import-not-found]
+import collections.abc
+import operator
+import string
+from collections.abc import Callable, Mapping, Sequence
+from types import FunctionType, UnionType
+from typing import Any, NoReturn
+
+import torch
+from torch import Tensor
+
+from grader.names import did_you_mean
+from grader.runner.language.classes import OWN, is_frozen
+from grader.runner.language.names import METHODS, READABLE, is_dunder, is_own_name
+from grader.runner.language.refusal import MARK, current_text, refuse
+from grader.runner.language.tables import REASONS, TABLES
+from grader.runner.language.values import UNKNOWN, Facade, Hint, Kind, Nothing, Unavailable
+
+_UNDERSCORES = "names with double underscores reach into Python itself"
+_PRIVATE = "private names are not part of torch's interface"
+_ALLOWED_BY = "an instructor can allow it in lesson.toml, under [vocabulary]"
+_DTYPE_TEXTS = frozenset(
+    f"torch.{name}Tensor"
+    for name in ("Float", "Double", "Half", "BFloat16", "Long", "Int", "Short", "Char", "Byte", "Bool")
+)
+# Classes that a program may hold, and call: what `type(x)` gives of other values can only be compared and shown.
+_CLASSES = frozenset(
+    {
+        *(int, float, bool, str, list, tuple, dict, set, frozenset, range, slice, bytes, type(None), object, Tensor),
+        *(kind for kind in TABLES if issubclass(kind, Exception)),
+    }
+)
+
+
+def get(thing: Any, name: str) -> Any:
+    """thing.name"""
+    kind = type(thing)
+    words = TABLES.get(kind)
+    if words is not None:
+        if name in words:
+            return getattr(thing, name)
+        special = _SPECIAL.get((kind, name))
+        return special(thing) if special else _missing(thing, kind, name)
+    if kind is Facade:
+        return _of_module(thing, name)
+    if kind in OWN:
+        return _of_object(thing, kind, name)
+    if kind is FunctionType:
+        return _of_function(thing, name)
+    if isinstance(thing, type):
+        return _of_class(thing, name)
+    if kind is Unavailable:
+        thing.refuse(f".{name}")
+    if kind is SuperOf:
+        return _of_super(thing, name)
+    if kind is Hint:
+        return thing
+    if kind in (Kind, type(type_of)) and name in ("__name__", "__qualname__"):
+        return getattr(thing, "name", "type")
+    return _missing(thing, kind, name)
+
+
+def _of_module(module: Facade, name: str) -> Any:
+    try:
+        value = module.values[name]
+    except KeyError:
+        pass
+    else:
+        if type(value) is Unavailable:
+            value.refuse()
+        return value
+    if name == "__name__":
+        return module.name
+    if is_dunder(name) or hasattr(module.real, name):
+        _refuse_name(name)
+    raise AttributeError(f"module '{module.name}' has no attribute '{name}'{did_you_mean(name, module.values)}")
+
+
+def _of_object(thing: Any, kind: type, name: str) -> Any:
+    if is_dunder(name):
+        if name == "__class__":
+            return kind
+        if name == "__dict__":
+            return attributes_of(thing)
+        if name not in READABLE or not _class_has(kind, name):
+            _refuse_name(name)
+        return getattr(thing, name)
+    if name in thing.__dict__ or _class_has(kind, name):
+        return getattr(thing, name)
+    return _missing(thing, kind, name)
+
+
+def _class_has(kind: type, name: str) -> bool:
+    """Whether a class has a name by its own body, or that of a class it is derived from."""
+    for base in kind.__mro__:
+        if base in OWN:
+            if name in base.__dict__:
+                return True
+        elif name in TABLES.get(base, ()):
+            return True
+    return False
+
+
+def _of_function(function: Any, name: str) -> Any:
+    if name in ("__name__", "__qualname__", "__doc__"):
+        return getattr(function, name)
+    if is_own(function) and name in function.__dict__ and not is_dunder(name):
+        return function.__dict__[name]
+    return _missing(function, FunctionType, name)
+
+
+def _of_class(kind: type, name: str) -> Any:
+    if name in ("__name__", "__qualname__", "__doc__"):
+        return getattr(kind, name)
+    if kind in OWN:
+        if (not is_dunder(name) or name in READABLE) and _class_has(kind, name):
+            return getattr(kind, name)
+        if name == "__init__":  # of a base without one
+            return getattr(kind, name)
+        if not is_dunder(name) and not hasattr(kind, name):
+            known = [word for base in kind.__mro__ if base in OWN for word in vars(base) if is_own_name(word)]
+            raise AttributeError(f"type object '{kind.__name__}' has no attribute '{name}'{did_you_mean(name, known)}")
+        _refuse_name(name)
+    if name in TABLES.get(kind, ()):
+        return getattr(kind, name)
+    if name == "__init__" and issubclass(kind, Exception) and kind in TABLES:
+        return getattr(kind, name)
+    if hasattr(kind, name):
+        _refuse_name(name)
+    raise AttributeError(
+        f"type object '{kind.__name__}' has no attribute '{name}'{did_you_mean(name, TABLES.get(kind, ()))}"
+    )
+
+
+def _missing(thing: Any, kind: type, name: str) -> NoReturn:
+    """An attribute that no table has: unknown to Python too, or refused."""
+    if name == "__class__" and kind in TABLES:
+        refuse(current_text() or ".__class__", _UNDERSCORES, "write type(x)")
+    if is_dunder(name) or hasattr(kind, name):
+        _refuse_name(name)
+    if kind in OWN:
+        known = {*thing.__dict__, *(word for base in kind.__mro__ if base in OWN for word in vars(base))}
+    else:
+        known = set(TABLES.get(kind, ()))
+    near = did_you_mean(name, filter(is_own_name, known))
+    raise AttributeError(f"'{kind.__name__}' object has no attribute '{name}'{near}")
+
+
+def _refuse_name(name: str) -> NoReturn:
+    what = current_text() or f".{name}"
+    if what.startswith("f'") or not what.isprintable():
+        what = f".{name}"
+    if name in REASONS:
+        refuse(what, *REASONS[name])
+    if is_dunder(name):
+        refuse(what, _UNDERSCORES)
+    if name.startswith("_"):
+        refuse(what, _PRIVATE)
+    refuse(what, UNKNOWN, _ALLOWED_BY)
+
+
+def is_own(function: Any) -> bool:
+    """Whether the program defined this function."""
+    return type(function) is FunctionType and MARK in function.__globals__
+
+
+# Reading attributes in other ways
+
+
+def get_attribute(thing: Any, name: Any, *default: Any) -> Any:
+    """getattr"""
+    if type(name) is not str:
+        raise TypeError("attribute name must be string")
+    try:
+        return get(thing, name)
+    except AttributeError:
+        if default:
+            return default[0]
+        raise
+
+
+def has_attribute(thing: Any, name: Any) -> bool:
+    """hasattr"""
+    try:
+        get_attribute(thing, name)
+    except AttributeError:
+        return False
+    return True
+
+
+class Attributes(dict[str, Any]):
+    """vars(thing): a copy of its attributes, which sets on the thing what is set here."""
+
+    __slots__ = ("_thing",)
+
+    def __init__(self, thing: Any) -> None:
+        super().__init__({name: value for name, value in thing.__dict__.items() if is_own_name(name)})
+        self._thing = thing
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        set_attribute(self._thing, name, value)
+        super().__setitem__(name, value)
+
+    def __delitem__(self, name: str) -> None:
+        delete(self._thing, name)
+        super().__delitem__(name)
+
+    def update(self, *others: Any, **named: Any) -> None:
+        for name, value in dict(*others, **named).items():
+            self[name] = value
+
+    def __ior__(self, other: Any) -> Attributes:  # type: ignore[override, misc]
+        self.update(other)
+        return self
+
+    def __reduce_ex__(self, _: object) -> Any:
+        return dict, (dict(self),)
+
+
+TABLES[Attributes] = frozenset({"items", "keys", "values", "get", "update", "copy"})
+
+
+def attributes_of(thing: Any) -> Any:
+    """vars(thing)"""
+    kind = type(thing)
+    if kind in OWN or is_own(thing):
+        return Attributes(thing)
+    if kind is Facade or kind is Unavailable or kind in TABLES or isinstance(thing, type):
+        refuse("vars", REASONS["globals"][0])
+    raise TypeError("vars() argument must have __dict__ attribute")
+
+
+class SuperOf:
+    """super(): what a method of a program's own class finds behind itself."""
+
+    __slots__ = ("after", "thing")
+
+    def __init__(self, after: type, thing: Any) -> None:
+        self.after, self.thing = after, thing
+
+
+def super_of(after: Any, thing: Any) -> Any:
+    """super(after, thing)"""
+    if after not in OWN or not isinstance(thing, after if not isinstance(thing, type) else type):
+        raise TypeError("super(type, obj): obj must be an instance or subtype of type")
+    return SuperOf(after, thing)
+
+
+def _of_super(found: SuperOf, name: str) -> Any:
+    kind = found.thing if isinstance(found.thing, type) else type(found.thing)
+    order = kind.__mro__
+    for base in order[order.index(found.after) + 1 :]:
+        known = base.__dict__ if base in OWN else TABLES.get(base, ())
+        if name in known and (not is_dunder(name) or name in READABLE):
+            return getattr(super(found.after, found.thing), name)
+    if name in ("__init__", "__repr__", "__str__", "__eq__", "__ne__", "__hash__"):
+        return getattr(super(found.after, found.thing), name)
+    if is_dunder(name) or hasattr(object, name):
+        _refuse_name(name)
+    raise AttributeError(f"'super' object has no attribute '{name}'")
+
+
+# Changing attributes
+
+
+def set_(value: Any, thing: Any, name: str) -> None:
+    """thing.name = value"""
+    kind = type(thing)
+    if kind in OWN:
+        if is_frozen(kind):
+            raise AttributeError(f"cannot assign to field '{name}'")
+        if not is_dunder(name):
+            setattr(thing, name, value)
+            return
+    elif is_own(thing):
+        if not is_dunder(name):
+            setattr(thing, name, value)
+            return
+    elif kind is type and thing in OWN:
+        if not is_dunder(name) or name in METHODS:
+            setattr(thing, name, value)
+            return
+    elif kind is Tensor:
+        _set_on_tensor(thing, name, value)
+        return
+    elif kind is Unavailable:
+        thing.refuse(f".{name}")
+    elif kind in TABLES and not hasattr(kind, name):
+        raise AttributeError(f"'{kind.__name__}' object has no attribute '{name}'")
+    refuse(f"{current_text() or f'.{name}'} = ...", "it changes what is not the step's own")
+
+
+def _set_on_tensor(tensor: Tensor, name: str, value: Any) -> None:
+    if name == "data" and type(value) is Tensor:
+        tensor.data = value
+    elif (name == "grad" and value is None) or (name == "requires_grad" and value is False):
+        return  # as it is
+    elif name in REASONS:
+        _refuse_name(name)
+    else:
+        refuse(f"{current_text() or f'.{name}'} = ...", "it changes what is not the step's own")
+
+
+def set_attribute(thing: Any, name: Any, value: Any) -> None:
+    """setattr"""
+    if type(name) is not str:
+        raise TypeError("attribute name must be string")
+    if not (is_own_name(name) or name in METHODS):
+        refuse(f"setattr(..., {name!r}, ...)"[:80], _UNDERSCORES)
+    set_(value, thing, name)
+
+
+def delete(thing: Any, name: Any) -> None:
+    """del thing.name"""
+    kind = type(thing)
+    if type(name) is str and not is_dunder(name):
+        if (kind in OWN and not is_frozen(kind)) or is_own(thing) or (kind is type and thing in OWN):
+            delattr(thing, name)
+            return
+        if kind is Tensor and name == "grad":
+            _refuse_name(name)
+    refuse(f"del {current_text() or f'.{name}'}"[:80], "it changes what is not the step's own")
+
+
+def held(thing: Any, name: str) -> tuple[Any, str, Any]:
+    """An attribute that is about to be changed by an operator."""
+    return thing, name, get(thing, name)
+
+
+def changed_attribute(by: str, held_one: tuple[Any, str, Any], value: Any) -> None:
+    """thing.name += value"""
+    thing, name, now = held_one
+    set_(_IN_PLACE[by](now, value), thing, name)
+
+
+# Items and iteration
+
+
+def item(thing: Any, index: Any) -> Any:
+    """thing[index]"""
+    kind = type(thing)
+    if kind in TABLES or kind in OWN or kind is Hint:
+        return thing[index]
+    if isinstance(thing, type) or kind is type(type_of):  # list[int], in a hint that is no annotation
+        return thing
+    if kind is Unavailable:
+        thing.refuse()
+    raise TypeError(f"'{kind.__name__}' object is not subscriptable")
+
+
+def set_item(value: Any, thing: Any, index: Any) -> None:
+    """thing[index] = value"""
+    known_container(thing)[index] = value
+
+
+def delete_item(thing: Any, index: Any) -> None:
+    """del thing[index]"""
+    del known_container(thing)[index]
+
+
+def held_item(thing: Any, index: Any) -> tuple[Any, Any, Any]:
+    """An item that is about to be changed by an operator."""
+    return thing, index, item(thing, index)
+
+
+def changed_item(by: str, held_one: tuple[Any, Any, Any], value: Any) -> None:
+    """thing[index] += value"""
+    thing, index, now = held_one
+    known_container(thing)[index] = _IN_PLACE[by](now, value)
+
+
+def known_container(thing: Any) -> Any:
+    """A thing whose items may be changed, as Python has it; facades and classes have none."""
+    kind = type(thing)
+    if kind in TABLES or kind in OWN:
+        return thing
+    if kind is Unavailable:
+        thing.refuse()
+    raise TypeError(f"'{kind.__name__}' object does not support item assignment")
+
+
+def iterated(thing: Any) -> Any:
+    """What is gone through, unpacked, or given as star arguments."""
+    kind = type(thing)
+    if kind in TABLES or kind in OWN:
+        return thing
+    if kind is Unavailable:
+        thing.refuse()
+    raise TypeError(f"'{kind.__name__}' object is not iterable")
+
+
+def mapping(thing: Any) -> Any:
+    """What is given as `**options`."""
+    kind = type(thing)
+    if kind is Unavailable:
+        thing.refuse()
+    if not (kind in OWN or (kind in TABLES and issubclass(kind, dict))):
+        raise TypeError(f"argument after ** must be a mapping, not {kind.__name__}")
+    made = dict(thing)
+    if made.get("requires_grad"):
+        no_grad(True)
+    return made
+
+
+def known(thing: Any) -> Any:
+    """What `match` looks at."""
+    if type(thing) is Unavailable:
+        thing.refuse()
+    return thing
+
+
+def managed(thing: Any) -> Any:
+    """What a `with` statement enters."""
+    kind = type(thing)
+    if kind in OWN or kind is Nothing:
+        return thing
+    if kind is Unavailable:
+        thing.refuse()
+    raise TypeError(f"'{kind.__name__}' object does not support the context manager protocol")
+
+
+# Numbers and texts
+
+
+def power(base: Any, exponent: Any, *modulus: Any) -> Any:
+    """base ** exponent, where it is no complex number."""
+    return _real(pow(base, exponent, *modulus))
+
+
+def _power_in_place(base: Any, exponent: Any) -> Any:
+    base **= exponent
+    return _real(base)
+
+
+def _real(result: Any) -> Any:
+    if type(result) is complex:
+        raise ValueError("a negative number to a broken power is a complex number, which this exercise does without")
+    return result
+
+
+def remainder(left: Any, right: Any) -> Any:
+    """left % right"""
+    if type(right) is Unavailable:
+        right.refuse()
+    return left % right
+
+
+def changed(by: str, now: Any, value: Any) -> Any:
+    """What `now **= value` and `now %= value` give."""
+    return _IN_PLACE[by](now, value)
+
+
+def shown(value: Any, conversion: int, spec: str) -> str:
+    """A field of an f-string."""
+    if type(value) is Unavailable:
+        value.refuse()
+    if conversion == ord("r"):
+        value = repr(value)
+    elif conversion == ord("s"):
+        value = str(value)
+    elif conversion == ord("a"):
+        value = ascii(value)
+    return format(value, spec)
+
+
+def joined(*parts: str) -> str:
+    """The parts of an f-string."""
+    return "".join(parts)
+
+
+_IN_PLACE: dict[str, Callable[[Any, Any], Any]] = {
+    "Add": operator.iadd, "Sub": operator.isub, "Mult": operator.imul, "Div": operator.itruediv,
+    "FloorDiv": operator.ifloordiv, "Mod": operator.imod, "Pow": _power_in_place, "MatMult": operator.imatmul,
+    "LShift": operator.ilshift, "RShift": operator.irshift, "BitAnd": operator.iand, "BitOr": operator.ior,
+    "BitXor": operator.ixor,
+}  # fmt: skip
+
+
+# Types
+
+
+def type_of(thing: Any, *more: Any) -> Any:
+    """type(thing), with one argument."""
+    if more:
+        refuse("type with three arguments", "it makes classes; write a class statement")
+    kind = type(thing)
+    if kind is Unavailable:
+        thing.refuse()
+    if isinstance(thing, type):
+        return type_of
+    return kind if kind in _CLASSES or kind in OWN else _KINDS.setdefault(kind, Kind(kind.__name__))
+
+
+_KINDS: dict[type, Kind] = {}
+
+
+def is_instance(thing: Any, classes: Any) -> bool:
+    """isinstance"""
+    return isinstance(thing, _real_classes(classes))
+
+
+def is_subclass(kind: Any, classes: Any) -> bool:
+    """issubclass"""
+    return issubclass(type if kind is type_of else kind, _real_classes(classes))
+
+
+def _real_classes(classes: Any) -> Any:
+    if classes is type_of:
+        return type
+    if type(classes) is tuple:
+        return tuple(map(_real_classes, classes))
+    if type(classes) is Unavailable:
+        classes.refuse()
+    if type(classes) is Hint:  # Sequence, Callable and their like
+        classes = getattr(collections.abc, repr(classes), classes)
+    if isinstance(classes, type | UnionType):
+        return classes
+    raise TypeError("isinstance() arg 2 must be a type, a tuple of types, or a union")
+
+
+# Special attributes of tensors
+
+
+def no_grad(value: Any) -> bool:
+    """What may be given for `requires_grad=`."""
+    if value:
+        refuse("requires_grad=True", *REASONS["requires_grad"])
+    return False
+
+
+def _kind_of(tensor: Tensor) -> Callable[..., Any]:
+    def kind(dtype: Any = None, non_blocking: bool = False) -> Any:
+        if dtype is None:
+            return tensor.type()
+        if not (type(dtype) is torch.dtype or (type(dtype) is str and dtype in _DTYPE_TEXTS)):
+            dtype = _TENSOR_TYPES.get(id(dtype))
+        if dtype is None:
+            refuse(".type of something else than a dtype", "a text may name any kind", "write .to(torch.float32)")
+        return tensor.type(dtype, non_blocking=non_blocking)
+
+    return kind
+
+
+_TENSOR_TYPES = {id(getattr(torch, text.removeprefix("torch."))): text for text in _DTYPE_TEXTS}
+
+
+def _resize_(tensor: Tensor) -> Callable[..., Tensor]:
+    def resize_(*sizes: Any) -> Tensor:
+        size = torch.Size(sizes if len(sizes) != 1 or type(sizes[0]) is int else sizes[0])
+        if size.numel() > tensor.numel():
+            refuse(".resize_ to a larger size", *REASONS["resize_"])
+        return tensor.resize_(size)
+
+    return resize_
+
+
+def _requires_grad_(tensor: Tensor) -> Callable[..., Tensor]:
+    def requires_grad_(requires_grad: bool = True, *, mode: bool = True) -> Tensor:
+        no_grad(requires_grad and mode)
+        return tensor
+
+    return requires_grad_
+
+
+class _Formatter(string.Formatter):
+    """str.format, whose fields read attributes and items as the program would."""
+
+    def get_field(self, field_name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        first, steps = _string.formatter_field_name_split(field_name)
+        thing = self.get_value(first, args, kwargs)
+        for is_attribute, name in steps:
+            thing = get(thing, name) if is_attribute else item(thing, name)
+        return known(thing), first
+
+
+_FORMATTER = _Formatter()
+
+
+def _format_of(text: str) -> Callable[..., str]:
+    return lambda *values, **named: _FORMATTER.vformat(text, values, named)
+
+
+_SPECIAL: dict[tuple[type, str], Callable[[Any], Any]] = {
+    (str, "format"): _format_of,
+    (Tensor, "type"): _kind_of,
+    (Tensor, "resize_"): _resize_,
+    (Tensor, "requires_grad_"): _requires_grad_,
+    (Tensor, "requires_grad"): lambda _: False,
+}

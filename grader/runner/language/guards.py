@@ -27,7 +27,6 @@ from grader.runner.language.values import UNKNOWN, Facade, Hint, Kind, Nothing, 
 
 _UNDERSCORES = "names with double underscores reach into Python itself"
 _PRIVATE = "private names are not part of torch's interface"
-_ALLOWED_BY = "an instructor can allow it in lesson.toml, under [vocabulary]"
 _DTYPE_TEXTS = frozenset(
     f"torch.{name}Tensor"
     for name in ("Float", "Double", "Half", "BFloat16", "Long", "Int", "Short", "Char", "Byte", "Bool")
@@ -165,7 +164,7 @@ def _refuse_name(name: str) -> NoReturn:
         refuse(what, _UNDERSCORES)
     if name.startswith("_"):
         refuse(what, _PRIVATE)
-    refuse(what, UNKNOWN, _ALLOWED_BY)
+    refuse(what, UNKNOWN)
 
 
 def is_own(function: Any) -> bool:

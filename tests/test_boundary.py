@@ -51,7 +51,7 @@ EDGES = {
     "warm": "errors seal",
     "watch": "downloads errors judge lesson report results run seal submission warm wording",
     "downloads": "errors",
-    "worker": "seal wire",
+    "runner": "seal wire",
     "wire": "",
     "wording": "",
 }
@@ -64,9 +64,9 @@ NAMED_IN_TEXT = {
     "report/render.py": {"grader.report"},
     "run/bounded.py": {"grader.run.answering"},
     "warm/client.py": {"grader.warm.process"},
-    "warm/process.py": {"grader.judge.serve", "grader.worker.serve"},
+    "warm/process.py": {"grader.judge.serve", "grader.runner.serve"},
 }
-FAR_SIDE = ("seal", "worker", "wire", "warm")
+FAR_SIDE = ("seal", "runner", "wire", "warm")
 NEAR_SIDE = {"judge", "submission", "results", "lesson", "report", "run", "commands", "jupyter"}
 
 # Words that make code of text or objects of bytes, and the only modules that may say them.
@@ -75,8 +75,8 @@ ALLOWED_WORDS = {
     "commands/train.py": {"exec_module"},
     "lesson/network.py": {"compile", "eval", "exec"},
     "warm/process.py": {"import_module"},
-    "worker/answer.py": {"compile", "exec"},
-    "worker/serve.py": {"import_module"},
+    "runner/answer.py": {"compile", "exec"},
+    "runner/serve.py": {"import_module"},
 }
 CALLS = {"__import__", "compile", "eval", "exec", "exec_module", "import_module", "run_module", "run_path"}
 ALLOWED_MODULES = {"seal/process.py": {"ctypes"}}  # for prctl alone
@@ -255,7 +255,7 @@ def test_a_class_that_is_unchanged_is_reported_without_torch(
 
 
 def test_the_far_side_imports_torch_and_nothing_that_judges() -> None:
-    script = "import sys, grader.warm.process, grader.worker.serve; print(*sys.modules, sep='\\n')"
+    script = "import sys, grader.warm.process, grader.runner.serve; print(*sys.modules, sep='\\n')"
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     parts = {name.split(".")[1] for name in done.stdout.split() if name.startswith("grader.")}
-    assert parts == {"seal", "warm", "wire", "worker"}
+    assert parts == {"seal", "warm", "wire", "runner"}

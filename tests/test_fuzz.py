@@ -39,7 +39,7 @@ from grader.wire.block import MAX_BLOCK, WireError
 from grader.wire.frames import MAX_TEXT, WireClosed
 from grader.wire.line import Line
 from grader.wire.messages import MOST, Answer, Call, Failed, Load, Loaded, Refused, Sealed
-from grader.worker.powers import guarded
+from grader.runner.powers import guarded
 from tests.hostile.suite import entries
 from tests.support import PRELUDE, ROOT
 

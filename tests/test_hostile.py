@@ -58,7 +58,7 @@ LEFT = [Path(tempfile.gettempdir()) / "hostile-left.txt", Path("/dev/shm/hostile
 AUTOGRAD = "autograd"  # no layer of the seal, but left out like one here
 _PR_SET_CHILD_SUBREAPER = 36
 _PATIENCE = 5.0  # seconds for one attack, on a busy machine
-_AUTOGRAD_ON = "import grader.worker.autograd as _a\n_a.switch_off = _a.watch_operators = lambda: None\nmain("
+_AUTOGRAD_ON = "import grader.runner.autograd as _a\n_a.switch_off = _a.watch_operators = lambda: None\nmain("
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from grader.worker.powers import guarded, namespace
+from grader.runner.powers import guarded, namespace
 
 
 def run(source: str) -> dict[str, Any]:

@@ -216,7 +216,7 @@ EXAMPLES = {
     "submission/slicing.py": {"dprobs"},
     "submission/suspicion.py": {"bnvar", "hpreact"},
     "watch/picture.py": {"ex1_chain"},
-    "worker/involved.py": {"W2", "dlogits"},
+    "runner/involved.py": {"W2", "dlogits"},
 }
 
 

@@ -393,9 +393,9 @@ def test_bubblewrap_takes_the_place_of_what_is_missing(tmp_path: Path) -> None:
 AS_NOBODY = """
 import ctypes, json, os, sys
 sys.path.append(sys.argv[2])
-import torch, grader.worker.serve, sandlock, pyseccomp  # root can read these, wherever they are
-grader.worker.serve.warm_up()
-grader.worker.serve.warm_up = lambda: None
+import torch, grader.runner.serve, sandlock, pyseccomp  # root can read these, wherever they are
+grader.runner.serve.warm_up()
+grader.runner.serve.warm_up = lambda: None
 os.setgroups([]), os.setresgid(65534, 65534, 65534), os.setresuid(65534, 65534, 65534)
 ctypes.CDLL(None).prctl(4, 1, 0, 0, 0)  # as after a start by this user: its /proc is its own
 from grader.warm.process import main

@@ -37,7 +37,7 @@ from grader.warm.client import Forked, Forker, Warm
 from grader.wire import frames
 from grader.wire.line import Line
 from grader.wire.messages import Answer, Call, Failed, Load, Loaded, Refused, Sealed
-from grader.worker.answer import OUTPUT_CAP
+from grader.runner.answer import OUTPUT_CAP
 from tests.support import PRELUDE, ROOT, JudgeText, step_of
 
 LIMITS = Limits(call_seconds=0.5, step_seconds=1, submission_seconds=60, training_seconds=1, memory_mib=1536)
@@ -1055,7 +1055,7 @@ def _told(student: Student, body: str) -> list[str]:
 
 def test_of_the_grader_it_holds_the_worker_and_the_wire_and_nothing_that_judges(student: Student) -> None:
     modules = set(_told(student, "print(*(m for m in sys.modules if m.split('.')[0] == 'grader'), sep='\\n')"))
-    assert {module.split(".")[1] for module in modules if "." in module} == {"seal", "warm", "wire", "worker"}
+    assert {module.split(".")[1] for module in modules if "." in module} == {"seal", "warm", "wire", "runner"}
     assert not {module for module in modules if module == "grader.warm.client"}
 
 
@@ -1089,8 +1089,8 @@ def test_its_frames_lead_to_the_warm_process_and_no_further(student: Student) ->
     """
     assert set(_told(student, body)) == {
         "submission",
-        "grader.worker.answer",
-        "grader.worker.serve",
+        "grader.runner.answer",
+        "grader.runner.serve",
         "grader.warm.process",
         "__main__",
     }

@@ -45,7 +45,7 @@ from grader.seal.layers import BUBBLEWRAP, Isolation, SealError
 from grader.seal.process import adopt_orphans, die_with, nowhere
 
 _CPUCLOCK_SCHED = 2  # linux/posix-timers.h
-_ROLES = {"judge": "grader.judge.serve", "student": "grader.worker.serve"}
+_ROLES = {"judge": "grader.judge.serve", "student": "grader.runner.serve"}
 
 
 @dataclass(eq=False)

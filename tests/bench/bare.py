@@ -19,7 +19,7 @@ from grader.seal.close import seal
 from grader.seal.layers import Limits
 from grader.wire import frames
 from grader.wire.messages import Call, Load
-from grader.worker import autograd, serve
+from grader.runner import autograd, serve
 
 _DTYPES = {"float64": torch.float64, "float32": torch.float32}
 

@@ -36,7 +36,7 @@ from grader.lesson.network import Network
 from grader.seal import probe
 from grader.seal.close import seal
 from grader.seal.layers import Limits, described
-from grader.worker import autograd
+from grader.runner import autograd
 from tests.bench.bare import fork_time
 from tests.bench.classrun import class_rows
 from tests.bench.row import Row

@@ -17,8 +17,8 @@ from torch import Tensor
 
 from grader.wire.block import crosses
 from grader.wire.messages import Answer, Call, Failed, Load, Loaded, Refused
-from grader.worker import involved, powers
-from grader.worker.autograd import ATTEMPTS
+from grader.runner import involved, powers
+from grader.runner.autograd import ATTEMPTS
 
 OUTPUT_CAP = 64 * 1024
 ERROR_CAP = 2000

@@ -18,7 +18,7 @@ from grader.seal.layers import Limits, SealError, isolation_from_json
 from grader.wire import frames
 from grader.wire.block import WireError
 from grader.wire.messages import Answer, Call, Failed, Load, Reply, Request, Sealed, Unsealed
-from grader.worker import answer, autograd
+from grader.runner import answer, autograd
 
 _FOREVER = 365 * 24 * 3600.0
 _PART = 1 << 16  # bytes taken from the pipe at once

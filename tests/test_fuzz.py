@@ -30,6 +30,7 @@ import torch
 
 from grader.errors import KitError
 from grader.lesson import Lesson, load_lesson
+from grader.runner.powers import guarded
 from grader.submission.answers import Answer as Written
 from grader.submission.answers import read_answers
 from grader.submission.find import find_submissions, submission_at
@@ -38,8 +39,7 @@ from grader.wire import frames
 from grader.wire.block import MAX_BLOCK, WireError
 from grader.wire.frames import MAX_TEXT, WireClosed
 from grader.wire.line import Line
-from grader.wire.messages import MOST, Answer, Call, Failed, Load, Loaded, Refused, Sealed
-from grader.runner.powers import guarded
+from grader.wire.messages import MOST, Answer, Call, Failed, Load, Loaded, Ran, Refused, Run, Sealed
 from tests.hostile.suite import entries
 from tests.support import PRELUDE, ROOT
 
@@ -68,7 +68,9 @@ def _tensors() -> tuple[torch.Tensor, ...]:
 WHOLE = [
     frames.join([frames.write(message)], 7)
     for message in (
-        Load("ex1.dprobs", "def dprobs():\n    return 1\n", "dprobs", "ex1_chain.py"),
+        Run("ex1", "ex1_chain.py", "def dprobs():\n    return 1\n", {"helpers": "ONE = 1\n"}),
+        Load("ex1.dprobs", "ex1", "dprobs", (1, 0)),
+        Ran(2),
         Call("ex1.dprobs", "float64", {"n": 13}, {"probs": torch.rand(3, 4), "Xb": torch.ones(2, 2).long()}),
         Loaded(("dlogprobs", "probs"), ("probs",), takes_any=True),
         Answer(_tensors(), True, ("probs",), "printed", ("torch.autograd.grad",)),

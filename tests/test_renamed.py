@@ -213,7 +213,7 @@ EXAMPLES = {
     "submission/flat/sections.py": {"W1", "Xb", "Yb", "dW1", "dprobs"},
     "submission/forms.py": {"probs"},
     "submission/notebook.py": {"dlogits", "ex2_cross_entropy"},
-    "submission/slicing.py": {"dprobs"},
+    "submission/reach.py": {"dprobs"},
     "submission/suspicion.py": {"bnvar", "hpreact"},
     "watch/picture.py": {"ex1_chain"},
     "runner/involved.py": {"W2", "dlogits"},

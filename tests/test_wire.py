@@ -29,9 +29,11 @@ from grader.wire.messages import (
     Greeting,
     Load,
     Loaded,
+    Ran,
     Refused,
     Reply,
     Request,
+    Run,
     Sealed,
     Unsealed,
 )
@@ -106,7 +108,9 @@ names = st.from_regex(r"[A-Za-z]\w{0,12}", fullmatch=True)
 name_lists = st.lists(words, max_size=5).map(tuple)
 refusals = words.map(Refused)
 messages: dict[str, st.SearchStrategy[Any]] = {
-    "load": _made(Load, anything, anything, anything, anything),
+    "run": _made(Run, anything, anything, anything, st.dictionaries(anything, anything, max_size=3)),
+    "load": _made(Load, anything, anything, anything, st.none() | st.tuples(st.integers(0, 9), st.integers(0, 9))),
+    "ran": _made(Ran, st.integers(0, 1 << 31)),
     "call": _made(
         Call,
         anything,
@@ -124,7 +128,7 @@ messages: dict[str, st.SearchStrategy[Any]] = {
     "sealed": _made(Sealed, name_lists),
     "unsealed": _made(Unsealed, anything),
 }
-KINDS = {"load": "a request", "call": "a request", "sealed": "a greeting", "unsealed": "a greeting"}
+KINDS = {"run": "a request", "load": "a request", "call": "a request", "sealed": "a greeting", "unsealed": "a greeting"}
 
 
 def _read(kind: str, frame: bytes) -> Sequence[Message]:
@@ -247,7 +251,8 @@ def _reads_or_refuses(frame: bytes) -> None:
 
 
 SAMPLES = [
-    framed(Load("ex.step", "def step(x):\n    return x\n", "step", "ex.py")),
+    framed(Run("ex", "ex.py", "def step(x):\n    return x\n", {"helpers": "ONE = 1\n"})),
+    framed(Load("ex.step", "ex", "step", (1, 0))),
     framed(Call("ex.step", "float64", {"n": 3}, {"x": torch.ones(2, 3), "i": torch.zeros(2, dtype=torch.int64)})),
     framed(Loaded(("x", "n"), ("n",))),
     framed(Answer((torch.ones(2, 3), Refused("None"), torch.tensor([True, False])), True, ("x",), "printed")),
@@ -302,7 +307,7 @@ ODD_TEXTS = ["", "x", "\ud800", "C64", "F4", "BOOL", "U8"]
 ODD_LISTS = [[], [[]], [0], [-1], ["x"], [0, 0], [8, 0], [0, 16], [0, 1 << 40], [1 << 62], [0, 1 << 63], [1] * 100, {}]
 odd = st.sampled_from([*ODD_NUMBERS, *ODD_TEXTS, *ODD_LISTS])
 WHOLE: list[dict[str, Any]] = [
-    {"kind": "load", "key": "k", "source": "", "name": "n", "file": "f"},
+    {"kind": "load", "key": "k", "program": "", "name": "n", "position": [1, 2]},
     {"kind": "call", "key": "k", "dtype": "float64", "sizes": {"n": 3}, "returned": {}, "tensors": {"x": ["F64", [1]]}},
     {"kind": "loaded", "parameters": ["x"], "optional": [], "takes_any": False},
     {"kind": "answer", "returned": [F64], "is_sequence": False, "changed": [], "output": "", "watched": []},
@@ -423,7 +428,7 @@ FORGED = {
         json.dumps([{key: value for key, value in ANSWER.items() if key != "watched"}]).encode(),
         EIGHT,
     ),
-    "a greeting": SAMPLES[5],
+    "a greeting": SAMPLES[6],
     "a verdict": _frame(b'[{"kind": "right", "credit": 1.0}]'),
     "a request": SAMPLES[1],
 }
@@ -467,7 +472,9 @@ def _soon(seconds: float = 5.0) -> float:
     return time.monotonic() + seconds
 
 
-@pytest.mark.parametrize("frame", SAMPLES, ids=["load", "call", "loaded", "answer", "failed", "sealed", "unsealed"])
+@pytest.mark.parametrize(
+    "frame", SAMPLES, ids=["run", "load", "call", "loaded", "answer", "failed", "sealed", "unsealed"]
+)
 def test_a_frame_that_is_sent_is_received(frame: bytes, ends: Ends) -> None:
     frames.send(ends[0], frame, _soon())
     assert Line(ends[1]).get(_soon()) == frame

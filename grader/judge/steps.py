@@ -206,7 +206,7 @@ class _Work:
             if read != self.injection.cuts:
                 work = replace(self, injection=replace(self.injection, cuts=read))
                 cases = work._cases("plain")
-        if FLOAT32_WORDS.search(self.written.source) and any(map(_smells_of_float32, cases)):
+        if FLOAT32_WORDS.search(self.written.own_text) and any(map(_smells_of_float32, cases)):
             single = work._cases("single")
             views = ["single" if _all_right([better]) else "plain" for better in single]
             cases = [
@@ -220,7 +220,7 @@ class _Work:
         situation = self.desk.situations.hidden(self.exercise.name, self.written.name, case)
         view: View = "plain"
         usual = self._call(situation, self.injection)
-        if isinstance(usual, Failed) and FLOAT32_WORDS.search(self.written.source):  # mixed dtypes raise
+        if isinstance(usual, Failed) and FLOAT32_WORDS.search(self.written.own_text):  # mixed dtypes raise
             view = "single"
             usual = self._call(situation, self.injection, view)
         read: set[str] = set()

@@ -20,7 +20,7 @@ from grader.wire import frames
 from grader.wire.block import WireError
 from grader.wire.frames import Part
 from grader.wire.line import Line
-from grader.wire.messages import Answer, Failed, Load, Loaded, Reply, Sealed, Unsealed
+from grader.wire.messages import Answer, Failed, Load, Loaded, Ran, Recorded, Replayed, Reply, Run, Sealed, Unsealed
 
 _SPARE_CPU_SECONDS = 5.0
 _SEALING = 30.0  # seconds that a new process may take until it is sealed, on a very busy machine
@@ -49,6 +49,9 @@ class Student:
         self._process: Forked | None = None
         self._line: Line | None = None
         self._loaded: dict[str, Loaded] = {}
+        self._ran: dict[str, str] = {}  # by a program's key: its text
+        self._suspects: set[tuple[str, str]] = set()  # programs that were under way when their process was lost,
+        self._fatal: dict[tuple[str, str], Lost] = {}  # and those that it was lost to
         self._asked = 0
         self._left = limits.submission_seconds  # of processor time
         self._ends = time.monotonic() + PATIENCE * limits.submission_seconds
@@ -83,6 +86,8 @@ class Student:
     def start_again(self) -> None:
         """Ends the process, and starts the wall clock anew; processor time that was used stays used."""
         self._bury(0)
+        self._suspects.clear()
+        self._fatal.clear()
         self._ends = time.monotonic() + PATIENCE * self._limits.submission_seconds
 
     def was_cut_short(self) -> bool:
@@ -114,18 +119,48 @@ class Student:
         key = answer_key(written.exercise, written.name)
         if key in self._loaded:
             return self._loaded[key], self._called(self._ask_all(calls, budget))
-        load = frames.write(Load(key, written.source, written.name, written.file))
-        replies = self._ask_all([load, *calls], budget)
-        if isinstance(replies[0], Lost) and replies[0].is_stale:
-            replies = self._ask_all([load, *calls], budget)  # in a new process
-        ready = replies[0]
-        if isinstance(ready, Answer):
+        program = written.program, written.source
+        if program in self._fatal:
+            lost = self._fatal[program]
+            self._was_cut_short = self._was_cut_short or lost.by_wall_clock
+            return lost, []
+        ready, replies = self._prepared(written, key, calls, budget)
+        if isinstance(ready, Lost) and ready.is_stale:
+            ready, replies = self._prepared(written, key, calls, budget)  # in a new process
+        if isinstance(ready, Answer | Ran | Recorded | Replayed):
             return self._lost_to_junk("an answer came before its question"), []
         if not isinstance(ready, Loaded):
             return ready, []
         if self._process:
             self._loaded[key] = ready
-        return ready, self._called(replies[1:])
+        return ready, self._called(replies)
+
+    def _prepared(
+        self, written: Written, key: str, calls: Sequence[Part], budget: Budget
+    ) -> tuple[Reply | Lost, list[Reply | Lost]]:
+        """What is said to the load, and to the calls. The program runs first, where it has not in this process."""
+        self._living()
+        load = frames.write(Load(key, written.program, written.name, written.position))
+        if self._ran.get(written.program) == written.source:
+            replies = self._ask_all([load, *calls], budget)
+            return replies[0], replies[1:]
+        run = frames.write(Run(written.program, written.file, written.source, written.own_files))
+        program = written.program, written.source
+        if program in self._suspects:
+            (ran,) = self._ask_all([run], budget)
+            replies = self._ask_all([load, *calls], budget) if isinstance(ran, Ran) else []
+            if isinstance(ran, Lost):
+                self._fatal[program] = ran
+        else:
+            ran, *replies = self._ask_all([run, load, *calls], budget)
+        if isinstance(ran, Lost):
+            self._suspects.add(program)
+            return ran, []
+        if not isinstance(ran, Ran):
+            return self._lost_to_junk("a program ran and was not told"), []
+        if self._process:
+            self._ran[written.program] = written.source
+        return replies[0], replies[1:]
 
     def _one_by_one(self, written: Written, calls: Sequence[Part], budget: Budget) -> list[Answer | Failed | Lost]:
         replies: list[Answer | Failed | Lost] = []
@@ -154,7 +189,9 @@ class Student:
         """Replies to calls, up to one that is no answer."""
         found: list[Answer | Failed | Lost] = []
         for reply in replies:
-            found.append(self._lost_to_junk("an answer that is no answer") if isinstance(reply, Loaded) else reply)
+            found.append(
+                self._lost_to_junk("an answer that is no answer") if isinstance(reply, Loaded | Ran) else reply
+            )
             if isinstance(found[-1], Lost):
                 break
         return found
@@ -254,7 +291,7 @@ class Student:
         return Lost("crashed", f"what came back was not one well-formed answer ({why})", is_stale)
 
     def _forget_process(self) -> Forked | None:
-        process, self._process, self._line, self._loaded = self._process, None, None, {}
+        process, self._process, self._line, self._loaded, self._ran = self._process, None, None, {}, {}
         return process
 
     def _lost_between(self, line: Line) -> Lost:

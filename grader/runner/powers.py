@@ -35,7 +35,11 @@ def guarded(source: str) -> ast.Module | str:
     """The source with every power going through `power`; as it is where it has none. Raises what ast.parse raises."""
     if _POWER not in source:
         return source
-    tree = ast.parse(source)
+    return guard(ast.parse(source))
+
+
+def guard(tree: ast.Module) -> ast.Module:
+    """The same of a syntax tree, which is changed."""
     for node in reversed(list(ast.walk(tree))):  # what is below a node first: a power may stand in a power
         for field in node._fields:
             value = getattr(node, field, None)

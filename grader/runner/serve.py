@@ -12,13 +12,14 @@ from typing import Any
 from msgspec.structs import replace
 from torch import Tensor
 
+from grader.runner import answer, autograd
+from grader.runner.program import Namespace
 from grader.seal import rlimits
 from grader.seal.close import seal
 from grader.seal.layers import Limits, SealError, isolation_from_json
 from grader.wire import frames
 from grader.wire.block import WireError
-from grader.wire.messages import Answer, Call, Failed, Load, Reply, Request, Sealed, Unsealed
-from grader.runner import answer, autograd
+from grader.wire.messages import Answer, Call, Failed, Load, Reply, Request, Run, Sealed, Unsealed
 
 _FOREVER = 365 * 24 * 3600.0
 _PART = 1 << 16  # bytes taken from the pipe at once
@@ -79,6 +80,7 @@ class _Desk:
     """What this process was given to run, and what it replied last to each."""
 
     def __init__(self) -> None:
+        self._spaces: dict[str, Namespace] = {}
         self._loaded: dict[str, answer.LoadedAnswer] = {}
         self._replied: dict[str, frames.Part] = {}
 
@@ -95,14 +97,25 @@ class _Desk:
 
     def _reply_to(self, request: Request) -> frames.Part:
         reply: Reply
-        if isinstance(request, Load):
-            made, reply = answer.load(request)
-            if made:
-                self._loaded[request.key] = made
-        else:
+        if isinstance(request, Run):
+            self._spaces[request.key], reply = answer.run_program(request)
+        elif isinstance(request, Load):
+            reply = self._load(request)
+        elif isinstance(request, Call):
             reply = self._call(request)
+        else:
+            reply = Failed(False, "nobody here does that", None, "")
         replied = self._replied[request.key] = _written(reply)
         return replied
+
+    def _load(self, request: Load) -> Reply:
+        space = self._spaces.get(request.program)
+        if space is None:
+            return Failed(False, "no program has run", None, "")
+        made, reply = answer.load(request, space)
+        if made:
+            self._loaded[request.key] = made
+        return reply
 
     def _call(self, request: Call) -> Reply:
         made = self._loaded.get(request.key)

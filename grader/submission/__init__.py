@@ -9,7 +9,7 @@ statement   one statement, gone through once
 program     one file -> its top-level statements; a broken part costs only itself
 flat        gradients that are variables -> the text of one function each
 exercise    which exercise an answer is for, where one namespace has all
-slicing     the part of a program that one answer reaches
+reach       what an answer's text reaches, for messages and fixes
 vocabulary  what that part may use; forms, receivers and taken are its fine print
 plain       statements that are allowed wherever they stand
 calculations  what an answer works out, by its text

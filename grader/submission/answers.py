@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -22,7 +23,7 @@ from grader.submission.flat.read import Absent, FlatAnswer, FlatAnswers, read_fl
 from grader.submission.model import Submission
 from grader.submission.plain import PlainStatements
 from grader.submission.program import Broken, Origin, Program, read_program
-from grader.submission.slicing import function_of, names_read, parameters_of, slice_of
+from grader.submission.reach import function_of, names_read, parameters_of, reached
 from grader.submission.statement import Statement, statement_of
 from grader.submission.syntax import parsed
 from grader.submission.vocabulary import Breach, Vocabulary, first_breach, kit_vocabulary
@@ -33,7 +34,10 @@ Status = Literal["ready", "missing", "forbidden", "error"]
 
 @dataclass(frozen=True)
 class Answer:
-    """What the student gives for one callable of one exercise. `source` is set when it is ready to run."""
+    """What the student gives for one callable of one exercise. `source` is set when it is ready to run.
+
+    `source` is the text of the whole program; the callable is what the statement at `position` binds to `name`.
+    """
 
     exercise: str
     name: str
@@ -47,7 +51,19 @@ class Answer:
     origin: Origin = field(default_factory=Origin)  # of the lines that `line` and all messages count
     is_flat: bool = False  # made of statements that work on variables: what they change is the student's own
     absent: Mapping[str, Absent] = field(default_factory=dict)  # of several results those that are not there
-    statements: tuple[Statement, ...] = field(default=(), compare=False, repr=False)  # of `source` as it was read
+    statements: tuple[Statement, ...] = field(default=(), compare=False, repr=False)  # of `source`, that it reaches
+    position: tuple[int, int] | None = None
+    own_files: Mapping[str, str] = field(default_factory=dict)  # that the program may import, by their names
+
+    @property
+    def program(self) -> str:
+        """The namespace it runs in: its own exercise's, of its own file."""
+        return f"{self.exercise}.{self.name} {self.file}" if self.is_flat else f"{self.exercise} {self.file}"
+
+    @cached_property
+    def own_text(self) -> str:
+        """Its own part of the source."""
+        return "\n".join(statement.unparsed for statement in self.statements) or self.source
 
     @cached_property
     def calculations(self) -> Calculations:
@@ -74,6 +90,27 @@ class _Reading:
     notes: list[str] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)  # files that could not be read, which is said first
     twice: dict[tuple[str, str], list[str]] = field(default_factory=dict)  # by the two files: what both answer
+    programs: dict[Path, Program] = field(default_factory=dict)
+    importable: dict[str, Path] = field(default_factory=dict)
+
+    def program(self, path: Path) -> Program:
+        """A file, read once. Raises Unreadable."""
+        if path not in self.programs:
+            self.programs[path] = read_program(path)
+        return self.programs[path]
+
+    def own_files(self, program: Program) -> dict[str, str]:
+        """The texts of the submission's own files that a program imports, directly or not."""
+        found: dict[str, str] = {}
+        waiting = [program]
+        while waiting:
+            for name in sorted(self.importable.keys() & waiting.pop().imports - found.keys()):
+                with contextlib.suppress(Unreadable):
+                    imported = self.program(self.importable[name])
+                    if imported is not program:
+                        found[name] = imported.text
+                        waiting.append(imported)
+        return found
 
 
 def read_answers(submission: Submission, lesson: Lesson, wanted: Collection[tuple[str, str]] | None = None) -> Answers:
@@ -83,6 +120,8 @@ def read_answers(submission: Submission, lesson: Lesson, wanted: Collection[tupl
     """
     vocabulary = kit_vocabulary().extended(lesson.vocabulary)
     reading = _Reading(lesson, vocabulary, wanted, notes=list(submission.notes))
+    reading.importable |= {path.stem: path for path in submission.all_files() if path.suffix == ".py"}
+    reading.importable |= submission.files
     for exercise in lesson.exercises:
         if exercise.name in submission.files:
             _read_file(reading, submission.files[exercise.name], exercise, (exercise,))
@@ -111,7 +150,7 @@ def callable_of(exercise: Exercise, step: Step) -> str:
 
 def _read_file(reading: _Reading, path: Path, named: Exercise | None, exercises: tuple[Exercise, ...]) -> None:
     try:
-        program = read_program(path)
+        program = reading.program(path)
     except Unreadable as problem:
         reading.unreadable.append(str(problem))
         for exercise in exercises:
@@ -148,7 +187,8 @@ def _remark_on_broken(reading: _Reading, program: Program) -> None:
 def _read_program(reading: _Reading, program: Program, named: Exercise | None, exercises: tuple[Exercise, ...]) -> None:
     if named:
         _remark_on_strays(reading, program, named)
-    flat = _Flat(program, reading.lesson, named, PlainStatements(reading.vocabulary))
+    own_files = reading.own_files(program)
+    flat = _Flat(program, reading.lesson, named, PlainStatements(reading.vocabulary), own_files)
     for exercise in exercises:
         for name in callables(exercise):
             if reading.wanted is not None and (exercise.name, name) not in reading.wanted:
@@ -166,8 +206,8 @@ def _read_program(reading: _Reading, program: Program, named: Exercise | None, e
 def _found(program: Program, flat: _Flat, exercise: Exercise, name: str, definitions: list[Statement]) -> Answer:
     """The function of that name; where there is none, or an untouched one, what variables answer."""
     if not definitions:  # variables first: to say what else is there takes long
-        return flat.answer(exercise.name, name) or _answer(program, flat.plain, exercise, name, [])
-    answer = _answer(program, flat.plain, exercise, name, definitions)
+        return flat.answer(exercise.name, name) or _answer(program, flat, exercise, name, [])
+    answer = _answer(program, flat, exercise, name, definitions)
     return (flat.answer(exercise.name, name) or answer) if answer.status == "missing" else answer
 
 
@@ -196,8 +236,15 @@ def _at(program: Program, line: int) -> str:
 class _Flat:
     """The flat form of one program, read only where it is asked for."""
 
-    def __init__(self, program: Program, lesson: Lesson, named: Exercise | None, plain: PlainStatements) -> None:
-        self.plain = plain
+    def __init__(
+        self,
+        program: Program,
+        lesson: Lesson,
+        named: Exercise | None,
+        plain: PlainStatements,
+        own_files: Mapping[str, str],
+    ) -> None:
+        self.plain, self.own_files = plain, own_files
         self._program, self._lesson, self._named = program, lesson, named
         self._found: FlatAnswers | None = None
 
@@ -274,9 +321,7 @@ def _defines(node: ast.stmt, name: str, program: Program) -> bool:
     return not is_trial(node, name, program)
 
 
-def _answer(
-    program: Program, plain: PlainStatements, exercise: Exercise, name: str, definitions: list[Statement]
-) -> Answer:
+def _answer(program: Program, flat: _Flat, exercise: Exercise, name: str, definitions: list[Statement]) -> Answer:
     """The last definition that is no untouched stub, judged by its text alone."""
     origin = Origin(program.cells)
     filled = [definition for definition in definitions if not is_stub(definition.node)]
@@ -295,8 +340,9 @@ def _answer(
     definition = filled[-1]
     line = definition.node.lineno
     try:
-        part = slice_of(program, definition, name)
-        breach = _breach(part.statements, plain, name)
+        statements = reached(program, definition, name)
+        checked = [s for s in statements if not _imports_own(s.node, flat.own_files)]
+        breach = _breach(checked, flat.plain, name)
     except RecursionError:
         message = "its code is nested too deeply"
         return Answer(exercise.name, name, "error", message, program.file, line, origin=origin)
@@ -310,12 +356,26 @@ def _answer(
         "",
         program.file,
         line,
-        part.text,
+        program.text,
         parameters_of(function_of(program, definition.node, name)),
-        _names(part.statements),
+        _names(statements),
         origin,
-        statements=part.statements,
+        statements=statements,
+        position=(line, definition.node.col_offset),
+        own_files=flat.own_files,
     )
+
+
+def _imports_own(node: ast.stmt, own_files: Collection[str]) -> bool:
+    """Whether a statement imports a file of the submission itself."""
+    match node:
+        case ast.ImportFrom(module=None):
+            return True
+        case ast.ImportFrom(module=module):
+            return module in own_files
+        case ast.Import(names=[alias]):
+            return alias.name in own_files
+    return False
 
 
 def _names(statements: Iterable[Statement]) -> frozenset[str]:

@@ -14,19 +14,19 @@ from grader.judge.budget import Budget
 from grader.judge.job import Request
 from grader.judge.student import Student
 from grader.judge.submission import Judge
+from grader.runner import autograd, serve
 from grader.seal import probe
 from grader.seal.close import seal
 from grader.seal.layers import Limits
 from grader.wire import frames
-from grader.wire.messages import Call, Load
-from grader.runner import autograd, serve
+from grader.wire.messages import Call, Load, Request, Run
 
 _DTYPES = {"float64": torch.float64, "float32": torch.float32}
 
 
-def recorded(judge: Judge, request: Request) -> list[Load | Call]:
+def recorded(judge: Judge, request: Request) -> list[Request]:
     """Everything that a submission's process is asked."""
-    asked: list[Load | Call] = []
+    asked: list[Request] = []
     ask = Student._ask_all
 
     def noted(student: Student, questions: Any, budget: Budget) -> Any:
@@ -39,7 +39,7 @@ def recorded(judge: Judge, request: Request) -> list[Load | Call]:
     return asked
 
 
-def bare_run(asked: list[Load | Call]) -> Callable[[], float]:
+def bare_run(asked: list[Request]) -> Callable[[], float]:
     """A function that does all of it once, and gives the seconds of processor time."""
     layers = probe.find().layers
     serve.warm_up()
@@ -69,16 +69,18 @@ def fork_time(start: Callable[[], None]) -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-def _replay(asked: list[Load | Call]) -> None:
+def _replay(asked: list[Request]) -> None:
+    spaces: dict[str, dict[str, Any]] = {}
     loaded: dict[str, Any] = {}
     returned: dict[str, Any] = {}
     with torch.inference_mode():
         for question in asked:
-            if isinstance(question, Load):
-                namespace: dict[str, Any] = {"__name__": "submission"}
-                exec(compile(question.source, question.file, "exec"), namespace)
-                loaded[question.key] = namespace[question.name]
-            else:
+            if isinstance(question, Run):
+                spaces[question.key] = {"__name__": "submission"}
+                exec(compile(question.text, question.file, "exec"), spaces[question.key])
+            elif isinstance(question, Load):
+                loaded[question.key] = spaces[question.program][question.name]
+            elif isinstance(question, Call):
                 torch.set_default_dtype(_DTYPES[question.dtype])
                 given = {name: tensor.clone() for name, tensor in question.tensors.items()}
                 given |= {name: returned[key].clone() for name, key in question.returned.items()}

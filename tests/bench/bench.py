@@ -33,10 +33,10 @@ from torch import Tensor
 from grader.judge.draw import draw_inputs
 from grader.lesson import Case, Lesson, load_lesson
 from grader.lesson.network import Network
+from grader.runner import autograd
 from grader.seal import probe
 from grader.seal.close import seal
 from grader.seal.layers import Limits, described
-from grader.runner import autograd
 from tests.bench.bare import fork_time
 from tests.bench.classrun import class_rows
 from tests.bench.row import Row

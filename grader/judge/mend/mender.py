@@ -114,7 +114,7 @@ class Mender:
 def _key(asked: Asked) -> bytes:
     """The same for answers for which the same would be found, whoever wrote them and wherever they stand."""
     written, above = asked.written, _lines_above(asked.written)
-    answer = (written.name, written.source.strip("\n"), written.parameters, sorted(written.mentioned), written.is_flat)
+    answer = (written.name, written.own_text, written.parameters, sorted(written.mentioned), written.is_flat)
     told = [
         (
             r.step,
@@ -129,8 +129,8 @@ def _key(asked: Asked) -> bytes:
 
 
 def _lines_above(written: Answer) -> int:
-    """How many empty lines stand before an answer: its lines keep their numbers when the rest is cut away."""
-    return len(written.source) - len(written.source.lstrip("\n"))
+    """How many lines stand before what an answer reaches."""
+    return min((statement.first_line for statement in written.statements), default=1) - 1
 
 
 def _with_mend(result: StepResult, found: Found, above: int) -> StepResult:

@@ -62,7 +62,13 @@ class CappedText(io.TextIOBase):
         self._is_cut = self._is_cut or len(kept) < len(text)
         return len(text)
 
+    @property
+    def length(self) -> int:
+        """How many characters are kept so far."""
+        return OUTPUT_CAP - self._left
+
     def text(self) -> str:
+        """What was written."""
         return "".join(self._parts) + (_CUT if self._is_cut else "")
 
 
@@ -78,7 +84,7 @@ class LoadedAnswer:
 
 def run_program(request: Run) -> tuple[Namespace, Ran]:
     """Runs a program. What its statements print and raise is nobody's step, so it is not told."""
-    with _StudentWorld(CappedText(), "float64"):  # so that constants lose nothing
+    with StudentWorld(CappedText(), "float64"):  # so that constants lose nothing
         space = run(request.file, request.text, request.own_files)
     ATTEMPTS.take()
     return space, Ran(len(space.skipped))
@@ -98,7 +104,7 @@ def load(request: Load, space: Namespace) -> tuple[LoadedAnswer | None, Loaded |
         what = f"{request.name} was not made: {missed}" if missed else f"{request.name} {kind}; expected a function"
         return None, Failed(False, what, None, "")
     try:
-        with _StudentWorld(output, "float64"):
+        with StudentWorld(output, "float64"):
             parameters = list(inspect.signature(function).parameters.values())
     except BaseException as error:
         return None, _failed(error, space, output)
@@ -115,7 +121,7 @@ def call(answer: LoadedAnswer, request: Call) -> Answer | Failed:
     try:
         with _inference_mode(True):
             given = {name: _clone(tensor) for name, tensor in request.tensors.items()}
-        with _StudentWorld(output, request.dtype):
+        with StudentWorld(output, request.dtype):
             values: dict[str, Any] = {**given, **request.sizes}
             positional = [values.pop(name, default) for name, default in answer.positional.items()]
             while positional and positional[-1] is inspect.Parameter.empty:
@@ -130,7 +136,7 @@ def call(answer: LoadedAnswer, request: Call) -> Answer | Failed:
             )
             if len(items) > MAX_ITEMS:
                 raise ValueError(f"it returned {len(items)} things")
-            returned = tuple(_checked(item) for item in items)
+            returned = tuple(checked(item) for item in items)
             changed = sorted(name for name, tensor in given.items() if _changed(tensor, request.tensors[name]))
     except BaseException as error:
         return _failed(error, answer.space, output, answer.watched)
@@ -147,7 +153,7 @@ def rehearse() -> Answer | Failed:
     return reply
 
 
-class _StudentWorld:
+class StudentWorld:
     """Captured output; torch's global state as at the start, whatever an earlier call did to it."""
 
     def __init__(self, output: CappedText, dtype: str) -> None:
@@ -172,7 +178,7 @@ class _StudentWorld:
         sys.stdout, sys.stderr = self._streams
 
 
-def _checked(item: Any) -> Tensor | Refused:
+def checked(item: Any) -> Tensor | Refused:
     """`item` if it is a plain dense real tensor that the pipe carries, else what it is."""
     if type(item) is not Tensor:
         return Refused(_describe(item))

@@ -7,6 +7,7 @@ that later misses a name learns which line should have made it.
 from __future__ import annotations
 
 import ast
+import copy
 import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from functools import lru_cache
 from types import CodeType, SimpleNamespace
 from typing import Any
 
-from grader.runner import powers
+from grader.runner import involved, powers
 from grader.wire.statements import bound_names, opened
 
 MOST_TURNS = 2_000  # of all loops in one statement of the top level; honest set-up that a step needs stays far below
@@ -47,6 +48,8 @@ class Skipped:
     line: int
     reason: str
     is_memory: bool = False
+    name: str = ""  # that was not found
+    error: str = ""  # with the shapes of its tensors
 
     def __str__(self) -> str:
         return f"line {self.line} raised {self.reason}"
@@ -66,7 +69,7 @@ class Namespace:
 
 
 @dataclass
-class _Turns:
+class Turns:
     """Counts the turns of loops while the top level runs; never while a step is called."""
 
     left: int = 0
@@ -88,6 +91,31 @@ class _Turns:
             if self.left < 0:
                 raise TurnsOver
 
+    def run(self, code: CodeType, space: Namespace, line: int, *, in_full: bool = False) -> Skipped | None:
+        """Runs one statement; why it made nothing, where it was skipped; with shapes, if that is wanted in full."""
+        self.begin()
+        try:
+            exec(code, space.names)
+        except TurnsOver:
+            return Skipped(line, f"Overrun: its loops turn more than {MOST_TURNS:,} times")
+        except (KeyboardInterrupt, GeneratorExit):
+            raise
+        except BaseException as error:
+            where = line_of(error, space.file) or line
+            name = error.name if type(error) is NameError and isinstance(error.name, str) else ""
+            missed = space.missed.get(name)
+            more = str(missed or "") or (involved.shapes(error, space.file, space.text) if in_full else "")
+            reason = reason_of(error)
+            return Skipped(where, reason, isinstance(error, MemoryError), name, f"{reason}; {more}" if more else reason)
+        finally:
+            self.end()
+        return None
+
+
+def importer(space: Namespace, own_files: Mapping[str, str], turns: Turns) -> None:
+    """Gives a namespace its `import`, and has the turns of its loops counted."""
+    _Run(own_files, turns).prepare(space)
+
 
 def run(file: str, text: str, own_files: Mapping[str, str]) -> Namespace:
     """Runs a program. Raises nothing that its statements raise, but for what ends the process."""
@@ -99,14 +127,13 @@ class _Run:
     """One program and the own files that it imports, each of which runs once."""
 
     own_files: Mapping[str, str]
-    turns: _Turns = field(default_factory=_Turns)
+    turns: Turns = field(default_factory=Turns)
     imported: dict[str, SimpleNamespace] = field(default_factory=dict)
 
     def program(self, file: str, text: str, *, is_main: bool) -> Namespace:
         space = Namespace(file, text)
         space.names.update(powers.namespace())
-        space.names["__builtins__"]["__import__"] = self._import
-        space.names[_TURN] = self.turns.turn
+        self.prepare(space)
         try:
             statements = compiled(file, text, is_main)
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
@@ -116,29 +143,21 @@ class _Run:
             self.statement(statement, space)
         return space
 
+    def prepare(self, space: Namespace) -> None:
+        """What a namespace needs beside the builtins."""
+        space.names["__builtins__"]["__import__"] = self._import
+        space.names[_TURN] = self.turns.turn
+
     def statement(self, statement: CompiledStatement, space: Namespace) -> None:
         """Runs one statement; what it raises is noted."""
         line = statement.position[0]
-        if statement.code is None:
-            skipped = Skipped(line, statement.problem)
-        else:
-            self.turns.begin()
-            try:
-                exec(statement.code, space.names)
-            except TurnsOver:
-                skipped = Skipped(line, f"Overrun: its loops turn more than {MOST_TURNS:,} times")
-            except (KeyboardInterrupt, GeneratorExit):
-                raise
-            except BaseException as error:
-                skipped = Skipped(line_of(error, space.file) or line, reason_of(error), isinstance(error, MemoryError))
-            else:
-                bound = {name: space.names[name] for name in statement.names if name in space.names}
-                space.bound[statement.position] = bound
-                for name in bound:
-                    space.missed.pop(name, None)
-                return
-            finally:
-                self.turns.end()
+        skipped = self.turns.run(statement.code, space, line) if statement.code else Skipped(line, statement.problem)
+        if skipped is None:
+            bound = {name: space.names[name] for name in statement.names if name in space.names}
+            space.bound[statement.position] = bound
+            for name in bound:
+                space.missed.pop(name, None)
+            return
         space.skipped[statement.position] = skipped
         for name in statement.names:
             space.missed.setdefault(name, skipped)
@@ -190,13 +209,14 @@ def line_of(error: BaseException, file: str) -> int | None:
 @lru_cache(maxsize=8)
 def compiled(file: str, text: str, is_main: bool) -> tuple[CompiledStatement, ...]:
     """The statements of a text, each by itself. Raises what ast.parse raises."""
-    return tuple(_compiled(node, file) for node in opened(ast.parse(text, file).body, is_main=is_main))
+    return tuple(compiled_statement(node, file) for node in opened(ast.parse(text, file).body, is_main=is_main))
 
 
-def _compiled(node: ast.stmt, file: str) -> CompiledStatement:
+def compiled_statement(node: ast.stmt, file: str) -> CompiledStatement:
+    """One statement, by itself; a syntax tree is changed."""
     position, names = (node.lineno, node.col_offset), tuple(bound_names(node))
     try:
-        guarded = powers.guard(_Turning().visit(ast.Module([node], [])))
+        guarded = powers.guard(_Turning().visit(copy.deepcopy(ast.Module([node], []))))
         code = compile(ast.fix_missing_locations(guarded), file, "exec", _FLAGS, dont_inherit=True)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         return CompiledStatement(position, None, names, reason_of(error))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import contextlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -18,17 +18,17 @@ from grader.submission.content import Unreadable
 from grader.submission.effort import TooMuch
 from grader.submission.exercise import exercise_for
 from grader.submission.flat.callables import binds_a_function, is_trial
-from grader.submission.flat.function import SHIFT
-from grader.submission.flat.read import Absent, FlatAnswer, FlatAnswers, read_flat
+from grader.submission.flatform import Absent, FlatProgram
 from grader.submission.model import Submission
 from grader.submission.plain import PlainStatements
 from grader.submission.program import Broken, Origin, Program, read_program
 from grader.submission.reach import function_of, names_read, parameters_of, reached
-from grader.submission.statement import Statement, statement_of
-from grader.submission.syntax import parsed
+from grader.submission.statement import Statement
 from grader.submission.vocabulary import Breach, Vocabulary, first_breach, kit_vocabulary
+from grader.wire.messages import Plan
 
 _MOST_NAMED = 4
+_TWICE = 2
 Status = Literal["ready", "missing", "forbidden", "error"]
 
 
@@ -54,6 +54,9 @@ class Answer:
     statements: tuple[Statement, ...] = field(default=(), compare=False, repr=False)  # of `source`, that it reaches
     position: tuple[int, int] | None = None
     own_files: Mapping[str, str] = field(default_factory=dict)  # that the program may import, by their names
+    flat: FlatProgram | None = field(default=None, compare=False, repr=False)  # where gradients are variables,
+    plan: Plan | None = field(default=None, compare=False, repr=False)  # what was decided of them,
+    place: int = -1  # and which of the plan's attempts this is; -1 for a training loop's results
 
     @property
     def program(self) -> str:
@@ -77,6 +80,8 @@ class Answers:
 
     by_name: dict[tuple[str, str], Answer]
     notes: tuple[str, ...]
+    flat: tuple[FlatProgram, ...] = ()  # programs whose gradients may be variables: what they answer, a run shows
+    otherwise: Mapping[tuple[str, str], Answer] = field(default_factory=dict)  # where a run shows nothing
 
 
 @dataclass
@@ -92,6 +97,8 @@ class _Reading:
     twice: dict[tuple[str, str], list[str]] = field(default_factory=dict)  # by the two files: what both answer
     programs: dict[Path, Program] = field(default_factory=dict)
     importable: dict[str, Path] = field(default_factory=dict)
+    flat: list[FlatProgram] = field(default_factory=list)
+    otherwise: dict[tuple[str, str], Answer] = field(default_factory=dict)
 
     def program(self, path: Path) -> Program:
         """A file, read once. Raises Unreadable."""
@@ -133,7 +140,8 @@ def read_answers(submission: Submission, lesson: Lesson, wanted: Collection[tupl
                 message = f"there is no {exercise.file}" if not submission.lone_files else f"{name} is not defined"
                 reading.found[exercise.name, name] = Answer(exercise.name, name, "missing", message)
     told = [_told_twice(first, second, names) for (first, second), names in reading.twice.items()]
-    return Answers(reading.found, (*reading.unreadable, *reading.notes, *told))
+    notes = (*reading.unreadable, *reading.notes, *told)
+    return Answers(reading.found, notes, tuple(reading.flat), reading.otherwise)
 
 
 def callables(exercise: Exercise) -> tuple[str, ...]:
@@ -188,7 +196,12 @@ def _read_program(reading: _Reading, program: Program, named: Exercise | None, e
     if named:
         _remark_on_strays(reading, program, named)
     own_files = reading.own_files(program)
-    flat = _Flat(program, reading.lesson, named, PlainStatements(reading.vocabulary), own_files)
+    key = f"{len(reading.flat)} {program.file}"
+    flat = _Flat(
+        FlatProgram(key, program, reading.lesson, named, exercises, own_files),
+        PlainStatements(reading.vocabulary),
+        reading,
+    )
     for exercise in exercises:
         for name in callables(exercise):
             if reading.wanted is not None and (exercise.name, name) not in reading.wanted:
@@ -199,16 +212,16 @@ def _read_program(reading: _Reading, program: Program, named: Exercise | None, e
                 if named or _exercise_of(reading.lesson, program, name, d.node) == exercise.name
             ]
             _take(reading, _found(program, flat, exercise, name, definitions))
-    if flat.renamed:
-        reading.notes.append(f"{program.file}: taken for the lesson's names: {flat.renamed}")
+    if flat.is_asked and flat.of.gradients:
+        reading.flat.append(flat.of)
 
 
 def _found(program: Program, flat: _Flat, exercise: Exercise, name: str, definitions: list[Statement]) -> Answer:
     """The function of that name; where there is none, or an untouched one, what variables answer."""
     if not definitions:  # variables first: to say what else is there takes long
-        return flat.answer(exercise.name, name) or _answer(program, flat, exercise, name, [])
+        return flat.answer(exercise, name, _answer(program, flat, exercise, name, []))
     answer = _answer(program, flat, exercise, name, definitions)
-    return (flat.answer(exercise.name, name) or answer) if answer.status == "missing" else answer
+    return flat.answer(exercise, name, answer) if answer.status == "missing" else answer
 
 
 def _take(reading: _Reading, answer: Answer) -> None:
@@ -234,61 +247,33 @@ def _at(program: Program, line: int) -> str:
 
 
 class _Flat:
-    """The flat form of one program, read only where it is asked for."""
+    """The flat form of one program, as far as its text shows it."""
 
-    def __init__(
-        self,
-        program: Program,
-        lesson: Lesson,
-        named: Exercise | None,
-        plain: PlainStatements,
-        own_files: Mapping[str, str],
-    ) -> None:
-        self.plain, self.own_files = plain, own_files
-        self._program, self._lesson, self._named = program, lesson, named
-        self._found: FlatAnswers | None = None
+    def __init__(self, of: FlatProgram, plain: PlainStatements, reading: _Reading) -> None:
+        self.of, self.plain, self.own_files = of, plain, of.own_files
+        self.is_asked = False
+        self._reading = reading
 
-    @property
-    def renamed(self) -> str:
-        return self._found.renamed if self._found else ""
-
-    def answer(self, exercise: str, name: str) -> Answer | None:
-        """What its variables answer for one callable; None for nothing."""
-        try:
-            if self._found is None:
-                self._found = read_flat(self._program, self._lesson, self._named)
-            found = self._found.by_name.get((exercise, name))
-            return _of_flat(self._program, found, self.plain) if found else None
-        except RecursionError:
-            return Answer(exercise, name, "error", "the code is nested too deeply", self._program.file)
+    def answer(self, exercise: Exercise, name: str, otherwise: Answer) -> Answer:
+        """What its variables seem to answer for one callable; only a run shows whether and how."""
+        self.is_asked = True
+        tensors = [step.tensor for step in exercise.gradient_steps if exercise.function == name or step.name == name]
+        lines = [self.of.gradients[tensor] for tensor in tensors if tensor in self.of.gradients]
+        is_one = len(lines) >= (_TWICE if exercise.function else 1)
+        if not is_one:
+            return otherwise
+        self._reading.otherwise.setdefault((exercise.name, name), otherwise)
+        program = self.of.program
+        origin = Origin(program.cells)
+        return Answer(
+            exercise.name, name, "ready", "", program.file, min(lines), program.text, origin=origin, is_flat=True
+        )
 
 
-def _of_flat(program: Program, found: FlatAnswer, plain: PlainStatements) -> Answer:
-    origin = Origin(program.cells, SHIFT)
-    answer = Answer(
-        found.exercise, found.name, "ready", "", program.file, found.line + SHIFT, origin=origin, is_flat=True
-    )
-    try:
-        statements = tuple(map(statement_of, parsed(found.source).body))
-    except SyntaxError as problem:
-        message = f"what makes {found.name} cannot be taken out of its place ({problem.msg})"
-        return replace(answer, status="error", message=message)
-    breach = _breach(statements, plain, found.name)
-    if breach:
-        return replace(answer, status="forbidden", message=breach.message(), line=breach.line)
-    function = next(s.node for s in statements if isinstance(s.node, ast.FunctionDef))
-    absent = {
-        name: replace(result, line=result.line + SHIFT if result.line else None)
-        for name, result in found.absent.items()
-    }
-    return replace(
-        answer,
-        source=found.source,
-        parameters=parameters_of(function),
-        mentioned=_names(statements),
-        absent=absent,
-        statements=statements,
-    )
+def first_breach_in(flat: FlatProgram, statements: Sequence[Statement], name: str) -> Breach | None:
+    """What the statements of a gradient may not use."""
+    vocabulary = kit_vocabulary().extended(flat.lesson.vocabulary)
+    return _breach(statements, PlainStatements(vocabulary), name)
 
 
 def _breach(statements: Sequence[Statement], plain: PlainStatements, name: str) -> Breach | None:

@@ -19,14 +19,15 @@ from grader.seal import probe
 from grader.seal.close import seal
 from grader.seal.layers import Limits
 from grader.wire import frames
-from grader.wire.messages import Call, Load, Request, Run
+from grader.wire.messages import Call, Load, Run
+from grader.wire.messages import Request as Question
 
 _DTYPES = {"float64": torch.float64, "float32": torch.float32}
 
 
-def recorded(judge: Judge, request: Request) -> list[Request]:
+def recorded(judge: Judge, request: Request) -> list[Question]:
     """Everything that a submission's process is asked."""
-    asked: list[Request] = []
+    asked: list[Question] = []
     ask = Student._ask_all
 
     def noted(student: Student, questions: Any, budget: Budget) -> Any:
@@ -39,7 +40,7 @@ def recorded(judge: Judge, request: Request) -> list[Request]:
     return asked
 
 
-def bare_run(asked: list[Request]) -> Callable[[], float]:
+def bare_run(asked: list[Question]) -> Callable[[], float]:
     """A function that does all of it once, and gives the seconds of processor time."""
     layers = probe.find().layers
     serve.warm_up()
@@ -69,7 +70,7 @@ def fork_time(start: Callable[[], None]) -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-def _replay(asked: list[Request]) -> None:
+def _replay(asked: list[Question]) -> None:
     spaces: dict[str, dict[str, Any]] = {}
     loaded: dict[str, Any] = {}
     returned: dict[str, Any] = {}

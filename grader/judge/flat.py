@@ -1,0 +1,364 @@
+"""Gradients that are variables: what a recorded program answers, for which exercise, and where each answer is taken.
+
+The record is a claim of the student's process. What follows from it is decided here, and no claim gets beyond it: a
+gradient that is said to be read has to lie between the step's tensor and the loss, or the step is an error.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+from grader.judge.desk import Desk
+from grader.judge.inject import written_call
+from grader.judge.student import Student
+from grader.lesson import Exercise, Lesson
+from grader.lesson.model import GRADIENT_PREFIX
+from grader.submission.answers import Answer, Answers, first_breach_in
+from grader.submission.exercise import exercise_for
+from grader.submission.flatform import Absent, FlatProgram
+from grader.submission.program import Origin
+from grader.submission.statement import Statement
+from grader.syntax import walk
+from grader.wire.messages import Attempt, Event, Line, Open, Plan, Recorded
+
+REPLAY = "."  # the key of the calls that all attempts answer together
+_TWICE = 2
+
+
+@dataclass(eq=False)
+class Try:
+    """One time that a gradient is made: its events, in the lines where they came."""
+
+    tensor: str
+    variable: str
+    section: int
+    events: list[tuple[int, int]] = field(default_factory=list)  # line, event (-1 where the line failed)
+    compared: list[int] = field(default_factory=list)
+    is_cut: bool = True
+
+    @property
+    def first(self) -> int:
+        return self.events[0][0]
+
+    @property
+    def end(self) -> tuple[int, int]:
+        """The last change before the last comparison; without one, the last."""
+        before = [event for event in self.events if self.compared and event[0] <= self.compared[-1]]
+        return (before or self.events)[-1]
+
+
+class Planner:
+    """What one recorded program answers."""
+
+    def __init__(self, flat: FlatProgram, lesson: Lesson, recorded: Recorded) -> None:
+        self._flat, self._lesson, self._recorded = flat, lesson, recorded
+        self._lines = recorded.lines
+        self._events: list[Event] = [event for line in recorded.lines for event in line.events]
+        self._tries = list(self._found_tries())
+        self._chosen: dict[tuple[str, str], Try] = {}
+
+    def answers(self) -> tuple[list[Answer], Plan]:
+        """Its answers, which refer to the plan."""
+        self._choose()
+        keys = list(self._chosen)
+        others = [one for one in self._tries if not one.section and one not in self._chosen.values()]
+        attempts = [self._attempt(one) for one in (*self._chosen.values(), *others)]
+        loop, loop_answer = self._loop()
+        plan = Plan(self._flat.key, REPLAY, tuple(attempts), *(loop or ()))
+        found = [self._answer(exercise, name, place) for place, (exercise, name) in enumerate(keys)]
+        return [replace(one, plan=plan) for one in (*found, *([loop_answer] if loop_answer else []))], plan
+
+    def _attempt(self, one: Try) -> Attempt:
+        return Attempt(one.variable, one.tensor, one.end[0], one.is_cut, one.first)
+
+    # Attempts
+
+    def _found_tries(self) -> Iterator[Try]:
+        open_ones: dict[tuple[int, str], Try] = {}
+        number = 0
+        for at, line in enumerate(self._lines):
+            for event in line.events:
+                yield from self._put(open_ones, at, line, number, event)
+                number += 1
+            for variable in line.unmade:
+                yield from self._failed(open_ones, at, line, variable)
+            for variable, tensor in self._comparisons.get((line.line, line.column), ()):
+                one = open_ones.get((line.section, variable))
+                if one and one.tensor == tensor:
+                    one.compared.append(at)
+
+    def _put(
+        self, open_ones: dict[tuple[int, str], Try], at: int, line: Line, number: int, event: Event
+    ) -> Iterator[Try]:
+        place = line.section, event.variable
+        if event.source != "made" or event.tensor not in self._lesson.graph.tensors:
+            open_ones.pop(place, None)
+            return
+        before = open_ones.get(place)
+        goes_on = before and (
+            not event.starts or any(read == number_ for _, number_ in before.events for read in event.reads)
+        )
+        if before is None or not goes_on:
+            before = open_ones[place] = Try(event.tensor, event.variable, line.section)
+            yield before
+        before.events.append((at, number))
+
+    def _failed(self, open_ones: dict[tuple[int, str], Try], at: int, line: Line, variable: str) -> Iterator[Try]:
+        """A statement that would have made a gradient, and raised."""
+        place = line.section, variable
+        tensor = self._tensor_of(variable)
+        statement = self._statement(at)
+        if tensor is None or statement is None:
+            return
+        before = open_ones.get(place)
+        goes_on = before and (isinstance(statement.node, ast.AugAssign) or variable in statement.needs)
+        if before is None or not goes_on:
+            before = open_ones[place] = Try(tensor, variable, line.section)
+            yield before
+        before.events.append((at, -1))
+
+    def _tensor_of(self, variable: str) -> str | None:
+        return self._flat.tensor_of(variable, self._recorded.aliases)
+
+    # Reads
+
+    @cached_property
+    def _finals(self) -> dict[int, Try]:
+        return {one.end[1]: one for one in self._tries if one.end[1] >= 0}
+
+    def reads(self, one: Try) -> tuple[frozenset[str], frozenset[str]]:
+        """The gradients from which an attempt starts, by tensor; variables that were made before its loop began."""
+        cuts: set[str] = set()
+        stale: set[str] = set()
+        seen: set[int] = set()
+        waiting = [one.end[1]] if one.end[1] >= 0 else [number for _, number in one.events if number >= 0]
+        while waiting:
+            number = waiting.pop()
+            if number in seen or number >= len(self._events):
+                continue
+            seen.add(number)
+            for read in self._events[number].reads:
+                if read >= number:  # a claim that cannot be
+                    continue
+                event, final = self._events[read], self._finals.get(read)
+                if event.source == "stale":
+                    stale.add(event.variable)
+                elif event.source == "given" or (final and final.is_cut and not final.section and final is not one):
+                    if event.tensor != one.tensor:
+                        cuts.add(event.tensor)
+                    else:
+                        waiting.append(read)
+                else:
+                    waiting.append(read)
+        return frozenset(cuts), frozenset(stale)
+
+    # Which attempt is whose
+
+    def _choose(self) -> None:
+        by_step: dict[tuple[str, str], list[Try]] = {}
+        for one in self._tries:
+            exercise = None if one.section else self._exercise(one)
+            if exercise:
+                by_step.setdefault((exercise.name, GRADIENT_PREFIX + one.tensor), []).append(one)
+        for exercise in self._lesson.exercises:
+            for step in exercise.gradient_steps if exercise.unless_reads and not exercise.function else ():
+                tries = [one for (_, name), some in by_step.items() if name == step.name for one in some]
+                if (
+                    "*" not in exercise.unless_reads
+                    and (exercise.name, step.name) not in by_step
+                    and len(tries) >= _TWICE
+                ):
+                    self._by_way_of_its_own(exercise, step.name, tries, by_step)
+        for place, tries in by_step.items():
+            exact = [one for one in tries if one.variable == GRADIENT_PREFIX + one.tensor] or tries
+            compared = [one for one in exact if one.compared] or [one for one in tries if one.compared]
+            self._chosen[place] = (compared or exact)[-1]
+
+    def _by_way_of_its_own(
+        self, exercise: Exercise, name: str, tries: list[Try], by_step: dict[tuple[str, str], list[Try]]
+    ) -> None:
+        """An answer in one expression that goes by way of gradients which its own cell makes anew."""
+        last = tries[-1]
+        start = self._flat.program.cell_start(self._lines[last.first].line)
+        own = [
+            one
+            for one in self._tries
+            if one is not last and self._lines[one.first].line >= start and one.first < last.end[0]
+        ]
+        for one in own:
+            one.is_cut = False
+        read, _ = self.reads(last)
+        if read and not {GRADIENT_PREFIX + tensor for tensor in read} & set(exercise.unless_reads):
+            by_step[exercise.name, name] = [last]
+            for some in by_step.values():
+                if last in some and len(some) > 1:
+                    some.remove(last)
+        else:
+            for one in own:
+                one.is_cut = True
+
+    def _exercise(self, one: Try) -> Exercise | None:
+        """Which exercise an attempt is for; None where none asks for it."""
+        name = GRADIENT_PREFIX + one.tensor
+        candidates = [
+            exercise
+            for exercise in self._lesson.exercises
+            if not exercise.function and any(step.name == name for step in exercise.gradient_steps)
+        ]
+        if self._flat.named is not None:
+            return self._flat.named if self._flat.named in candidates else None
+        statement = self._statement(one.first)
+        if not candidates:
+            return None
+        marked = self._flat.program.marker(statement.node, name) if statement else ""
+        reads = {GRADIENT_PREFIX + tensor for tensor in self.reads(one)[0]}
+        return exercise_for(candidates, marked, reads, self._lesson)
+
+    # Answers
+
+    def _answer(self, exercise: str, name: str, place: int) -> Answer:
+        one = self._chosen[exercise, name]
+        cuts, _ = self.reads(one)
+        return self._written(exercise, name, [one], tuple(sorted(GRADIENT_PREFIX + tensor for tensor in cuts)), place)
+
+    def _written(
+        self, exercise: str, name: str, tries: Sequence[Try], parameters: tuple[str, ...], place: int
+    ) -> Answer:
+        lines = sorted({at for one in tries for at, _ in one.events if at <= one.end[0]})
+        statements = [s for at in lines if (s := self._statement(at))]
+        program = self._flat.program
+        return Answer(
+            exercise,
+            name,
+            "ready",
+            "",
+            program.file,
+            self._lines[min(one.first for one in tries)].line,
+            program.text,
+            parameters,
+            frozenset(parameters).union(*(statement.mentions for statement in statements)),
+            Origin(program.cells),
+            is_flat=True,
+            statements=tuple(statements),
+            own_files=self._flat.own_files,
+            flat=self._flat,
+            place=place,
+        )
+
+    def _loop(self) -> tuple[tuple[str, int, tuple[Attempt | None, ...]] | None, Answer | None]:
+        """The training loop that makes the most gradients, of those the last, as one answer."""
+        exercise = next((e for e in self._lesson.exercises if e.function and self._flat.named in (None, e)), None)
+        if exercise is None or exercise.function is None:
+            return None, None
+        best: tuple[int, int, dict[str, Try], dict[str, Absent]] | None = None
+        for section in sorted({one.section for one in self._tries if one.section}):
+            made, absent = self._results(exercise, section)
+            if made and (best is None or len(absent) <= best[0]):
+                best = len(absent), section, made, absent
+        if best is None:
+            return None, None
+        _, section, made, absent = best
+        attempts = tuple(
+            self._attempt(made[step.name]) if step.name in made else None for step in exercise.gradient_steps
+        )
+        lesson = self._lesson
+        asked = (*sorted(lesson.graph.tensors - {lesson.loss}), *lesson.sizes)
+        answer = self._written(exercise.name, exercise.function, list(made.values()), asked, -1)
+        return (f"{exercise.name}.{exercise.function}", section, attempts), replace(answer, absent=absent)
+
+    def _results(self, exercise: Exercise, section: int) -> tuple[dict[str, Try], dict[str, Absent]]:
+        made: dict[str, Try] = {}
+        absent: dict[str, Absent] = {}
+        for step in exercise.gradient_steps:
+            tries = [one for one in self._tries if one.section == section and one.tensor == step.tensor]
+            if not tries:
+                absent[step.name] = Absent("missing", f"the training loop does not make {step.name}")
+                continue
+            one = ([one for one in tries if one.compared] or tries)[-1]
+            _, stale = self.reads(one)
+            if stale:
+                absent[step.name] = Absent("error", _stale(step.name, sorted(stale)), self._lines[one.first].line)
+            else:
+                made[step.name] = one
+        return made, absent
+
+    # Text
+
+    def _statement(self, at: int) -> Statement | None:
+        line = self._lines[at]
+        return self._flat.statement_at((line.line, line.column))
+
+    @cached_property
+    def _comparisons(self) -> Mapping[tuple[int, int], list[tuple[str, str]]]:
+        """By the statement: `cmp("probs", dprobs, probs)`, `torch.allclose(dprobs, probs.grad)`."""
+        found: dict[tuple[int, int], list[tuple[str, str]]] = {}
+        aliases = self._recorded.aliases
+        for statement in self._flat.program.statements:
+            node = statement.node
+            if not isinstance(node, ast.Expr | ast.Assert | ast.Assign):
+                continue
+            for inner in walk(node):
+                if isinstance(inner, ast.Call):
+                    pairs = found.setdefault((node.lineno, node.col_offset), [])
+                    pairs += self._flat.compared_in(inner, aliases)
+        return found
+
+
+def _stale(name: str, stale: Sequence[str]) -> str:
+    words = ", ".join(stale)
+    return (
+        f"{name} is made from {words}, which this loop does not make: what another exercise left under that name "
+        "is of other numbers"
+    )
+
+
+def with_gradients(desk: Desk, student: Student, answers: Answers) -> Answers:
+    """The answers, with what the runs of programs show whose gradients may be variables."""
+    found = dict(answers.by_name)
+    notes: list[str] = []
+    for flat in answers.flat:
+        made = {(one.exercise, one.name): one for one in _made(desk, student, flat, notes)}
+        for place, before in answers.by_name.items():
+            is_open = before.status == "missing" or (before.is_flat and found[place].flat is None)
+            if is_open and place in made and found[place].flat is None:
+                found[place] = made[place]
+    for place, one in found.items():
+        if one.is_flat and one.flat is None:
+            found[place] = answers.otherwise.get(place, one)
+    return replace(answers, by_name=found, notes=(*answers.notes, *notes))
+
+
+def _made(desk: Desk, student: Student, flat: FlatProgram, notes: list[str]) -> list[Answer]:
+    """What a program answers; nothing where it cannot be run."""
+    lesson = desk.lesson
+    situation = desk.situations.public("", "")
+    inputs = {name: tuple(map(str, entry.shape)) for name, entry in lesson.public_case.inputs.items()}
+    program = flat.program
+    opened = Open(
+        flat.key, program.file, program.text, flat.own_files, tuple(sorted(lesson.graph.tensors)), inputs,
+        flat.affixes, flat.compared,
+    )  # fmt: skip
+    values = situation.tape.values
+    call = written_call(flat.key, "float64", desk.everything, situation.case.sizes, values, situation.drawn)
+    student.remember(flat.key, opened, call)
+    recorded = student.record(opened, call, student.budget(lesson.limits.step_seconds))
+    if not isinstance(recorded, Recorded):
+        return []
+    aliases = {own: meant for own, meant in sorted(recorded.aliases.items()) if own != meant}
+    used = {word for statement in program.statements for word in statement.mentions}
+    told = [f"{own} for {meant}" for own, meant in aliases.items() if own in used]
+    if told:
+        notes.append(f"{program.file}: taken for the lesson's names: {', '.join(told)}")
+    answers, _ = Planner(flat, lesson, recorded).answers()
+    return [_checked(flat, one) for one in answers]
+
+
+def _checked(flat: FlatProgram, answer: Answer) -> Answer:
+    """Forbidden, where its statements use what they may not."""
+    breach = first_breach_in(flat, answer.statements, answer.name) if answer.place >= 0 else None
+    if breach is None:
+        return answer
+    return replace(answer, status="forbidden", message=breach.message(), line=breach.line)

@@ -43,10 +43,12 @@ class Try:
     def first(self) -> int:
         return self.events[0][0]
 
+    used: set[int] = field(default_factory=set)  # those of its events that other gradients are made from
+
     @property
     def end(self) -> tuple[int, int]:
-        """The last change before the last comparison; without one, the last."""
-        before = [event for event in self.events if self.compared and event[0] <= self.compared[-1]]
+        """The last change before the last comparison, or from which others are made; without any, the last."""
+        before = [e for e in self.events if self.compared and (e[0] <= self.compared[-1] or e[1] in self.used)]
         return (before or self.events)[-1]
 
 
@@ -58,6 +60,7 @@ class Planner:
         self._lines = recorded.lines
         self._events: list[Event] = [event for line in recorded.lines for event in line.events]
         self._tries = list(self._found_tries())
+        self._note_uses()
         self._chosen: dict[tuple[str, str], Try] = {}
 
     def answers(self) -> tuple[list[Answer], Plan]:
@@ -90,14 +93,25 @@ class Planner:
                 if one and one.tensor == tensor:
                     one.compared.append(at)
 
+    def _note_uses(self) -> None:
+        made = {number: one for one in self._tries for _, number in one.events}
+        for event in self._events:
+            for read in event.reads:
+                if read in made and made[read].variable != event.variable:
+                    made[read].used.add(read)
+
     def _put(
         self, open_ones: dict[tuple[int, str], Try], at: int, line: Line, number: int, event: Event
     ) -> Iterator[Try]:
         place = line.section, event.variable
-        if event.source != "made" or event.tensor not in self._lesson.graph.tensors:
-            open_ones.pop(place, None)
-            return
         before = open_ones.get(place)
+        is_failed = before is not None and before.events[-1][1] < 0
+        if event.source != "made" or event.tensor not in self._lesson.graph.tensors:
+            if not is_failed:
+                open_ones.pop(place, None)
+            return
+        if is_failed and not event.starts:  # what could not be made, and was given, is changed
+            return
         goes_on = before and (
             not event.starts or any(read == number_ for _, number_ in before.events for read in event.reads)
         )
@@ -166,11 +180,7 @@ class Planner:
         for exercise in self._lesson.exercises:
             for step in exercise.gradient_steps if exercise.unless_reads and not exercise.function else ():
                 tries = [one for (_, name), some in by_step.items() if name == step.name for one in some]
-                if (
-                    "*" not in exercise.unless_reads
-                    and (exercise.name, step.name) not in by_step
-                    and len(tries) >= _TWICE
-                ):
+                if (exercise.name, step.name) not in by_step and len(tries) >= _TWICE:
                     self._by_way_of_its_own(exercise, step.name, tries, by_step)
         for place, tries in by_step.items():
             exact = [one for one in tries if one.variable == GRADIENT_PREFIX + one.tensor] or tries
@@ -188,10 +198,17 @@ class Planner:
             for one in self._tries
             if one is not last and self._lines[one.first].line >= start and one.first < last.end[0]
         ]
+        is_strict = "*" in exercise.unless_reads
+        if is_strict:
+            own = [one for one in own if one.variable != GRADIENT_PREFIX + one.tensor]
         for one in own:
             one.is_cut = False
         read, _ = self.reads(last)
-        if read and not {GRADIENT_PREFIX + tensor for tensor in read} & set(exercise.unless_reads):
+        if (
+            (not read if is_strict else read)
+            and own
+            and not {GRADIENT_PREFIX + tensor for tensor in read} & set(exercise.unless_reads)
+        ):
             by_step[exercise.name, name] = [last]
             for some in by_step.values():
                 if last in some and len(some) > 1:
@@ -246,7 +263,30 @@ class Planner:
             own_files=self._flat.own_files,
             flat=self._flat,
             place=place,
+            helpers=tuple(self._helpers(statements, parameters, lines)),
+            results=tuple(one.variable for one in tries),
         )
+
+    def _helpers(
+        self, statements: Sequence[Statement], parameters: Sequence[str], lines: Sequence[int]
+    ) -> Iterator[Statement]:
+        """What makes the names of the student's own that these statements need, in the order it stands."""
+        lesson, program = self._lesson, self._flat.program
+        given = {*parameters, *lesson.graph.tensors, *lesson.sizes, *self._recorded.aliases}
+        last = self._lines[lines[-1]].line if lines else 0
+        chosen = {id(statement.node): statement for statement in statements}
+        found: dict[int, Statement] = {}
+        waiting = [*statements]
+        while waiting:
+            statement = waiting.pop()
+            own = statement.stored if isinstance(statement.node, ast.For | ast.While) else frozenset()
+            for needed in statement.needs - given - own:
+                binders = [s for s in program.binders.get(needed, ()) if s.is_definition or s.node.lineno <= last]
+                for maker in binders[-1:]:
+                    if id(maker.node) not in chosen:
+                        chosen[id(maker.node)] = found[id(maker.node)] = maker
+                        waiting.append(maker)
+        yield from sorted(found.values(), key=lambda statement: statement.node.lineno)
 
     def _loop(self) -> tuple[tuple[str, int, tuple[Attempt | None, ...]] | None, Answer | None]:
         """The training loop that makes the most gradients, of those the last, as one answer."""
@@ -339,7 +379,7 @@ def _made(desk: Desk, student: Student, flat: FlatProgram, notes: list[str]) -> 
     program = flat.program
     opened = Open(
         flat.key, program.file, program.text, flat.own_files, tuple(sorted(lesson.graph.tensors)), inputs,
-        flat.affixes, flat.compared,
+        flat.affixes, flat.backward, flat.compared,
     )  # fmt: skip
     values = situation.tape.values
     call = written_call(flat.key, "float64", desk.everything, situation.case.sizes, values, situation.drawn)
@@ -349,7 +389,10 @@ def _made(desk: Desk, student: Student, flat: FlatProgram, notes: list[str]) -> 
         return []
     aliases = {own: meant for own, meant in sorted(recorded.aliases.items()) if own != meant}
     used = {word for statement in program.statements for word in statement.mentions}
-    told = [f"{own} for {meant}" for own, meant in aliases.items() if own in used]
+    gradients = {event.variable: event.tensor for line in recorded.lines for event in line.events}
+    other = {own: f"d{tensor}" for own, tensor in sorted(gradients.items()) if own != f"d{tensor}"}
+    loss = lesson.loss
+    told = [f"{own} for {meant}" for own, meant in {**aliases, **other}.items() if own in used and meant != loss]
     if told:
         notes.append(f"{program.file}: taken for the lesson's names: {', '.join(told)}")
     answers, _ = Planner(flat, lesson, recorded).answers()
@@ -358,7 +401,7 @@ def _made(desk: Desk, student: Student, flat: FlatProgram, notes: list[str]) -> 
 
 def _checked(flat: FlatProgram, answer: Answer) -> Answer:
     """Forbidden, where its statements use what they may not."""
-    breach = first_breach_in(flat, answer.statements, answer.name) if answer.place >= 0 else None
+    breach = first_breach_in(flat, flat.reached((*answer.helpers, *answer.statements)), answer.name) if answer.place >= 0 else None
     if breach is None:
         return answer
     return replace(answer, status="forbidden", message=breach.message(), line=breach.line)

@@ -271,8 +271,9 @@ class Student:
         """Replies to calls, up to one that is no answer."""
         found: list[Answer | Failed | Lost] = []
         for reply in replies:
-            is_one = isinstance(reply, Answer | Failed | Lost)
-            found.append(reply if is_one else self._lost_to_junk("an answer that is no answer"))
+            if not isinstance(reply, Answer | Failed | Lost):
+                reply = self._lost_to_junk("an answer that is no answer")
+            found.append(reply)
             if isinstance(found[-1], Lost):
                 break
         return found

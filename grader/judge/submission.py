@@ -60,7 +60,8 @@ class Judge:
         yield Progress(Stage.JUDGING)
         settled = empty
         slow = time.monotonic() + _SLOW
-        for answers, exercises, reaches in self._judged(answers, request):
+        for judged, exercises, reaches in self._judged(answers, request):
+            answers = judged
             settled = self._result(request, exercises, reaches, answers.notes)
             if time.monotonic() > slow:
                 yield Progress(Stage.JUDGING, self._located(settled, answers))

@@ -37,8 +37,10 @@ class FlatLine:
     opened: Opened
     code: CompiledStatement
     pinned: set[str] = field(default_factory=set)
+    own: set[str] = field(default_factory=set)  # names of the lesson's that it binds to something else
     given: dict[str, str] = field(default_factory=dict)  # gradients' variables that were not there -> tensors
     separated: set[str] = field(default_factory=set)
+    unmade: set[str] = field(default_factory=set)  # gradients' variables that it leaves without a gradient
 
 
 @dataclass
@@ -61,10 +63,11 @@ class FlatProgram:
     def __init__(self, request: Open) -> None:
         self.request = request
         self.tensors = frozenset(request.tensors)
-        self.aliases: dict[str, str] = {}
+        self.aliases: dict[str, str] = {}  # the student's names for the lesson's values, which are pinned
+        self.alike: dict[str, str] = {}  # names that hold a tensor of the lesson by the program's own work
         self.turns = Turns()
         tree = ast.parse(request.text, request.file)
-        statements = opening(tree.body, lambda name: self.tensor_of(name) is not None)
+        statements = opening(tree.body, lambda name: self.tensor_of(name) is not None, self.tensors)
         self.lines = [FlatLine(one, compiled_statement(one.node, request.file)) for one in statements]
         self._guesses = _MOST_GUESSES
 
@@ -78,7 +81,7 @@ class FlatProgram:
         for before, after in self.request.affixes:
             if name.startswith(before) and name.endswith(after):
                 own = name[len(before) : len(name) - len(after)]
-                meant = own if own in self.tensors else self.aliases.get(own, "")
+                meant = own if own in self.tensors else self.aliases.get(own) or self.alike.get(own, "")
                 if meant in self.tensors:
                     return meant
         return None
@@ -86,7 +89,7 @@ class FlatProgram:
     def world(self, kit: Mapping[str, Any]) -> World:
         """A new namespace that holds the lesson's values under all names that are known for them."""
         space = Namespace(self.request.file, self.request.text)
-        space.names.update(powers.namespace())
+        space.names.update(powers.namespace(), torch=torch, F=torch.nn.functional)
         importer(space, self.request.own_files, self.turns)
         values = {name: value for name, value in kit.items() if name in self.tensors or not isinstance(value, Tensor)}
         cuts = {name.removeprefix(_GRADIENT): value for name, value in kit.items() if name not in values}
@@ -127,27 +130,43 @@ class Recorder:
         self.events: list[Event] = []
         self.held: dict[str, Any] = {}  # gradients' variables, and the objects they held last
         self.found: list[Line] = []
+        self.partial: set[str] = set()  # names of the lesson's whose own value was another one when it was undone
+        self.before_loop: dict[str, Any] = {}
+        self.is_in_loop = False
 
     def run(self) -> list[Line]:
         section = 0
         with self.tracker:
             for line in self.program.lines:
+                first = len(self.events)
                 if line.opened.section != section:
                     section = line.opened.section
                     self.enter(section)
-                self.found.append(self.line(line))
+                self.found.append(self.line(line, first))
+        for line in self.program.lines:  # a name may have been understood after it was bound
+            line.pinned |= {name for name in line.opened.names if name in self.program.aliases and name not in line.own}
         return self.found
 
     def enter(self, section: int) -> None:
         """Before a training loop and behind it the lesson's values are back; what gradients are there is stale."""
         self.program.bind_kit(self.world)
+        for name in [name for name in self.names if self.program.tensor_of(name)] if self.is_in_loop else []:
+            del self.names[name]
+        self.names.update({name: value for name, (value, _) in self.before_loop.items()})
+        for value, labels in self.before_loop.values():
+            self.tracker.label(value, labels)
+        if self.is_in_loop:
+            self.held = {name: value for name, (value, _) in self.before_loop.items()}
+        self.before_loop, self.is_in_loop = {}, section > 0
         if section:
-            for name, value in self.held.items():
-                if type(value) is Tensor:
-                    self.event(name, self.program.tensor_of(name) or "", value, starts=True, source="stale")
+            held = {name: value for name, value in self.held.items() if type(value) is Tensor}
+            self.before_loop = {name: (value, self.tracker.of(value)) for name, value in held.items()}
+            for name, value in held.items():
+                self.names[name] = _clone(value)  # so that the loop changes none of them
+                self.event(name, self.program.tensor_of(name) or "", self.names[name], starts=True, source="stale")
 
-    def line(self, line: FlatLine) -> Line:
-        first = len(self.events)
+    def line(self, line: FlatLine, first: int) -> Line:
+        """Runs a statement, and tells what came of it: the events from `first` on."""
         skipped = self.execute(line)
         if skipped is None or line.opened.names:
             skipped = self.explain(line, skipped)
@@ -155,9 +174,21 @@ class Recorder:
             self.pin(line)
         self.note_changes(line)
         names = line.opened.names
-        unmade = tuple(n for n in names if self.program.tensor_of(n) and n in names) if skipped else ()
+        unmade = tuple(n for n in names if self.program.tensor_of(n) and self.is_unmade(n, line, skipped))
+        for name in unmade:
+            if type(names_now := self.names.get(name)) is not Tensor:
+                self.names.pop(name, names_now)
+                line.unmade.add(name)
         position = line.code.position
         return Line(*position, line.opened.section, tuple(self.events[first:]), skipped is not None, unmade)
+
+    def is_unmade(self, name: str, line: FlatLine, skipped: Skipped | None) -> bool:
+        """Whether a statement that binds a gradient's name has made no gradient, and is no blank."""
+        is_blank = isinstance(line.opened.node, ast.Assign) and _is_blank(line.opened.node.value)
+        kinds = ast.Assign | ast.AugAssign | ast.AnnAssign
+        if not isinstance(line.opened.node, kinds) or is_blank:
+            return skipped is not None and not isinstance(line.opened.node, kinds | ast.FunctionDef)
+        return skipped is not None or self.names.get(name) is None
 
     def execute(self, line: FlatLine) -> Skipped | None:
         """Runs a statement; a gradient that was never made is given, and it is tried again."""
@@ -176,22 +207,36 @@ class Recorder:
 
     def pin(self, line: FlatLine) -> None:
         """Undoes what a statement bound to names of the lesson, unless it is something else."""
-        names = self.names
         for name in line.opened.names:
             meant = self.program.meant(name, self.world)
-            if meant is None or name not in names:
-                self.understand(name)
-                meant = self.program.meant(name, self.world)
-            if meant is None or name not in names or line.opened.source == "loop":
+            if name not in self.names or line.opened.source == "loop":
                 continue
-            value, own = names[name], self.world.kit[meant]
-            is_it = (
-                type(value) is Tensor and not self.tracker.of(value) if isinstance(own, Tensor) else type(value) is int
-            )
-            if is_it:
-                self.understand_sizes(line.opened.node, meant, value)
-                names[name] = self.world.value(meant)
+            if meant is None:
+                if isinstance(line.opened.node, ast.Assign | ast.AnnAssign):
+                    self.understand(name)
+            elif self.is_undone(line, name, meant):
+                self.understand_sizes(line.opened.node, meant, self.names[name])
+                self.names[name] = self.world.value(meant)
                 line.pinned.add(name)
+            else:
+                line.own.add(name)
+
+    def is_undone(self, line: FlatLine, name: str, meant: str) -> bool:
+        """Whether a value is the lesson's, or was meant to be."""
+        value, kit = self.names[name], self.world.kit[meant]
+        if not isinstance(kit, Tensor):
+            return type(value) is int
+        if type(value) is not Tensor or self.tracker.of(value):
+            return False
+        if isinstance(line.opened.node, ast.AugAssign):  # what was complete is changed; what was not grows
+            return name in self.partial
+        is_same = bool(self.same_as(value, meant))
+        is_input = meant in self.program.request.inputs
+        (self.partial.discard if is_same else self.partial.add)(name)
+        if is_same or is_input:
+            return True
+        at = line.code.position[0]
+        return not any(first <= at <= last for first, last in self.program.request.backward)
 
     def understand(self, name: str) -> None:
         """A new name that holds a tensor of the lesson is that tensor."""
@@ -199,7 +244,7 @@ class Recorder:
         if type(value) is Tensor and not self.tracker.of(value) and self.program.tensor_of(name) is None:
             meant = self.same_as(value)
             if meant:
-                self.program.aliases[name] = meant
+                self.program.alike[name] = meant
 
     def same_as(self, value: Tensor, wanted: str = "") -> str:
         """The tensor of the lesson with these numbers; '' for none."""
@@ -269,6 +314,8 @@ class Recorder:
         if self.program.meant(name, self.world) or self.program.tensor_of(name):
             return False
         value = self.names.get(name)
+        if name in self.program.alike and type(value) is Tensor and self.same_as(value):
+            return False
         if value is None:
             return name not in self.names and name not in self.names["__builtins__"]
         return type(value) is Tensor and not self.tracker.of(value)
@@ -314,13 +361,19 @@ class Recorder:
         """Whether another gradient lies in the same storage: a change of one would change both."""
         place = place_of(value)
         others = (other for n, other in self.held.items() if n != name and self.names.get(n) is other)
-        return any(place_of(other) == place for other in others)
+        return any(isinstance(other, Tensor) and place_of(other) == place for other in others)
 
     def event(self, name: str, tensor: str, value: Tensor, *, starts: bool, source: Any = "made") -> None:
         reads = tuple(sorted(self.tracker.of(value)))[:1000] if source == "made" else ()
         self.tracker.label(value, [len(self.events)])
         self.events.append(Event(name, tensor, starts, reads, source))
         self.held[name] = value
+
+
+def _is_blank(value: ast.expr) -> bool:
+    """`None`, `...`, or a tuple of them."""
+    parts = value.elts if isinstance(value, ast.Tuple) else [value]
+    return all(isinstance(part, ast.Constant) and part.value in (None, ...) for part in parts)
 
 
 def _number_bound(node: ast.stmt) -> tuple[str, int] | None:
@@ -331,11 +384,14 @@ def _number_bound(node: ast.stmt) -> tuple[str, int] | None:
 
 
 def replay(
-    program: FlatProgram, world: World, lines: Iterable[FlatLine], told: Container[int] = ()
+    program: FlatProgram, world: World, lines: Iterable[FlatLine], told: Container[int] = (), section: int = 0
 ) -> Iterator[tuple[FlatLine, Skipped | None]]:
     """Runs lines again as they were recorded, and says after each what it came to; in full of those that are told."""
     names = world.space.names
     for line in lines:
+        if line.opened.section != section:
+            yield line, None
+            continue
         for name, tensor in line.given.items():
             if tensor in world.cuts and name not in names:
                 names[name] = _clone(world.cuts[tensor])
@@ -343,6 +399,9 @@ def replay(
         for name in line.separated:
             if type(names.get(name)) is Tensor:
                 names[name] = _clone(names[name])
+        for name in line.unmade:
+            if type(names.get(name)) is not Tensor:
+                names.pop(name, None)
         for name in line.pinned:
             meant = program.meant(name, world)
             if meant:

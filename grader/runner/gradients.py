@@ -66,7 +66,7 @@ def _record(program: FlatProgram, call: Call) -> Recorded:
     with StudentWorld(CappedText(), call.dtype):
         lines = Recorder(program, _kit(call)).run()
     ATTEMPTS.take()
-    return Recorded(tuple(lines), dict(program.aliases))
+    return Recorded(tuple(lines), {**program.alike, **program.aliases})
 
 
 def _replayed(program: FlatProgram, attempts: tuple[Attempt, ...], call: Call) -> Replayed:
@@ -95,9 +95,17 @@ def _replayed(program: FlatProgram, attempts: tuple[Attempt, ...], call: Call) -
                 returned[place], outcomes[place] = _taken(attempt, world, skipped, printed)
             for place in by_last.get(number, ()):
                 if attempts[place].is_cut and attempts[place].tensor in world.cuts:
-                    world.space.names[attempts[place].variable] = world.cuts[attempts[place].tensor].clone()
+                    _cut(attempts[place], world)
     ATTEMPTS.take()
     return Replayed(returned, tuple(outcomes))
+
+
+def _cut(attempt: Attempt, world: World) -> None:
+    """From now on a variable holds the gradient that was given; so do other names of the same tensor."""
+    names, cut = world.space.names, world.cuts[attempt.tensor].clone()
+    own = names.get(attempt.variable)
+    others = [name for name, value in names.items() if value is own] if isinstance(own, Tensor) else []
+    names.update(dict.fromkeys([attempt.variable, *others], cut))
 
 
 def _taken(attempt: Attempt, world: World, skipped: Skipped | None, printed: str) -> tuple[Tensor | Refused, Outcome]:
@@ -136,7 +144,7 @@ class _Loop:
             world = self.world
             world.kit = _kit(call)
             self.program.bind_kit(world)
-            for at, (_, skipped) in enumerate(replay(self.program, world, body, told), start=first):
+            for at, (_, skipped) in enumerate(replay(self.program, world, body, told, section), start=first):
                 for place, attempt in enumerate(self.plan.loop):
                     if attempt and attempt.last == at:
                         values[place], outcome = _taken(attempt, world, skipped, "")

@@ -31,31 +31,43 @@ class Opened:
 @dataclass
 class _Opening:
     is_gradient: IsGradient
+    tensors: Collection[str]
     functions: dict[str, ast.FunctionDef]
     called: Collection[str]
     loops: list[list[Opened]] = field(default_factory=list)
     found: list[Opened] = field(default_factory=list)
     left: int = _MOST_OPENED
 
-    def top(self, statements: Sequence[ast.stmt]) -> None:
+    def top(self, statements: Sequence[ast.stmt], inside: frozenset[str] = frozenset()) -> None:
         for node in statements:
-            self.statement(node)
+            self.statement(node, inside)
 
-    def statement(self, node: ast.stmt) -> None:
-        """One statement of the top level."""
+    def statement(self, node: ast.stmt, inside: frozenset[str] = frozenset()) -> None:
+        """One statement of the top level; inside the functions that were opened on the way."""
         loop = self.training_loop(node)
         if isinstance(node, ast.For | ast.While) and loop is node:
             self.enter(node)
+        elif isinstance(node, ast.For | ast.While) and loop:
+            for name in bound_names(node.target) if isinstance(node, ast.For) else ():
+                self.add(ast.copy_location(_assigned(name, ast.Constant(0)), node), source="parameter")
+            self.top(list(opened(node.body)), inside)
         elif isinstance(node, ast.With | ast.If | ast.Try) and loop:
-            self.top(list(opened(node.body)))
+            self.top(list(opened(node.body)), inside)
         elif isinstance(node, ast.FunctionDef):
             self.add(node)
             if node.name not in self.called or node.name == "_":
                 self.uncalled(node)
         else:
-            function = self.call_of_backward(node)
-            for inner in self.inlined(function, node) if function else [Opened(node)]:
-                self.add(inner.node, source=inner.source)
+            call = self.call_of_backward(node)
+            name = _name_called(call) if call else ""
+            if call is None or name in inside or self.left <= 0:
+                self.add(node)
+                return
+            for inner in self.inlined(call, node, deep=False):
+                if inner.source:
+                    self.add(inner.node, source=inner.source)
+                else:
+                    self.statement(inner.node, inside | {name})
 
     def uncalled(self, node: ast.FunctionDef) -> None:
         """A function that nobody calls: opened, where it makes gradients or trains."""
@@ -85,8 +97,8 @@ class _Opening:
             for name in bound_names(loop.target):
                 self.add(ast.copy_location(_assigned(name, ast.Constant(0)), loop), section, "loop")
         for inner in opened(loop.body):
-            function = self.call_of_backward(inner)
-            for one in self.inlined(function, inner) if function else [Opened(inner)]:
+            call = self.call_of_backward(inner)
+            for one in self.inlined(call, inner) if call else [Opened(inner)]:
                 self.add(one.node, section, one.source)
 
     def training_loop(self, node: ast.stmt) -> ast.stmt | None:
@@ -94,75 +106,113 @@ class _Opening:
         waiting: list[ast.AST] = [node]
         while waiting:
             inner = waiting.pop(0)
-            if isinstance(inner, ast.For | ast.While) and len(self.made_anew(inner.body)) >= FEW:
+            if isinstance(inner, ast.For | ast.While) and self.trains(inner):
                 return inner
             is_own = not isinstance(inner, ast.FunctionDef) or inner is node
             if isinstance(inner, ast.For | ast.While | ast.With | ast.If | ast.Try | ast.FunctionDef) and is_own:
                 waiting += inner.body
         return None
 
-    def made_anew(self, body: Sequence[ast.stmt]) -> set[str]:
-        """The gradients that statements bind to what does not come from themselves, and by the functions they call."""
+    def trains(self, loop: ast.For | ast.While) -> bool:
+        """Whether a loop makes gradients anew: itself, or by functions and with an update of the parameters."""
         found: set[str] = set()
-        for node in opened(body):
+        made: set[str] = set()
+        bodies = [loop.body]
+        for node in opened(loop.body):
             if isinstance(node, ast.Assign | ast.AnnAssign):
-                read = {
-                    inner.id
-                    for inner in ast.walk(node)
-                    if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Load)
-                }
+                names = [inner for inner in ast.walk(node) if isinstance(inner, ast.Name)]
+                read = {name.id for name in names if isinstance(name.ctx, ast.Load)}
                 found |= {name for name in bound_names(node) if self.is_gradient(name)} - read
-            function = self.call_of_backward(node)
-            if function:
-                found |= {name for inner in function.body for name in bound_names(inner) if self.is_gradient(name)}
+            call = self.call_of_backward(node)
+            if call:
+                function = self.functions[_name_called(call)]
+                bodies.append(function.body)
+                made |= self.gradients_of(function)
+        if len(found) >= FEW:
+            return True
+        targets = {
+            name
+            for body in bodies
+            for node in body
+            for inner in ast.walk(node)
+            if isinstance(inner, ast.For)
+            for name in bound_names(inner.target)
+        }
+        known = targets.union(self.tensors)
+        return len(made) >= FEW and any(_updates(node, known) for body in bodies for node in body)
+
+    def gradients_of(self, function: ast.FunctionDef, depth: int = 0) -> set[str]:
+        """The gradients that a function makes, and those it calls."""
+        found = {name for inner in function.body for name in bound_names(inner) if self.is_gradient(name)}
+        if depth < FEW:
+            for inner in ast.walk(function):
+                if isinstance(inner, ast.Call) and isinstance(inner.func, ast.Name) and inner.func.id in self.functions:
+                    found |= self.gradients_of(self.functions[inner.func.id], depth + 1)
         return found
 
-    def call_of_backward(self, node: ast.stmt) -> ast.FunctionDef | None:
-        """The function that makes gradients, where a statement is nothing but its call."""
-        match node:
-            case (
-                ast.Expr(value=ast.Call(func=ast.Name(id=name)))
-                | ast.Assign(value=ast.Call(func=ast.Name(id=name)))
-                | ast.AnnAssign(value=ast.Call(func=ast.Name(id=name)))
-            ):
-                function = self.functions.get(name)
-                if (
-                    function
-                    and len({n for inner in function.body for n in bound_names(inner) if self.is_gradient(n)}) >= FEW
-                ):
-                    return function
+    def call_of_backward(self, node: ast.stmt) -> ast.Call | None:
+        """The call of a function that makes gradients, in a statement that is little more."""
+        if isinstance(node, ast.Expr | ast.Assign | ast.AnnAssign):
+            for inner in ast.walk(node):
+                if isinstance(inner, ast.Call) and isinstance(inner.func, ast.Name):
+                    function = self.functions.get(inner.func.id)
+                    if function and len(self.gradients_of(function)) >= FEW:
+                        return inner
         return None
 
-    def inlined(self, function: ast.FunctionDef, call: ast.stmt) -> list[Opened]:
+    def inlined(self, call: ast.Call, statement: ast.stmt, *, deep: bool = True) -> list[Opened]:
         """The statements of a function in the place of its call: parameters first, what it returns last."""
         self.left -= 1
         if self.left <= 0:
-            return [Opened(call)]
-        value = call.value  # type: ignore[attr-defined]
+            return [Opened(statement)]
+        function = self.functions[_name_called(call)]
         names = _arguments(function)
-        given = dict(zip(names, value.args, strict=False)) | {k.arg: k.value for k in value.keywords if k.arg}
+        given = dict(zip(names, call.args, strict=False)) | {k.arg: k.value for k in call.keywords if k.arg}
         found = [
             Opened(
-                ast.copy_location(_assigned(name, given.get(name, ast.Constant(None))), call),
+                ast.copy_location(_assigned(name, given.get(name, ast.Constant(None))), statement),
                 source="" if name in given else "parameter",
             )
             for name in names
-            if not (isinstance(given.get(name), ast.Name) and given[name].id == name)
+            if not (isinstance(given.get(name), ast.Name) and ast.unparse(given[name]) == name)
         ]
         for inner in opened(function.body):
             if not isinstance(inner, ast.Return):
-                deeper = self.call_of_backward(inner)
-                found += self.inlined(deeper, inner) if deeper and deeper is not function else [Opened(inner)]
-            elif isinstance(call, ast.Assign) and inner.value:
-                found.append(Opened(ast.copy_location(ast.Assign(call.targets, inner.value), inner)))
+                deeper = self.call_of_backward(inner) if deep else None
+                is_deeper = deeper is not None and _name_called(deeper) != function.name
+                found += self.inlined(deeper, inner) if deeper and is_deeper else [Opened(inner)]
+            elif isinstance(statement, ast.Assign) and statement.value is call and inner.value:
+                found.append(Opened(ast.copy_location(ast.Assign(statement.targets, inner.value), inner)))
         return found
 
 
-def opening(statements: Sequence[ast.stmt], is_gradient: IsGradient) -> list[Opened]:
+def _name_called(call: ast.Call) -> str:
+    assert isinstance(call.func, ast.Name)
+    return call.func.id
+
+
+def _updates(node: ast.stmt, known: Collection[str]) -> bool:
+    """Whether it changes parameters: `p.data += ...` for each p, `W1 -= rate * dW1`, `W1 = W1 - rate * dW1`."""
+    for inner in ast.walk(node):
+        match inner:
+            case ast.AugAssign(target=ast.Name(id=name)) if name in known:
+                return True
+            case ast.Attribute(attr="data", ctx=ast.Store()):
+                return True
+            case ast.Call(func=ast.Attribute(value=owner, attr="add_" | "sub_" | "copy_")):
+                if any(isinstance(part, ast.Name) and part.id in known for part in ast.walk(owner)):
+                    return True
+            case ast.Assign(targets=[ast.Name(id=name)], value=ast.BinOp(left=ast.Name(id=other))) if name == other:
+                if name in known:
+                    return True
+    return False
+
+
+def opening(statements: Sequence[ast.stmt], is_gradient: IsGradient, tensors: Collection[str]) -> list[Opened]:
     """All statements in the order they run."""
     flat = list(opened(statements))
     functions = {node.name: node for node in flat if isinstance(node, ast.FunctionDef)}
-    work = _Opening(is_gradient, functions, set(_called(flat)))
+    work = _Opening(is_gradient, tensors, functions, set(_called(flat)))
     work.top(flat)
     return work.found
 

@@ -56,6 +56,8 @@ class Answer:
     own_files: Mapping[str, str] = field(default_factory=dict)  # that the program may import, by their names
     flat: FlatProgram | None = field(default=None, compare=False, repr=False)  # where gradients are variables,
     plan: Plan | None = field(default=None, compare=False, repr=False)  # what was decided of them,
+    helpers: tuple[Statement, ...] = field(default=(), compare=False, repr=False)
+    results: tuple[str, ...] = ()  # the variables that hold it
     place: int = -1  # and which of the plan's attempts this is; -1 for a training loop's results
 
     @property

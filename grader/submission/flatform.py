@@ -1,4 +1,4 @@
-"""The flat form of a program, as far as its text shows it: gradients that are variables, and what they are compared as."""
+"""The flat form of a program, as far as its text shows it: which variables are gradients, and of what."""
 
 from __future__ import annotations
 
@@ -100,6 +100,35 @@ class FlatProgram:
                     if tensor:
                         found.setdefault(tensor, node.lineno)
         return found
+
+    @cached_property
+    def backward(self) -> tuple[tuple[int, int], ...]:
+        """The lines among which gradients are made: whole cells, unless inputs are made there, too; else from the first."""
+        found: list[tuple[int, int]] = []
+        inputs = set(self.lesson.public_case.inputs)
+        for first, last in [(c.first, c.first + c.lines - 1) for c in self.program.cells] or [
+            (1, len(self.program.lines))
+        ]:
+            there = [s for s in self.program.statements if first <= s.node.lineno <= last]
+            made = [s.node.lineno for s in there for name in s.stored if self.tensor_of(name, {})]
+            if made:
+                is_pure = bool(self.program.cells) and not any(s.stored & inputs for s in there)
+                found.append((first if is_pure else min(made), last))
+        return tuple(found)
+
+    def reached(self, statements: Iterable[Statement]) -> list[Statement]:
+        """These, and the functions and classes that they need."""
+        given = self.lesson.graph.tensors | set(self.lesson.sizes)
+        chosen = {id(s.node): s for s in statements}
+        waiting = list(chosen.values())
+        while waiting:
+            for needed in waiting.pop().needs - given:
+                if self.tensor_of(needed, {}) is None:
+                    for statement in self.program.binders.get(needed, ()):
+                        if statement.is_definition and id(statement.node) not in chosen:
+                            chosen[id(statement.node)] = statement
+                            waiting.append(statement)
+        return sorted(chosen.values(), key=lambda statement: statement.node.lineno)
 
     def statement_at(self, position: tuple[int, int]) -> Statement | None:
         """The statement that begins there, at whatever depth."""

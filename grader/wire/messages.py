@@ -77,6 +77,7 @@ class Open(Struct, frozen=True, tag="open", tag_field="kind"):
     tensors: Words  # of the lesson
     inputs: Mapping[str, tuple[str, ...]]  # those that forward() is given, and their lengths as expressions of sizes
     affixes: tuple[tuple[str, str], ...]  # what stands before and after a tensor's name in its gradient's
+    backward: tuple[tuple[int, int], ...]  # lines among which a tensor that is made otherwise is the student's own
     compared: Mapping[str, str]  # variables of other names that are compared as the gradient of a tensor
 
 

@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+from msgspec.structs import replace as replace_struct
+
 from grader.judge.desk import Desk
 from grader.judge.inject import written_call
 from grader.judge.student import Student
@@ -68,11 +70,22 @@ class Planner:
         self._choose()
         keys = list(self._chosen)
         others = [one for one in self._tries if not one.section and one not in self._chosen.values()]
-        attempts = [self._attempt(one) for one in (*self._chosen.values(), *others)]
+        found = [self._answer(exercise, name, place) for place, (exercise, name) in enumerate(keys)]
+        firsts = [self._first(one, answer) for one, answer in zip(self._chosen.values(), found, strict=True)]
+        attempts = [
+            replace_struct(self._attempt(one), first=first)
+            for one, first in zip(self._chosen.values(), firsts, strict=True)
+        ]
+        attempts += map(self._attempt, others)
         loop, loop_answer = self._loop()
         plan = Plan(self._flat.key, REPLAY, tuple(attempts), *(loop or ()))
-        found = [self._answer(exercise, name, place) for place, (exercise, name) in enumerate(keys)]
         return [replace(one, plan=plan) for one in (*found, *([loop_answer] if loop_answer else []))], plan
+
+    def _first(self, one: Try, answer: Answer) -> int:
+        """The line where what an attempt prints begins: that of its first helper in its own cell."""
+        cell = self._flat.program.cell_start(self._lines[one.first].line)
+        lines = {s.node.lineno for s in answer.helpers if s.node.lineno >= cell and not s.is_definition}
+        return min([one.first, *(at for at, line in enumerate(self._lines) if line.line in lines and not line.section)])
 
     def _attempt(self, one: Try) -> Attempt:
         return Attempt(one.variable, one.tensor, one.end[0], one.is_cut, one.first)
@@ -359,20 +372,22 @@ def with_gradients(desk: Desk, student: Student, answers: Answers) -> Answers:
     """The answers, with what the runs of programs show whose gradients may be variables."""
     found = dict(answers.by_name)
     notes: list[str] = []
+    variables: set[str] = set()
     for flat in answers.flat:
-        made = {(one.exercise, one.name): one for one in _made(desk, student, flat, notes)}
+        made = {(one.exercise, one.name): one for one in _made(desk, student, flat, notes, variables)}
         for place, before in answers.by_name.items():
             is_open = before.status == "missing" or (before.is_flat and found[place].flat is None)
             if is_open and place in made and found[place].flat is None:
                 found[place] = made[place]
     for place, one in found.items():
         if one.is_flat and one.flat is None:
-            found[place] = answers.otherwise.get(place, one)
+            function, nothing = answers.otherwise[place]
+            found[place] = nothing if one.name in variables else function
     return replace(answers, by_name=found, notes=(*answers.notes, *notes))
 
 
-def _made(desk: Desk, student: Student, flat: FlatProgram, notes: list[str]) -> list[Answer]:
-    """What a program answers; nothing where it cannot be run."""
+def _made(desk: Desk, student: Student, flat: FlatProgram, notes: list[str], variables: set[str]) -> list[Answer]:
+    """What a program answers; nothing where it cannot be run. Adds a remark, and the variables that hold gradients."""
     lesson = desk.lesson
     situation = desk.situations.public("", "")
     inputs = {name: tuple(map(str, entry.shape)) for name, entry in lesson.public_case.inputs.items()}
@@ -387,6 +402,8 @@ def _made(desk: Desk, student: Student, flat: FlatProgram, notes: list[str]) -> 
     recorded = student.record(opened, call, student.budget(lesson.limits.step_seconds))
     if not isinstance(recorded, Recorded):
         return []
+    variables |= {event.variable for line in recorded.lines for event in line.events}
+    variables |= {name for line in recorded.lines for name in line.unmade}
     aliases = {own: meant for own, meant in sorted(recorded.aliases.items()) if own != meant}
     used = {word for statement in program.statements for word in statement.mentions}
     gradients = {event.variable: event.tensor for line in recorded.lines for event in line.events}
@@ -401,7 +418,11 @@ def _made(desk: Desk, student: Student, flat: FlatProgram, notes: list[str]) -> 
 
 def _checked(flat: FlatProgram, answer: Answer) -> Answer:
     """Forbidden, where its statements use what they may not."""
-    breach = first_breach_in(flat, flat.reached((*answer.helpers, *answer.statements)), answer.name) if answer.place >= 0 else None
+    breach = (
+        first_breach_in(flat, flat.reached((*answer.helpers, *answer.statements)), answer.name)
+        if answer.place >= 0
+        else None
+    )
     if breach is None:
         return answer
     return replace(answer, status="forbidden", message=breach.message(), line=breach.line)

@@ -188,7 +188,8 @@ class Recorder:
         kinds = ast.Assign | ast.AugAssign | ast.AnnAssign
         if not isinstance(line.opened.node, kinds) or is_blank:
             return skipped is not None and not isinstance(line.opened.node, kinds | ast.FunctionDef)
-        return skipped is not None or self.names.get(name) is None
+        value = self.names.get(name)
+        return skipped is not None or (type(value) is not Tensor and not callable(value))
 
     def execute(self, line: FlatLine) -> Skipped | None:
         """Runs a statement; a gradient that was never made is given, and it is tried again."""

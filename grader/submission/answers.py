@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +17,6 @@ from grader.submission.calculations import Calculations
 from grader.submission.content import Unreadable
 from grader.submission.effort import TooMuch
 from grader.submission.exercise import exercise_for
-from grader.submission.flat.callables import binds_a_function, is_trial
 from grader.submission.flatform import Absent, FlatProgram
 from grader.submission.model import Submission
 from grader.submission.plain import PlainStatements
@@ -29,6 +28,7 @@ from grader.wire.messages import Plan
 
 _MOST_NAMED = 4
 _TWICE = 2
+_MODULES_OF_TENSORS = frozenset({"torch", "F", "np", "math"})
 Status = Literal["ready", "missing", "forbidden", "error"]
 
 
@@ -83,7 +83,7 @@ class Answers:
     by_name: dict[tuple[str, str], Answer]
     notes: tuple[str, ...]
     flat: tuple[FlatProgram, ...] = ()  # programs whose gradients may be variables: what they answer, a run shows
-    otherwise: Mapping[tuple[str, str], Answer] = field(default_factory=dict)  # where a run shows nothing
+    otherwise: Mapping[tuple[str, str], tuple[Answer, Answer]] = field(default_factory=dict)  # if a run shows none
 
 
 @dataclass
@@ -100,7 +100,7 @@ class _Reading:
     programs: dict[Path, Program] = field(default_factory=dict)
     importable: dict[str, Path] = field(default_factory=dict)
     flat: list[FlatProgram] = field(default_factory=list)
-    otherwise: dict[tuple[str, str], Answer] = field(default_factory=dict)
+    otherwise: dict[tuple[str, str], tuple[Answer, Answer]] = field(default_factory=dict)
 
     def program(self, path: Path) -> Program:
         """A file, read once. Raises Unreadable."""
@@ -220,10 +220,12 @@ def _read_program(reading: _Reading, program: Program, named: Exercise | None, e
 
 def _found(program: Program, flat: _Flat, exercise: Exercise, name: str, definitions: list[Statement]) -> Answer:
     """The function of that name; where there is none, or an untouched one, what variables answer."""
-    if not definitions:  # variables first: to say what else is there takes long
-        return flat.answer(exercise, name, _answer(program, flat, exercise, name, []))
     answer = _answer(program, flat, exercise, name, definitions)
-    return flat.answer(exercise, name, answer) if answer.status == "missing" else answer
+    filled = [d for d in definitions if not is_stub(d.node)]
+    is_sure = any(_is_surely_callable(d, name) or function_of(program, d.node, name) for d in filled)
+    if answer.status != "missing" and is_sure:
+        return answer
+    return flat.answer(exercise, name, answer, _answer(program, flat, exercise, name, []) if filled else answer)
 
 
 def _take(reading: _Reading, answer: Answer) -> None:
@@ -256,15 +258,18 @@ class _Flat:
         self.is_asked = False
         self._reading = reading
 
-    def answer(self, exercise: Exercise, name: str, otherwise: Answer) -> Answer:
-        """What its variables seem to answer for one callable; only a run shows whether and how."""
+    def answer(self, exercise: Exercise, name: str, function: Answer, nothing: Answer) -> Answer:
+        """What its variables seem to answer for one callable; only a run shows whether and how.
+
+        function: the answer if the name is no gradient; nothing: if it is one, and none that counts here.
+        """
         self.is_asked = True
         tensors = [step.tensor for step in exercise.gradient_steps if exercise.function == name or step.name == name]
         lines = [self.of.gradients[tensor] for tensor in tensors if tensor in self.of.gradients]
         is_one = len(lines) >= (_TWICE if exercise.function else 1)
         if not is_one:
-            return otherwise
-        self._reading.otherwise.setdefault((exercise.name, name), otherwise)
+            return function
+        self._reading.otherwise.setdefault((exercise.name, name), (function, nothing))
         program = self.of.program
         origin = Origin(program.cells)
         return Answer(
@@ -284,28 +289,60 @@ def _breach(statements: Sequence[Statement], plain: PlainStatements, name: str) 
 
 
 def _definitions(program: Program, name: str) -> list[Statement]:
-    """The top-level statements that bind `name`, in order: a def, an assignment, an `if` around one."""
-    binders = program.binders.get(name, ())
-    functions = {id(statement) for statement in binders if binds_a_function(statement.node, name, program)}
+    """The top-level statements that bind `name` to what may be called, in order: a def, an assignment, an import."""
     return [
         statement
-        for statement in binders
-        if _defines(statement.node, name, program)
-        and (
-            id(statement) in functions
-            or is_stub(statement.node)
-            or isinstance(statement.node, ast.Delete)
-            or (functions and name not in statement.stored)  # dprobs.calls = 0
-        )
+        for statement in program.binders.get(name, ())
+        if is_stub(statement.node) or _is_surely_callable(statement, name) or _may_be_callable(statement, name)
     ]
 
 
-def _defines(node: ast.stmt, name: str, program: Program) -> bool:
-    """Whether a statement that binds `name` makes it anew, and is no trial of it (`dprobs = dprobs(a, b)`)."""
+def _is_surely_callable(statement: Statement, name: str) -> bool:
+    """Whether it defines `name`, perhaps under an `if` or a `try`, or imports it, or takes it away again."""
+    kinds = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+    if isinstance(statement.node, ast.Import | ast.ImportFrom | ast.Delete):
+        return True
+    return name in statement.stored and any(isinstance(n, kinds) and n.name == name for n in statement.nodes)
+
+
+def _may_be_callable(statement: Statement, name: str) -> bool:
+    """Whether it assigns what is not plainly a value; trying the function itself is `dprobs = dprobs(a, b)`."""
+    called = {n.func.id for n in statement.nodes if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)}
+    if name in called or name not in statement.stored:
+        return False
+    return any(_is_open(value) for node in statement.nodes for value in _values(node, name))
+
+
+def _values(node: ast.AST, name: str) -> Iterator[ast.expr]:
+    """What a node assigns to a name; of tuples the part that fits."""
     match node:
-        case ast.AugAssign() | ast.AnnAssign(value=None) | ast.Expr():
-            return False
-    return not is_trial(node, name, program)
+        case ast.Assign(targets=targets, value=value):
+            for target in targets:
+                match target, value:
+                    case ast.Name(id=bound), _ if bound == name:
+                        yield value
+                    case (ast.Tuple(elts=names), ast.Tuple(elts=values)):
+                        yield from (
+                            v for n, v in zip(names, values, strict=False) if isinstance(n, ast.Name) and n.id == name
+                        )
+                    case ((ast.Tuple() | ast.List()), _):
+                        yield value
+        case ast.AnnAssign(value=ast.expr() as value):
+            yield value
+
+
+def _is_open(value: ast.expr) -> bool:
+    """Whether an expression may be a function: it is no arithmetic, and no call of torch."""
+    match value:
+        case ast.Lambda() | ast.Name() | ast.Attribute() | ast.Subscript():
+            return True
+        case ast.IfExp(body=body, orelse=otherwise):
+            return _is_open(body) or _is_open(otherwise)
+        case ast.Call(func=ast.Attribute(value=ast.Name(id=module))):
+            return module not in _MODULES_OF_TENSORS
+        case ast.Call():
+            return True
+    return False
 
 
 def _answer(program: Program, flat: _Flat, exercise: Exercise, name: str, definitions: list[Statement]) -> Answer:

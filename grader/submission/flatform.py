@@ -94,7 +94,7 @@ class FlatProgram:
         """The tensors whose gradients are bound by name somewhere, and the line where that is first."""
         found: dict[str, int] = {}
         for statement in self.program.statements:
-            for node in statement.nodes:
+            for node in statement.nodes if not _is_blank(statement.node) else ():
                 if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
                     tensor = self.tensor_of(node.id, {})
                     if tensor:
@@ -103,7 +103,7 @@ class FlatProgram:
 
     @cached_property
     def backward(self) -> tuple[tuple[int, int], ...]:
-        """The lines among which gradients are made: whole cells, unless inputs are made there, too; else from the first."""
+        """The lines among which gradients are made: whole cells, unless inputs are made there; else from the first."""
         found: list[tuple[int, int]] = []
         inputs = set(self.lesson.public_case.inputs)
         for first, last in [(c.first, c.first + c.lines - 1) for c in self.program.cells] or [
@@ -164,6 +164,18 @@ def affixes_of(names: Iterable[str], lesson: Lesson) -> tuple[tuple[str, str], .
         if count > max(plain, len(tensors) // _FEW) and affix not in _AFFIXES
     ]
     return (*_AFFIXES, *others[:1])
+
+
+def _is_blank(node: ast.stmt) -> bool:
+    """`dprobs = None`, `dW1, db1 = None, None`, `dprobs = ...`, `dprobs: Tensor`; a lambda is no gradient, either."""
+    if isinstance(node, ast.AnnAssign | ast.Delete) and getattr(node, "value", None) is None:
+        return True
+    if not isinstance(node, ast.Assign | ast.AnnAssign) or node.value is None:
+        return False
+    parts = node.value.elts if isinstance(node.value, ast.Tuple) else [node.value]
+    return all(
+        isinstance(part, ast.Lambda) or (isinstance(part, ast.Constant) and part.value in (None, ...)) for part in parts
+    )
 
 
 def _calls_that_compare(nodes: Iterable[ast.AST]) -> Iterator[tuple[str, str, str]]:

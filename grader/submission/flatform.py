@@ -13,6 +13,7 @@ from grader.lesson import Exercise, Lesson
 from grader.lesson.model import GRADIENT_PREFIX
 from grader.submission.program import Program
 from grader.submission.statement import Statement, statement_of
+from grader.syntax import walk
 
 _AFFIXES = ((GRADIENT_PREFIX, ""), (f"{GRADIENT_PREFIX}_", ""))  # dprobs, d_probs
 _FEW = 4
@@ -94,8 +95,10 @@ class FlatProgram:
         """The tensors whose gradients are bound by name somewhere, and the line where that is first."""
         found: dict[str, int] = {}
         for statement in self.program.statements:
+            targets = [node.target for node in statement.nodes if isinstance(node, ast.comprehension)]
+            hidden = {id(node) for node in walk(*targets)} if targets else set()
             for node in statement.nodes if not _is_blank(statement.node) else ():
-                if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and id(node) not in hidden:
                     tensor = self.tensor_of(node.id, {})
                     if tensor:
                         found.setdefault(tensor, node.lineno)

@@ -381,8 +381,7 @@ def with_gradients(desk: Desk, student: Student, answers: Answers) -> Answers:
                 found[place] = made[place]
     for place, one in found.items():
         if one.is_flat and one.flat is None:
-            function, nothing = answers.otherwise[place]
-            found[place] = nothing if one.name in variables else function
+            found[place] = answers.otherwise[place](one.name in variables)
     return replace(answers, by_name=found, notes=(*answers.notes, *notes))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -76,6 +76,10 @@ class Answer:
         return Calculations(self.statements)
 
 
+# The answer where no gradient counts: given whether the name is that of a gradient after all.
+Otherwise = Callable[[bool], Answer]
+
+
 @dataclass(frozen=True)
 class Answers:
     """All answers of a submission by (exercise, callable), and remarks on the files."""
@@ -83,7 +87,7 @@ class Answers:
     by_name: dict[tuple[str, str], Answer]
     notes: tuple[str, ...]
     flat: tuple[FlatProgram, ...] = ()  # programs whose gradients may be variables: what they answer, a run shows
-    otherwise: Mapping[tuple[str, str], tuple[Answer, Answer]] = field(default_factory=dict)  # if a run shows none
+    otherwise: Mapping[tuple[str, str], Otherwise] = field(default_factory=dict)  # where a run shows none
 
 
 @dataclass
@@ -100,7 +104,7 @@ class _Reading:
     programs: dict[Path, Program] = field(default_factory=dict)
     importable: dict[str, Path] = field(default_factory=dict)
     flat: list[FlatProgram] = field(default_factory=list)
-    otherwise: dict[tuple[str, str], tuple[Answer, Answer]] = field(default_factory=dict)
+    otherwise: dict[tuple[str, str], Otherwise] = field(default_factory=dict)
 
     def program(self, path: Path) -> Program:
         """A file, read once. Raises Unreadable."""
@@ -220,12 +224,14 @@ def _read_program(reading: _Reading, program: Program, named: Exercise | None, e
 
 def _found(program: Program, flat: _Flat, exercise: Exercise, name: str, definitions: list[Statement]) -> Answer:
     """The function of that name; where there is none, or an untouched one, what variables answer."""
-    answer = _answer(program, flat, exercise, name, definitions)
     filled = [d for d in definitions if not is_stub(d.node)]
-    is_sure = any(_is_surely_callable(d, name) or function_of(program, d.node, name) for d in filled)
-    if answer.status != "missing" and is_sure:
-        return answer
-    return flat.answer(exercise, name, answer, _answer(program, flat, exercise, name, []) if filled else answer)
+    if any(_is_surely_callable(d, name) or function_of(program, d.node, name) for d in filled):
+        return _answer(program, flat, exercise, name, definitions)
+
+    def otherwise(is_variable: bool) -> Answer:
+        return _answer(program, flat, exercise, name, [] if is_variable and filled else definitions)
+
+    return flat.answer(exercise, name, otherwise)
 
 
 def _take(reading: _Reading, answer: Answer) -> None:
@@ -258,18 +264,15 @@ class _Flat:
         self.is_asked = False
         self._reading = reading
 
-    def answer(self, exercise: Exercise, name: str, function: Answer, nothing: Answer) -> Answer:
-        """What its variables seem to answer for one callable; only a run shows whether and how.
-
-        function: the answer if the name is no gradient; nothing: if it is one, and none that counts here.
-        """
+    def answer(self, exercise: Exercise, name: str, otherwise: Otherwise) -> Answer:
+        """What its variables seem to answer for one callable; only a run shows whether and how."""
         self.is_asked = True
         tensors = [step.tensor for step in exercise.gradient_steps if exercise.function == name or step.name == name]
         lines = [self.of.gradients[tensor] for tensor in tensors if tensor in self.of.gradients]
         is_one = len(lines) >= (_TWICE if exercise.function else 1)
         if not is_one:
-            return function
-        self._reading.otherwise.setdefault((exercise.name, name), (function, nothing))
+            return otherwise(False)
+        self._reading.otherwise.setdefault((exercise.name, name), otherwise)
         program = self.of.program
         origin = Origin(program.cells)
         return Answer(
@@ -279,8 +282,7 @@ class _Flat:
 
 def first_breach_in(flat: FlatProgram, statements: Sequence[Statement], name: str) -> Breach | None:
     """What the statements of a gradient may not use."""
-    vocabulary = kit_vocabulary().extended(flat.lesson.vocabulary)
-    return _breach(statements, PlainStatements(vocabulary), name)
+    return _breach(statements, flat.plain, name)
 
 
 def _breach(statements: Sequence[Statement], plain: PlainStatements, name: str) -> Breach | None:

@@ -11,8 +11,10 @@ from itertools import pairwise
 
 from grader.lesson import Exercise, Lesson
 from grader.lesson.model import GRADIENT_PREFIX
+from grader.submission.plain import PlainStatements
 from grader.submission.program import Program
 from grader.submission.statement import Statement, statement_of
+from grader.submission.vocabulary import kit_vocabulary
 from grader.syntax import walk
 
 _AFFIXES = ((GRADIENT_PREFIX, ""), (f"{GRADIENT_PREFIX}_", ""))  # dprobs, d_probs
@@ -136,7 +138,21 @@ class FlatProgram:
     def statement_at(self, position: tuple[int, int]) -> Statement | None:
         """The statement that begins there, at whatever depth."""
         node = self._nodes.get(position)
-        return statement_of(node) if node else None
+        if node is None:
+            return None
+        if position not in self._read:
+            self._read[position] = statement_of(node)
+        return self._read[position]
+
+    @cached_property
+    def _read(self) -> dict[tuple[int, int], Statement]:
+        """The statements that were asked for; those of the top level are there."""
+        return {(s.node.lineno, s.node.col_offset): s for s in reversed(self.program.statements)}
+
+    @cached_property
+    def plain(self) -> PlainStatements:
+        """What its statements may use."""
+        return PlainStatements(kit_vocabulary().extended(self.lesson.vocabulary))
 
     @cached_property
     def _nodes(self) -> dict[tuple[int, int], ast.stmt]:

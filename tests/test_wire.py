@@ -24,18 +24,28 @@ from grader.wire.line import Line
 from grader.wire.messages import (
     MOST,
     Answer,
+    Attempt,
     Call,
+    Event,
     Failed,
     Greeting,
     Load,
     Loaded,
+    Open,
+    Outcome,
+    Plan,
     Ran,
+    Recorded,
     Refused,
+    Replayed,
     Reply,
     Request,
     Run,
     Sealed,
     Unsealed,
+)
+from grader.wire.messages import (
+    Line as LineRecord,
 )
 
 MIB = 1 << 20
@@ -85,6 +95,23 @@ def _from_bytes(raw: bytes, dtype: torch.dtype, shape: tuple[int, ...]) -> Tenso
 
 def _bits(tensor: Tensor) -> bytes:
     return bytes(tensor.contiguous().reshape(-1).view(torch.uint8).tolist())
+
+
+NAMES = [
+    "run",
+    "load",
+    "call",
+    "loaded",
+    "answer",
+    "failed",
+    "sealed",
+    "unsealed",
+    "open",
+    "plan",
+    "ran",
+    "recorded",
+    "replayed",
+]
 
 
 @st.composite
@@ -259,6 +286,11 @@ SAMPLES = [
     framed(Failed(False, "ValueError: no", 3, "", ("torch.autograd.grad",))),
     framed(Sealed(("process", "rlimits"))),
     framed(Unsealed("landlock: no")),
+    framed(Open("0", "a.py", "dx = y\n", {}, ("x", "y"), {"x": ("n",)}, (("d", ""),), ((1, 3),), {"g": "x"})),
+    framed(Plan("0", ".", (Attempt("dx", "x", 3, True),), "ex4.gradients", 1, (Attempt("dx", "x", 9, False), None))),
+    framed(Ran(2)),
+    framed(Recorded((LineRecord(1, 0, 0, (Event("dx", "x", True, (0,)),), True, ("dy",)),), {"a": "x"})),
+    framed(Replayed((torch.ones(2), Refused("None")), (Outcome("seen"), Outcome(failed=Failed(False, "no", 1, ""))))),
 ]
 
 
@@ -473,7 +505,9 @@ def _soon(seconds: float = 5.0) -> float:
 
 
 @pytest.mark.parametrize(
-    "frame", SAMPLES, ids=["run", "load", "call", "loaded", "answer", "failed", "sealed", "unsealed"]
+    "frame",
+    SAMPLES,
+    ids=NAMES,
 )
 def test_a_frame_that_is_sent_is_received(frame: bytes, ends: Ends) -> None:
     frames.send(ends[0], frame, _soon())

@@ -98,19 +98,8 @@ def _bits(tensor: Tensor) -> bytes:
 
 
 NAMES = [
-    "run",
-    "load",
-    "call",
-    "loaded",
-    "answer",
-    "failed",
-    "sealed",
-    "unsealed",
-    "open",
-    "plan",
-    "ran",
-    "recorded",
-    "replayed",
+    *("run", "load", "call", "loaded", "answer", "failed", "sealed", "unsealed"),
+    *("open", "plan", "ran", "recorded", "replayed"),
 ]
 
 

@@ -28,6 +28,7 @@ from grader.wire.messages import Attempt, Event, Line, Open, Plan, Recorded
 
 REPLAY = "."  # the key of the calls that all attempts answer together
 _TWICE = 2
+_MOST = 20  # attempts at one gradient
 
 
 @dataclass(eq=False)
@@ -186,8 +187,9 @@ class Planner:
 
     def _choose(self) -> None:
         by_step: dict[tuple[str, str], list[Try]] = {}
+        last = {id(one) for tensor in {one.tensor for one in self._tries} for one in self._last_of(tensor)}
         for one in self._tries:
-            exercise = None if one.section else self._exercise(one)
+            exercise = self._exercise(one) if id(one) in last else None
             if exercise:
                 by_step.setdefault((exercise.name, GRADIENT_PREFIX + one.tensor), []).append(one)
         for exercise in self._lesson.exercises:
@@ -199,6 +201,11 @@ class Planner:
             exact = [one for one in tries if one.variable == GRADIENT_PREFIX + one.tensor] or tries
             compared = [one for one in exact if one.compared] or [one for one in tries if one.compared]
             self._chosen[place] = (compared or exact)[-1]
+
+    def _last_of(self, tensor: str) -> list[Try]:
+        """The attempts at a gradient that are looked at; of the earlier ones those that are compared."""
+        tries = [one for one in self._tries if one.tensor == tensor and not one.section]
+        return [*[one for one in tries[:-_MOST] if one.compared][-_MOST:], *tries[-_MOST:]]
 
     def _by_way_of_its_own(
         self, exercise: Exercise, name: str, tries: list[Try], by_step: dict[tuple[str, str], list[Try]]

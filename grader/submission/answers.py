@@ -15,7 +15,6 @@ from grader.names import near
 from grader.submission.bounds import MAX_TOLD
 from grader.submission.calculations import Calculations
 from grader.submission.content import Unreadable
-from grader.submission.effort import TooMuch
 from grader.submission.exercise import exercise_for
 from grader.submission.flatform import Absent, FlatProgram
 from grader.submission.model import Submission
@@ -174,15 +173,7 @@ def _read_file(reading: _Reading, path: Path, named: Exercise | None, exercises:
         return
     reading.notes += program.remarks
     _remark_on_broken(reading, program)
-    try:
-        _read_program(reading, program, named, exercises)
-    except TooMuch:
-        message = f"{program.file} takes too long to read: answers are small, and each stands once"
-        reading.unreadable.append(message)
-        for exercise in exercises:
-            for name in callables(exercise):
-                if (exercise.name, name) not in reading.found:
-                    _take(reading, Answer(exercise.name, name, "error", message, program.file))
+    _read_program(reading, program, named, exercises)
 
 
 def _remark_on_broken(reading: _Reading, program: Program) -> None:

@@ -13,7 +13,7 @@ import ast
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,6 @@ from grader.submission.bounds import (
     MAX_STATEMENTS,
 )
 from grader.submission.content import Unreadable, source_text
-from grader.submission.effort import Effort
 from grader.submission.exercise import marked_in
 from grader.submission.notebook import Cell, read_notebook
 from grader.submission.statement import Statement, statement_of
@@ -52,17 +51,6 @@ class Broken:
     names: frozenset[str]
     assigned: frozenset[str] = frozenset()  # also in loops and functions
     lines: range = range(0)  # by their index
-
-
-@dataclass(frozen=True)
-class Seen:
-    """Answers to questions that are asked again and again. They end with their program: syntax trees are large."""
-
-    functions: dict[tuple[str, int], bool] = field(default_factory=dict)  # names at their depth: are they functions?
-    defined: dict[ast.stmt, frozenset[str]] = field(default_factory=dict)  # the functions and classes in a statement
-    assigned: dict[ast.stmt, tuple[ast.Assign | ast.AnnAssign, ...]] = field(default_factory=dict)
-    called: dict[ast.stmt, frozenset[str]] = field(default_factory=dict)  # the functions that an assignment calls
-    results: dict[ast.FunctionDef, tuple[frozenset[str], tuple[ast.expr, ...]]] = field(default_factory=dict)
 
 
 def cell_at(cells: Sequence[Cell], line: int) -> Cell | None:
@@ -134,16 +122,6 @@ class Program:
             for name in statement.binds:
                 found.setdefault(name, []).append(statement)
         return found
-
-    @cached_property
-    def seen(self) -> Seen:
-        """What was found out about its statements already."""
-        return Seen()
-
-    @cached_property
-    def effort(self) -> Effort:
-        """What reading its answers may still cost."""
-        return Effort()
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ EDGES = {
     "submission warm watch wording",
     "jupyter": "commands errors judge lesson names report results run submission warm wording",
     "lesson": "errors invocation names scope wording",
-    "submission": "downloads errors lesson names scope syntax wording",
+    "submission": "downloads errors lesson names scope syntax wire wording",
     "judge": "__version__ bounds errors lesson names report results scope seal submission syntax warm wire wording",
     "results": "__version__ downloads errors lesson submission wording",
     "report": "downloads invocation lesson results submission wording",
@@ -75,10 +75,11 @@ ALLOWED_WORDS = {
     "commands/train.py": {"exec_module"},
     "lesson/network.py": {"compile", "eval", "exec"},
     "warm/process.py": {"import_module"},
-    "runner/answer.py": {"exec"},
+    "runner/flat.py": set(),
     "runner/language/compiler.py": {"compile"},
     "runner/language/facades.py": {"import_module"},
     "runner/language/tables.py": {"import_module"},
+    "runner/program.py": {"exec"},
     "runner/serve.py": {"import_module"},
 }
 CALLS = {"__import__", "compile", "eval", "exec", "exec_module", "import_module", "run_module", "run_path"}

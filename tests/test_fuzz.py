@@ -39,7 +39,7 @@ from grader.wire import frames
 from grader.wire.block import MAX_BLOCK, WireError
 from grader.wire.frames import MAX_TEXT, WireClosed
 from grader.wire.line import Line
-from grader.wire.messages import MOST, Answer, Call, Failed, Forbidden, Load, Loaded, Refused, Sealed
+from grader.wire.messages import MOST, Answer, Call, Failed, Forbidden, Load, Loaded, Ran, Refused, Run, Sealed
 from tests.hostile.suite import entries
 from tests.support import PRELUDE, ROOT
 
@@ -68,7 +68,9 @@ def _tensors() -> tuple[torch.Tensor, ...]:
 WHOLE = [
     frames.join([frames.write(message)], 7)
     for message in (
-        Load("ex1.dprobs", "def dprobs():\n    return 1\n", "dprobs", "ex1_chain.py"),
+        Run("ex1", "ex1_chain.py", "def dprobs():\n    return 1\n", {"helpers": "ONE = 1\n"}),
+        Load("ex1.dprobs", "ex1", "dprobs", (1, 0)),
+        Ran(2),
         Call("ex1.dprobs", "float64", {"n": 13}, {"probs": torch.rand(3, 4), "Xb": torch.ones(2, 2).long()}),
         Loaded(("dlogprobs", "probs"), ("probs",), takes_any=True),
         Answer(_tensors(), True, ("probs",), "printed", (Forbidden(3, "torch.autograd is not available"),)),

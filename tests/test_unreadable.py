@@ -104,12 +104,6 @@ FILES: dict[str, tuple[str, bytes, str, str]] = {  # name, bytes, verdict of its
     ),
     "too many lines": ("a.py", b"# 1\n" * MAX_LINES + b"x=1", "error", "more than 20,000 lines of code"),
     "too many cells": ("a.ipynb", notebook(*[("code", "")] * (MAX_CELLS + 1)), "error", "more than 2,000 cells"),
-    "too much work": (
-        "a.py",
-        b"dC = x\n" + b"dC[0] = dC[1]\n" * (MAX_STATEMENTS - 1),
-        "error",
-        "a.py takes too long to read",
-    ),
 }
 
 

@@ -24,17 +24,29 @@ from grader.wire.line import Line
 from grader.wire.messages import (
     MOST,
     Answer,
+    Attempt,
     Call,
+    Event,
     Failed,
     Forbidden,
     Greeting,
     Load,
     Loaded,
+    Open,
+    Outcome,
+    Plan,
+    Ran,
+    Recorded,
     Refused,
+    Replayed,
     Reply,
     Request,
+    Run,
     Sealed,
     Unsealed,
+)
+from grader.wire.messages import (
+    Line as LineRecord,
 )
 
 MIB = 1 << 20
@@ -86,6 +98,12 @@ def _bits(tensor: Tensor) -> bytes:
     return bytes(tensor.contiguous().reshape(-1).view(torch.uint8).tolist())
 
 
+NAMES = [
+    *("run", "load", "call", "loaded", "answer", "failed", "sealed", "unsealed"),
+    *("open", "plan", "ran", "recorded", "replayed"),
+]
+
+
 @st.composite
 def tensors(draw: st.DrawFn) -> Tensor:
     """Any dtype that crosses, up to four axes, some of them empty, and any bits: NaN, -0, denormals."""
@@ -109,7 +127,9 @@ refusals = words.map(Refused)
 lines = st.none() | st.integers(1, 1 << 31)
 forbidden = st.lists(st.tuples(lines, anything).map(lambda parts: Forbidden(*parts)), max_size=3).map(tuple)
 messages: dict[str, st.SearchStrategy[Any]] = {
-    "load": _made(Load, anything, anything, anything, anything),
+    "run": _made(Run, anything, anything, anything, st.dictionaries(anything, anything, max_size=3)),
+    "load": _made(Load, anything, anything, anything, st.none() | st.tuples(st.integers(0, 9), st.integers(0, 9))),
+    "ran": _made(Ran, st.integers(0, 1 << 31)),
     "call": _made(
         Call,
         anything,
@@ -127,7 +147,7 @@ messages: dict[str, st.SearchStrategy[Any]] = {
     "sealed": _made(Sealed, name_lists),
     "unsealed": _made(Unsealed, anything),
 }
-KINDS = {"load": "a request", "call": "a request", "sealed": "a greeting", "unsealed": "a greeting"}
+KINDS = {"run": "a request", "load": "a request", "call": "a request", "sealed": "a greeting", "unsealed": "a greeting"}
 
 
 def _read(kind: str, frame: bytes) -> Sequence[Message]:
@@ -250,13 +270,19 @@ def _reads_or_refuses(frame: bytes) -> None:
 
 
 SAMPLES = [
-    framed(Load("ex.step", "def step(x):\n    return x\n", "step", "ex.py")),
+    framed(Run("ex", "ex.py", "def step(x):\n    return x\n", {"helpers": "ONE = 1\n"})),
+    framed(Load("ex.step", "ex", "step", (1, 0))),
     framed(Call("ex.step", "float64", {"n": 3}, {"x": torch.ones(2, 3), "i": torch.zeros(2, dtype=torch.int64)})),
     framed(Loaded(("x", "n"), ("n",))),
     framed(Answer((torch.ones(2, 3), Refused("None"), torch.tensor([True, False])), True, ("x",), "printed")),
     framed(Failed(False, "ValueError: no", 3, "", (Forbidden(3, "torch.autograd"),))),
     framed(Sealed(("process", "rlimits"))),
     framed(Unsealed("landlock: no")),
+    framed(Open("0", "a.py", "dx = y\n", {}, ("x", "y"), {"x": ("n",)}, (("d", ""),), ((1, 3),), {"g": "x"})),
+    framed(Plan("0", ".", (Attempt("dx", "x", 3, True),), "ex4.gradients", 1, (Attempt("dx", "x", 9, False), None))),
+    framed(Ran(2)),
+    framed(Recorded((LineRecord(1, 0, 0, (Event("dx", "x", True, (0,)),), True, ("dy",)),), {"a": "x"})),
+    framed(Replayed((torch.ones(2), Refused("None")), (Outcome("seen"), Outcome(failed=Failed(False, "no", 1, ""))))),
 ]
 
 
@@ -305,7 +331,7 @@ ODD_TEXTS = ["", "x", "\ud800", "C64", "F4", "BOOL", "U8"]
 ODD_LISTS = [[], [[]], [0], [-1], ["x"], [0, 0], [8, 0], [0, 16], [0, 1 << 40], [1 << 62], [0, 1 << 63], [1] * 100, {}]
 odd = st.sampled_from([*ODD_NUMBERS, *ODD_TEXTS, *ODD_LISTS])
 WHOLE: list[dict[str, Any]] = [
-    {"kind": "load", "key": "k", "source": "", "name": "n", "file": "f"},
+    {"kind": "load", "key": "k", "program": "", "name": "n", "position": [1, 2]},
     {"kind": "call", "key": "k", "dtype": "float64", "sizes": {"n": 3}, "returned": {}, "tensors": {"x": ["F64", [1]]}},
     {"kind": "loaded", "parameters": ["x"], "optional": [], "takes_any": False},
     {"kind": "answer", "returned": [F64], "is_sequence": False, "changed": [], "output": "", "refused": []},
@@ -426,7 +452,7 @@ FORGED = {
         json.dumps([{key: value for key, value in ANSWER.items() if key != "refused"}]).encode(),
         EIGHT,
     ),
-    "a greeting": SAMPLES[5],
+    "a greeting": SAMPLES[6],
     "a verdict": _frame(b'[{"kind": "right", "credit": 1.0}]'),
     "a request": SAMPLES[1],
 }
@@ -470,7 +496,11 @@ def _soon(seconds: float = 5.0) -> float:
     return time.monotonic() + seconds
 
 
-@pytest.mark.parametrize("frame", SAMPLES, ids=["load", "call", "loaded", "answer", "failed", "sealed", "unsealed"])
+@pytest.mark.parametrize(
+    "frame",
+    SAMPLES,
+    ids=NAMES,
+)
 def test_a_frame_that_is_sent_is_received(frame: bytes, ends: Ends) -> None:
     frames.send(ends[0], frame, _soon())
     assert Line(ends[1]).get(_soon()) == frame

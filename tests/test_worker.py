@@ -37,7 +37,7 @@ from grader.submission.find import Submission, submission_at
 from grader.warm.client import Forked, Forker, Warm
 from grader.wire import frames
 from grader.wire.line import Line
-from grader.wire.messages import Answer, Call, Failed, Load, Loaded, Refused, Sealed
+from grader.wire.messages import Answer, Call, Failed, Load, Loaded, Ran, Refused, Run, Sealed
 from tests.support import PRELUDE, ROOT, JudgeText, step_of
 
 LIMITS = Limits(call_seconds=0.5, step_seconds=1, submission_seconds=60, training_seconds=1, memory_mib=1536)
@@ -256,7 +256,7 @@ def undisturbed(lesson: Lesson, judge: Judge) -> str:
     return as_text(judge.judge(whole(lesson)).as_json())
 
 
-@pytest.mark.parametrize("when", [(1, 2), (9, 10), (27, 28, 29), (32,), (1, 2, 27, 28, 29)], ids=str)
+@pytest.mark.parametrize("when", [(1, 2), (9, 10), (27, 28, 29), (32,), (1, 2, 5)], ids=str)
 @pytest.mark.parametrize("what", CHANCE)
 def test_what_a_second_try_in_a_fresh_process_does_not_give_again_is_not_given(
     what: str, when: tuple[int, ...], lesson: Lesson, judge: Judge, undisturbed: str, monkeypatch: pytest.MonkeyPatch
@@ -404,7 +404,7 @@ def test_a_process_that_dies_hangs_or_talks_nonsense_costs_its_own_step(what: st
     assert torch.equal(tensor_of(after), X + 2)
 
 
-@pytest.mark.parametrize("what", ["it leaves with 0", "it crashes", "it never ends", "it writes noise"])
+@pytest.mark.parametrize("what", ["it leaves with 0", "it crashes", "it sleeps", "it writes noise"])
 def test_the_same_while_the_file_is_read_costs_the_answer_too(what: str, student: Student) -> None:
     verdict, words, body = LOST[what]
     top_level = replace(written("return x"), source=f"{TOOLS}{body}\ndef step(x): return x\n")
@@ -796,7 +796,7 @@ NO_ANSWER = {
     "a number": ("step = 3", "step is the Python number 3; expected a function"),
     "a tensor": ("import torch\nstep = torch.ones(2)", "step is a torch.Tensor; expected a function"),
     "no Python": ("def step(x) return x", "SyntaxError: "),
-    "an error on the way": ("1 / 0\ndef step(x): return x", "ZeroDivisionError: division by zero"),
+    "an error on the way": ("step = 1 / 0", "step was not made: line 1 raised ZeroDivisionError: division by zero"),
     "a signature that cannot be read": ("import torch\nstep = torch.exp", "ValueError: no signature found"),
 }
 
@@ -1198,9 +1198,9 @@ def test_load_is_sent_once_a_process(student: Student) -> None:
 
 
 @pytest.mark.usefixtures("warm_pid")
-def test_a_load_message_is_what_is_run(unguarded: Warm) -> None:
+def test_a_run_message_is_what_is_run_and_a_load_message_finds_what_is_called(unguarded: Warm) -> None:
     process = forked(unguarded)
-    load = Load("key", "def f(x, n=1): return x\n", "f", FILE)
-    frames.send(process.channel, frames.join([frames.write(load)]), time.monotonic() + 5)
-    assert frames.read_replies(Line(process.channel).get(time.monotonic() + 5)) == [Loaded(("x", "n"), ("n",))]
+    run, load = Run("program", FILE, "def f(x, n=1): return x\n1 / 0\n"), Load("key", "program", "f", (1, 0))
+    frames.send(process.channel, frames.join([frames.write(run), frames.write(load)]), time.monotonic() + 5)
+    assert frames.read_replies(Line(process.channel).get(time.monotonic() + 5)) == [Ran(1), Loaded(("x", "n"), ("n",))]
     unguarded.bury(process)

@@ -171,7 +171,7 @@ def _training_module(lesson: Lesson) -> ModuleType:
 
 def _identity(written: Answer, names: Path, steps: int) -> str:
     """A run goes on from a checkpoint only with the same backward pass, data and number of steps."""
-    digest = hashlib.sha256(f"{written.source}\0{steps}\0".encode() + names.read_bytes())
+    digest = hashlib.sha256(f"{written.own_text}\0{steps}\0".encode() + names.read_bytes())
     return digest.hexdigest()[:_DIGITS]
 
 

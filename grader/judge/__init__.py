@@ -14,6 +14,7 @@ compare     one answer against one reference
 diagnosis/  which mistake explains a wrong answer: predictions from graph and numbers
 tags        the closed list of mistakes
 verdict     all cases of one step -> its verdict
+flat        what a recorded program answers whose gradients are variables
 steps       one callable of a student -> the results of its steps
 chain       the student's own chain, end to end
 course      autograd's training run

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from torch import Tensor
 
@@ -72,6 +72,7 @@ class _Chain:
     student: Student
     exercise: Exercise
     answers: dict[str, Written]
+    _runs: dict[tuple[str, ...], Part] = field(default_factory=dict)
 
     @property
     def situation(self) -> Situation:
@@ -96,6 +97,8 @@ class _Chain:
 
         Their own process passes the gradients on. Nothing comes where the process did not come that far.
         """
+        if any(self.answers[step.name].flat for step in steps):
+            return {}
         budget = self.student.budget(self.desk.lesson.limits.step_seconds)  # what is slower is asked one by one
         returned: dict[str, str] = {}
         calls: list[Part] = []
@@ -111,10 +114,28 @@ class _Chain:
     def call(self, step: Step, own: dict[str, Tensor]) -> Reply | None:
         """What a step returns when it is given these gradients of the student's own; None if it cannot be called."""
         budget = self.student.budget(self.desk.lesson.limits.step_seconds)
+        if self.answers[step.name].flat:
+            return self.student.call(self.answers[step.name], self._own_run(own), budget)
         injection = self._injection(step, budget)
         if injection is None:
             return None
         return self.student.call(self.answers[step.name], self._call(step, injection, own, {}), budget)
+
+    def _own_run(self, own: Mapping[str, Tensor]) -> Part:
+        """The run of a program as it stands, with no gradient given but those of functions."""
+        functions = {step.tensor for step in self.exercise.gradient_steps if not self.answers[step.name].flat}
+        given = {tensor: value for tensor, value in own.items() if tensor in functions}
+        key = tuple(sorted(given))
+        if key not in self._runs:
+            everything = self.desk.everything
+            gradients = {GRADIENT_PREFIX + tensor for tensor in everything.cuts - given.keys()}
+            asked = Injection(tuple(n for n in everything.names if n not in gradients), frozenset(given))
+            situation = self.situation
+            values = {**situation.tape.values}
+            self._runs[key] = written_call(
+                answer_key("", ""), "float64", asked, situation.case.sizes, values, given.__getitem__
+            )
+        return self._runs[key]
 
     def _injection(self, step: Step, budget: Budget) -> Injection | None:
         written = self.answers[step.name]

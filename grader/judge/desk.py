@@ -15,6 +15,7 @@ from grader.judge.real_chain import RealChain
 from grader.judge.reference import Reference
 from grader.judge.situation import TOLERANCE, Situation, Situations, keep_small
 from grader.lesson import Exercise, Lesson
+from grader.lesson.model import GRADIENT_PREFIX
 from grader.wire.frames import Part
 from grader.wire.messages import Answer
 
@@ -80,6 +81,18 @@ class Usual:
 
 
 @dataclass(frozen=True)
+class Place:
+    """Whose cases are drawn: a callable's own; or one draw for all gradients that are variables of one program."""
+
+    exercise: str
+    name: str
+
+    @property
+    def is_shared(self) -> bool:
+        return not self.name
+
+
+@dataclass(frozen=True)
 class Desk:
     """The lesson, the cases, the real chain, and what is asked of every answer."""
 
@@ -90,15 +103,24 @@ class Desk:
     chain_rights: dict[tuple[str, ...], Right | None] = field(default_factory=dict)  # of so many steps of an exercise
     _usual: dict[tuple[str, str, tuple[str, ...], Injection], Usual] = field(default_factory=dict)
 
-    def usual(self, exercise: Exercise, name: str, tensors: tuple[str, ...], injection: Injection) -> Usual:
+    @cached_property
+    def everything(self) -> Injection:
+        """All tensors, sizes and gradients: what a program is given whose gradients are variables."""
+        values = self.situations.public("", "").tape.values
+        cuts = sorted(name for name, value in values.items() if value.is_floating_point() and name != self.lesson.loss)
+        names = (*sorted(values), *self.lesson.sizes, *(GRADIENT_PREFIX + tensor for tensor in cuts))
+        return Injection(names, frozenset(cuts))
+
+    def usual(self, exercise: Exercise, place_of: Place, tensors: tuple[str, ...], injection: Injection) -> Usual:
         """What is asked of an answer that asks for this."""
-        place = (exercise.name, name, tensors, injection)
+        name, asked = place_of.name, self.everything if place_of.is_shared else injection
+        place = (place_of.exercise, name, tensors, injection)
         if place not in self._usual:
             keep_small(self._usual)
-            hidden = self.situations.every_hidden(exercise.name, name, tensors)
-            cases = (*hidden, self.situations.public(exercise.name, name))
-            calls = tuple(case.call(injection) for case in cases)
-            real = self.real_chain.call(exercise.name, name, injection)
+            hidden = self.situations.every_hidden(place_of.exercise, name, tensors)
+            cases = (*hidden, self.situations.public(place_of.exercise, name))
+            calls = tuple(case.call(asked) for case in cases)
+            real = self.real_chain.call(place_of.exercise, name, asked)
             is_sequence = exercise.function is not None
             self._usual[place] = Usual(cases, calls, real, tensors, injection.cuts, is_sequence)
         return self._usual[place]

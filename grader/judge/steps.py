@@ -10,7 +10,7 @@ from torch import Tensor
 
 from grader.judge.budget import Budget, Lost
 from grader.judge.compare import Comparison, compare
-from grader.judge.desk import Desk, Usual
+from grader.judge.desk import Desk, Place, Usual
 from grader.judge.diagnosis import Observation
 from grader.judge.inject import Impossible, Injection, resolve
 from grader.judge.situation import Situation, View
@@ -101,7 +101,7 @@ def right_in(
     ahead = _as_read(resolve(desk.lesson, targets, Loaded(written.parameters, ()), written), written)
     nothing = Injection((), frozenset())
     work = _Work(desk, student, exercise, tuple(steps), written, ahead or nothing, budget)
-    burst = (work.situation(case).call(ahead),) if ahead else ()
+    burst = (work.situation(case).call(desk.everything if work.place.is_shared else ahead),) if ahead else ()
     loaded, replies = student.load_and_call(written, burst, budget)
     if isinstance(loaded, Lost):
         return None
@@ -139,10 +139,16 @@ class _Work:
     budget: Budget
     replies: dict[Part, Answer | Failed | Lost] = field(default_factory=dict)  # to calls made ahead
 
+    @property
+    def place(self) -> Place:
+        """Whose cases are drawn for it."""
+        is_shared = self.written.flat is not None and self.written.place >= 0
+        return Place("", "") if is_shared else Place(self.exercise.name, self.written.name)
+
     def usual(self) -> Usual:
         """What is asked of every answer like this one."""
         tensors = tuple(step.tensor for step in self.steps)
-        return self.desk.usual(self.exercise, self.written.name, tensors, self.injection)
+        return self.desk.usual(self.exercise, self.place, tensors, self.injection)
 
     def at_a_glance(self, replies: Sequence[object]) -> list[Evidence] | None:
         """The evidence where the replies to the burst are right, and prove it; None where a longer look is needed."""
@@ -201,12 +207,13 @@ class _Work:
         """
         work, cases = self, self._cases("plain")
         views: list[View] = ["plain"] * len(self.steps)
-        if not _all_right(cases) and self.injection.cuts and cases[0][-1].kind not in ENDING:
+        is_known = self.place.is_shared  # its run has shown what it reads
+        if not is_known and not _all_right(cases) and self.injection.cuts and cases[0][-1].kind not in ENDING:
             read = self._read()
             if read != self.injection.cuts:
                 work = replace(self, injection=replace(self.injection, cuts=read))
                 cases = work._cases("plain")
-        if FLOAT32_WORDS.search(self.written.source) and any(map(_smells_of_float32, cases)):
+        if FLOAT32_WORDS.search(self.written.own_text) and any(map(_smells_of_float32, cases)):
             single = work._cases("single")
             views = ["single" if _all_right([better]) else "plain" for better in single]
             cases = [
@@ -217,10 +224,10 @@ class _Work:
     def _read(self) -> frozenset[str]:
         """The gradients that the answer really reads: those it answers otherwise without."""
         case = next(case for case in self.desk.lesson.cases if not case.ties)
-        situation = self.desk.situations.hidden(self.exercise.name, self.written.name, case)
+        situation = self.desk.situations.hidden(self.place.exercise, self.place.name, case)
         view: View = "plain"
         usual = self._call(situation, self.injection)
-        if isinstance(usual, Failed) and FLOAT32_WORDS.search(self.written.source):  # mixed dtypes raise
+        if isinstance(usual, Failed) and FLOAT32_WORDS.search(self.written.own_text):  # mixed dtypes raise
             view = "single"
             usual = self._call(situation, self.injection, view)
         read: set[str] = set()
@@ -233,8 +240,8 @@ class _Work:
     def situation(self, case: Case) -> Situation:
         """A case for this callable."""
         if case is self.desk.lesson.public_case:
-            return self.desk.situations.public(self.exercise.name, self.written.name)
-        return self.desk.situations.hidden(self.exercise.name, self.written.name, case)
+            return self.desk.situations.public(self.place.exercise, self.place.name)
+        return self.desk.situations.hidden(self.place.exercise, self.place.name, case)
 
     def outcomes_in(self, case: Case) -> list[CaseOutcome]:
         """One case alone."""
@@ -252,19 +259,19 @@ class _Work:
 
     def _hidden(self) -> tuple[Situation, ...]:
         tensors = tuple(step.tensor for step in self.steps)
-        return self.desk.situations.every_hidden(self.exercise.name, self.written.name, tensors)
+        return self.desk.situations.every_hidden(self.place.exercise, self.place.name, tensors)
 
     def _second_look(
         self, cases: Sequence[Sequence[CaseOutcome]], views: Sequence[View]
     ) -> tuple[list[CaseOutcome], list[CaseOutcome] | None]:
         """At the lecture's sizes; where not all is right, also with gradients that have the zeros of real ones."""
-        situation = self.desk.situations.public(self.exercise.name, self.written.name)
+        situation = self.desk.situations.public(self.place.exercise, self.place.name)
         seen = {view: self._outcomes(situation, view) for view in sorted(set(views))}
         public = [seen[view][place] for place, view in enumerate(views)]
         clean = all(outcome.kind == "right" for outcomes in cases for outcome in outcomes)
         if clean or not self.injection.cuts:
             return public, None
-        loud = self.desk.situations.loud(self.exercise.name, self.written.name)
+        loud = self.desk.situations.loud(self.place.exercise, self.place.name)
         louder = self._outcomes(loud, "plain")
         public = [_worse(one, big) for one, big in zip(public, louder, strict=True)]
         masked = [
@@ -274,7 +281,7 @@ class _Work:
         return public, masked
 
     def _call(self, situation: Situation, injection: Injection, view: View = "plain") -> Answer | Failed | Lost:
-        return self._reply_to(situation.call(injection, view))
+        return self._reply_to(situation.call(self.desk.everything if self.place.is_shared else injection, view))
 
     def _reply_to(self, call: Part) -> Answer | Failed | Lost:
         """The reply that came ahead, once; else the one to a call now."""
@@ -322,7 +329,8 @@ class _Work:
 
     def _float32(self) -> tuple[list[Float32Row | None], str]:
         """The lecture's comparison, step by step (None where the call failed), and what the call printed."""
-        reply = self._reply_to(self.desk.real_chain.call(self.exercise.name, self.written.name, self.injection))
+        asked = self.desk.everything if self.place.is_shared else self.injection
+        reply = self._reply_to(self.desk.real_chain.call(self.place.exercise, self.place.name, asked))
         if not isinstance(reply, Answer) or len(reply.returned) != len(self.steps):
             return [None] * len(self.steps), reply.output if isinstance(reply, Failed | Answer) else ""
         return self._compared_as_in_the_lecture(reply), reply.output

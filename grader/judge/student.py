@@ -20,7 +20,21 @@ from grader.wire import frames
 from grader.wire.block import WireError
 from grader.wire.frames import Part
 from grader.wire.line import Line
-from grader.wire.messages import Answer, Failed, Load, Loaded, Reply, Sealed, Unsealed
+from grader.wire.messages import (
+    Answer,
+    Failed,
+    Load,
+    Loaded,
+    Open,
+    Plan,
+    Ran,
+    Recorded,
+    Replayed,
+    Reply,
+    Run,
+    Sealed,
+    Unsealed,
+)
 
 NO_WORDS: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 _SPARE_CPU_SECONDS = 5.0
@@ -52,6 +66,13 @@ class Student:
         self._process: Forked | None = None
         self._line: Line | None = None
         self._loaded: dict[str, Loaded] = {}
+        self._ran: dict[str, str] = {}  # by a program's key: its text
+        self._sources: dict[str, tuple[Open, Part]] = {}
+        self._opened: tuple[Open, Part] | None = None
+        self._planned: Plan | None = None
+        self._replays: dict[int, tuple[Part, Replayed | Failed]] = {}
+        self._suspects: set[tuple[str, str]] = set()  # programs that were under way when their process was lost,
+        self._fatal: dict[tuple[str, str], Lost] = {}  # and those that it was lost to
         self._asked = 0
         self._left = limits.submission_seconds  # of processor time
         self._ends = time.monotonic() + PATIENCE * limits.submission_seconds
@@ -86,6 +107,8 @@ class Student:
     def start_again(self) -> None:
         """Ends the process, and starts the wall clock anew; processor time that was used stays used."""
         self._bury(0)
+        self._suspects.clear()
+        self._fatal.clear()
         self._ends = time.monotonic() + PATIENCE * self._limits.submission_seconds
 
     def was_cut_short(self) -> bool:
@@ -114,21 +137,115 @@ class Student:
         self, written: Written, calls: Sequence[Part], budget: Budget
     ) -> tuple[Loaded | Failed | Lost, list[Answer | Failed | Lost]]:
         """The load, where it is needed, and all calls in one burst."""
+        if written.flat:
+            return self._flat(written, calls, budget)
         key = answer_key(written.exercise, written.name)
         if key in self._loaded:
             return self._loaded[key], self._called(self._ask_all(calls, budget))
-        load = frames.write(Load(key, written.source, written.name, written.file))
-        replies = self._ask_all([load, *calls], budget)
-        if isinstance(replies[0], Lost) and replies[0].is_stale:
-            replies = self._ask_all([load, *calls], budget)  # in a new process
-        ready = replies[0]
-        if isinstance(ready, Answer):
+        program = written.program, written.source
+        if program in self._fatal:
+            lost = self._fatal[program]
+            self._was_cut_short = self._was_cut_short or lost.by_wall_clock
+            return lost, []
+        ready, replies = self._prepared(written, key, calls, budget)
+        if isinstance(ready, Lost) and ready.is_stale:
+            ready, replies = self._prepared(written, key, calls, budget)  # in a new process
+        if isinstance(ready, Answer | Ran | Recorded | Replayed):
             return self._lost_to_junk("an answer came before its question"), []
         if not isinstance(ready, Loaded):
             return ready, []
         if self._process:
             self._loaded[key] = ready
-        return ready, self._called(replies[1:])
+        return ready, self._called(replies)
+
+    def record(self, opened: Open, call: Part, budget: Budget) -> Recorded | Failed | Lost:
+        """What the statements of a program do whose gradients are variables."""
+        replies = self._ask_all([frames.write(opened), call], budget)
+        found = replies[-1]
+        if isinstance(found, Recorded | Failed | Lost):
+            self._opened = (opened, call) if isinstance(found, Recorded) else None
+            return found
+        return self._lost_to_junk("a record that is no record")
+
+    def _flat(
+        self, written: Written, calls: Sequence[Part], budget: Budget
+    ) -> tuple[Loaded | Failed | Lost, list[Answer | Failed | Lost]]:
+        """Calls of a gradient that is a variable: one replay answers a call for all of its program's gradients."""
+        assert written.flat is not None
+        assert written.plan is not None
+        self._living()
+        source = self._sources.get(written.flat.key)
+        if source is None:
+            return self._lost_to_junk("a program that was never recorded"), []
+        if self._opened != source:
+            recorded = self.record(*source, budget)
+            if not isinstance(recorded, Recorded):
+                return recorded, []
+            self._planned = None
+        if self._planned is not written.plan:
+            (ran,) = self._ask_all([frames.write(written.plan)], budget)
+            if not isinstance(ran, Ran):
+                return (ran if isinstance(ran, Failed | Lost) else self._lost_to_junk("no plan was made")), []
+            self._planned = written.plan
+            self._replays.clear()
+        loaded = Loaded(written.parameters, ())
+        if written.place < 0:
+            return loaded, self._called(self._ask_all(calls, budget))
+        new = [call for call in calls if id(call) not in self._replays]
+        for call, reply in zip(new, self._ask_all(new, budget), strict=False):
+            if not isinstance(reply, Replayed | Failed):
+                lost = reply if isinstance(reply, Lost) else self._lost_to_junk("a replay that is none")
+                return loaded, [*self._known(written, calls), lost]
+            self._replays[id(call)] = call, reply
+        return loaded, self._known(written, calls)
+
+    def _known(self, written: Written, calls: Sequence[Part]) -> list[Answer | Failed | Lost]:
+        """One gradient's part of the replays that are there, up to the first that is not."""
+        found: list[Answer | Failed | Lost] = []
+        for call in calls:
+            if id(call) not in self._replays:
+                break
+            reply = self._replays[id(call)][1]
+            if isinstance(reply, Failed):
+                found.append(reply)
+            elif written.place >= len(reply.returned):
+                found.append(self._lost_to_junk("a replay that lacks gradients"))
+            else:
+                outcome = reply.outcomes[written.place]
+                item = reply.returned[written.place]
+                found.append(outcome.failed or Answer((item,), False, (), outcome.output))
+        return found
+
+    def remember(self, key: str, opened: Open, call: Part) -> None:
+        """How a program is opened and recorded, so that a new process can be made ready."""
+        self._sources[key] = opened, call
+
+    def _prepared(
+        self, written: Written, key: str, calls: Sequence[Part], budget: Budget
+    ) -> tuple[Reply | Lost, list[Reply | Lost]]:
+        """What is said to the load, and to the calls. The program runs first, where it has not in this process."""
+        self._living()
+        load = frames.write(Load(key, written.program, written.name, written.position))
+        if self._ran.get(written.program) == written.source:
+            replies = self._ask_all([load, *calls], budget)
+            return replies[0], replies[1:]
+        run = frames.write(Run(written.program, written.file, written.source, written.own_files))
+        program = written.program, written.source
+        if program in self._suspects:
+            (ran,) = self._ask_all([run], budget)
+            replies = self._ask_all([load, *calls], budget) if isinstance(ran, Ran) else []
+            if isinstance(ran, Lost):
+                self._fatal[program] = ran
+        else:
+            ran, *replies = self._ask_all([run, load, *calls], budget)
+        if isinstance(ran, Lost):
+            self._suspects.add(program)
+            return ran, []
+        if not isinstance(ran, Ran):
+            return self._lost_to_junk("a program ran and was not told"), []
+        if self._process:
+            self._ran[written.program] = written.source
+        return replies[0], replies[1:]
 
     def _one_by_one(self, written: Written, calls: Sequence[Part], budget: Budget) -> list[Answer | Failed | Lost]:
         replies: list[Answer | Failed | Lost] = []
@@ -157,7 +274,9 @@ class Student:
         """Replies to calls, up to one that is no answer."""
         found: list[Answer | Failed | Lost] = []
         for reply in replies:
-            found.append(self._lost_to_junk("an answer that is no answer") if isinstance(reply, Loaded) else reply)
+            if not isinstance(reply, Answer | Failed | Lost):
+                reply = self._lost_to_junk("an answer that is no answer")
+            found.append(reply)
             if isinstance(found[-1], Lost):
                 break
         return found
@@ -257,7 +376,9 @@ class Student:
         return Lost("crashed", f"what came back was not one well-formed answer ({why})", is_stale)
 
     def _forget_process(self) -> Forked | None:
-        process, self._process, self._line, self._loaded = self._process, None, None, {}
+        process, self._process, self._line, self._loaded, self._ran = self._process, None, None, {}, {}
+        self._opened, self._planned = None, None
+        self._replays.clear()
         return process
 
     def _lost_between(self, line: Line) -> Lost:

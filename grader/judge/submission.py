@@ -11,6 +11,7 @@ from grader.errors import KitError, fault_at
 from grader.judge.chain import chain_reaches
 from grader.judge.course import Course, make_course
 from grader.judge.desk import Desk
+from grader.judge.flat import with_gradients
 from grader.judge.job import Request
 from grader.judge.located import located
 from grader.judge.mend import Mender, SearchBudget
@@ -57,7 +58,8 @@ class Judge:
         yield Progress(Stage.JUDGING)
         settled = empty
         slow = time.monotonic() + _SLOW
-        for exercises, reaches in self._judged(answers, request):
+        for judged, exercises, reaches in self._judged(answers, request):
+            answers = judged
             settled = self._result(request, exercises, reaches, answers.notes)
             if time.monotonic() > slow:
                 yield Progress(Stage.JUDGING, self._located(settled, answers))
@@ -66,20 +68,23 @@ class Judge:
             settled = self._mended(settled, answers)
         yield Progress(Stage.PAGE, self._located(settled, answers))
 
-    def _judged(self, answers: Answers, request: Request) -> Iterator[tuple[Sequence[ExerciseResult], str | None]]:
-        """The results so far after each exercise; last of all with how far the student's own chain is right."""
+    def _judged(
+        self, answers: Answers, request: Request
+    ) -> Iterator[tuple[Answers, Sequence[ExerciseResult], str | None]]:
+        """The answers, and the results so far after each exercise; last with how far the student's chain is right."""
         with Student(self._forker, self._lesson.limits, self._lesson.vocabulary) as student:
+            answers = with_gradients(self._desk, student, answers)
             exercises: list[ExerciseResult] = []
             doubtful: set[str] = set()
             for result in self._tried(student, answers, request, doubtful):
                 exercises.append(result)
-                yield exercises, None
+                yield answers, exercises, None
             doubtful &= {step.path for step in self._lesson.steps if not request.steps or step.path in request.steps}
             if doubtful:
                 student.start_again()
                 again = list(self._tried(student, answers, replace(request, steps=frozenset(doubtful)), set()))
                 exercises = [_with(again, first) for first in exercises]
-            yield exercises, self._chain_reaches(student, answers, exercises)
+            yield answers, exercises, self._chain_reaches(student, answers, exercises)
 
     def _result(
         self, request: Request, exercises: Sequence[ExerciseResult], reaches: str | None, notes: Sequence[str]

@@ -70,7 +70,7 @@ def judge_training(
         problem = _run(desk, student, exercise, course, written, usable, budget, found)
     else:
         problem = found
-    if problem and problem[0] == "error" and FLOAT32_WORDS.search(written.source):  # mixed dtypes raise
+    if problem and problem[0] == "error" and FLOAT32_WORDS.search(written.own_text):  # mixed dtypes raise
         in_float32 = _run(desk, student, exercise, course, written, usable, budget, _Left(0), torch.float32)
         problem = problem if in_float32 else None
     if problem:

@@ -112,7 +112,7 @@ def progress_of(path: Path, lesson: Lesson, is_own: bool = False) -> Progress | 
 
 def fingerprint(written: Answer) -> str:
     """The same for two answers that say the same, wherever in their files they stand."""
-    lines = [line.rstrip() for line in written.source.splitlines() if line.strip()]
+    lines = [line.rstrip() for line in written.own_text.splitlines() if line.strip()]
     said = "\n".join(lines) if lines else f"{written.status}: {written.message}"
     return hashlib.sha256(said.encode(errors="backslashreplace")).hexdigest()[:16]
 

@@ -25,6 +25,7 @@ class Parcel:
     name: str
     files: Mapping[str, tuple[str, bytes]]
     lone: tuple[tuple[str, bytes], ...]
+    own: tuple[tuple[str, bytes], ...]
     notes: tuple[str, ...]
     steps: frozenset[str]
     is_check: bool
@@ -63,6 +64,7 @@ def pack(request: Request) -> Parcel:
         submission.name,
         {exercise: _packed(path) for exercise, path in submission.files.items()},
         tuple(_packed(path) for path in submission.lone_files),
+        tuple(_packed(path) for path in submission.own_files),
         submission.notes,
         request.steps,
         request.is_check,
@@ -77,7 +79,8 @@ def unpack(parcel: Parcel, folder: Path) -> Request:
         exercise: _unpacked(file, folder / f"exercise-{at}") for at, (exercise, file) in enumerate(parcel.files.items())
     }
     lone = tuple(_unpacked(file, folder / f"lone-{at}") for at, file in enumerate(parcel.lone))
-    submission = Submission(parcel.name, folder, files, lone, parcel.notes)
+    own = tuple(_unpacked(file, folder / f"own-{at}") for at, file in enumerate(parcel.own))
+    submission = Submission(parcel.name, folder, files, lone, parcel.notes, own_files=own)
     return Request(submission, parcel.steps, parcel.is_check, parcel.mends, parcel.page)
 
 

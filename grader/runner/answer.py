@@ -1,13 +1,11 @@
-"""One answer of a student: its source made runnable, and called."""
+"""One answer of a student: found in the namespace of its program, and called."""
 
 from __future__ import annotations
 
-import ast
 import errno
 import inspect
 import io
 import sys
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -16,9 +14,10 @@ import torch
 from torch import Tensor
 
 from grader.runner import involved
-from grader.runner.language import Unavailable, compiled, namespace, taken_refusals
+from grader.runner.language import Unavailable
+from grader.runner.program import Namespace, Skipped, line_of, refusals, run
 from grader.wire.block import crosses
-from grader.wire.messages import Answer, Call, Failed, Forbidden, Load, Loaded, Refused
+from grader.wire.messages import Answer, Call, Failed, Load, Loaded, Ran, Refused, Run
 
 OUTPUT_CAP = 64 * 1024
 ERROR_CAP = 2000
@@ -62,7 +61,13 @@ class CappedText(io.TextIOBase):
         self._is_cut = self._is_cut or len(kept) < len(text)
         return len(text)
 
+    @property
+    def length(self) -> int:
+        """How many characters are kept so far."""
+        return OUTPUT_CAP - self._left
+
     def text(self) -> str:
+        """What was written."""
         return "".join(self._parts) + (_CUT if self._is_cut else "")
 
 
@@ -72,30 +77,40 @@ class LoadedAnswer:
 
     function: Callable[..., Any]
     positional: dict[str, Any]  # positional-only ones, which cannot be given by name, and their defaults
-    file: str
-    source: str
-    refused: tuple[Forbidden, ...]  # while its file was run
+    space: Namespace
 
 
-def load(request: Load) -> tuple[LoadedAnswer | None, Loaded | Failed]:
-    """Runs the answer's source in a namespace of its own and finds its callable."""
+def run_program(request: Run) -> tuple[Namespace, Ran]:
+    """Runs a program. What its statements print and raise is nobody's step, so it is not told."""
+    with StudentWorld(CappedText(), "float64"):  # so that constants lose nothing
+        space = run(request.file, request.text, request.own_files)
+    return space, Ran(len(space.skipped))
+
+
+def load(request: Load, space: Namespace) -> tuple[LoadedAnswer | None, Loaded | Failed]:
+    """Finds the callable that a statement has bound."""
     output = CappedText()
-    names = namespace()
+    skipped = space.problem or (space.skipped.get(request.position) if request.position else None)
+    if skipped:
+        return None, Failed(skipped.is_memory, skipped.reason, skipped.line, "", skipped.refused)
+    bound = space.bound.get(request.position, space.names) if request.position else space.names
+    function = bound.get(request.name)
+    if not callable(function):
+        missed = space.missed.get(request.name)
+        kind = "is not defined" if function is None else f"is {_describe(function)}"
+        what = f"{request.name} was not made: {missed}" if missed else f"{request.name} {kind}; expected a function"
+        return None, Failed(False, what, None, "", missed.refused if missed else ())
+    refusals()  # of what nobody asked for
     try:
-        with _StudentWorld(output, "float64"):  # so that constants lose nothing
-            exec(compiled(ast.parse(request.source), request.file, request.source), names)
-            function = names.get(request.name)
-            if not callable(function):
-                kind = "is not defined" if function is None else f"is {_describe(function)}"
-                return None, Failed(False, f"{request.name} {kind}; expected a function", None, output.text())
+        with StudentWorld(output, "float64"):
             parameters = list(inspect.signature(function).parameters.values())
     except BaseException as error:
-        return None, _failed(error, request.file, request.source, output)
+        return None, _failed(error, space, output)
     named = [p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
     positional = {p.name: p.default for p in named if p.kind is p.POSITIONAL_ONLY}
     optional = tuple(p.name for p in named if p.default is not p.empty)
     loaded = Loaded(tuple(p.name for p in named), optional, takes_any=len(named) < len(parameters))
-    return LoadedAnswer(function, positional, request.file, request.source, _refused()), loaded
+    return LoadedAnswer(function, positional, space), loaded
 
 
 def call(answer: LoadedAnswer, request: Call) -> Answer | Failed:
@@ -103,7 +118,7 @@ def call(answer: LoadedAnswer, request: Call) -> Answer | Failed:
     output = CappedText()
     try:
         given = {name: _clone(tensor) for name, tensor in request.tensors.items()}
-        with _StudentWorld(output, request.dtype):
+        with StudentWorld(output, request.dtype):
             values: dict[str, Any] = {**given, **request.sizes}
             positional = [values.pop(name, default) for name, default in answer.positional.items()]
             while positional and positional[-1] is inspect.Parameter.empty:
@@ -118,25 +133,24 @@ def call(answer: LoadedAnswer, request: Call) -> Answer | Failed:
             )
             if len(items) > MAX_ITEMS:
                 raise ValueError(f"it returned {len(items)} things")
-            returned = tuple(_checked(item) for item in items)
+            returned = tuple(checked(item) for item in items)
             changed = sorted(name for name, tensor in given.items() if _changed(tensor, request.tensors[name]))
     except BaseException as error:
-        return _failed(error, answer.file, answer.source, output, answer.refused)
-    return Answer(returned, is_sequence, tuple(changed), output.text(), (*answer.refused, *_refused()))
+        return _failed(error, answer.space, output)
+    return Answer(returned, is_sequence, tuple(changed), output.text(), refusals())
 
 
 def rehearse() -> Answer | Failed:
-    """Loads and calls two small answers, of which one raises, so that all this needs no file any more."""
-    made, _ = load(Load("rehearsal", _REHEARSAL, "trial", "rehearsal.py"))
-    assert made is not None
-    given = {"x": torch.ones(3, 3)}
-    call(made, Call("rehearsal", "float32", {}, given))
-    other, _ = load(Load("rehearsal", _REHEARSAL_THAT_ENDS, "trial", "rehearsal.py"))
-    assert other is not None
-    return call(other, Call("rehearsal", "float32", {}, given))
+    """Runs and calls two small answers, of which one raises, so that all this needs no file any more."""
+    for text in (_REHEARSAL_THAT_ENDS, _REHEARSAL):
+        space, _ = run_program(Run("rehearsal", "rehearsal.py", text))
+        made, _ = load(Load("rehearsal", "rehearsal", "trial"), space)
+        assert made is not None
+        reply = call(made, Call("rehearsal", "float32", {}, {"x": torch.ones(3, 3)}))
+    return reply
 
 
-class _StudentWorld:
+class StudentWorld:
     """Captured output; torch's global state as at the start, whatever an earlier call did to it."""
 
     def __init__(self, output: CappedText, dtype: str) -> None:
@@ -156,7 +170,7 @@ class _StudentWorld:
         sys.stdout, sys.stderr = self._streams
 
 
-def _checked(item: Any) -> Tensor | Refused:
+def checked(item: Any) -> Tensor | Refused:
     """`item` if it is a plain dense real tensor that the pipe carries, else what it is."""
     if isinstance(item, Unavailable):
         item.refuse()
@@ -190,19 +204,19 @@ def _changed(now: Tensor, before: Tensor) -> bool:
     return not (now.dtype == before.dtype and now.shape == before.shape and _equal(now, before))
 
 
-def _failed(
-    error: BaseException, file: str, source: str, output: CappedText, before: tuple[Forbidden, ...] = ()
-) -> Failed:
+def _failed(error: BaseException, space: Namespace, output: CappedText) -> Failed:
     is_memory = _is_memory(error)
     what = "ran out of memory" if is_memory else f"{type(error).__name__}: {_text(error)}"[:ERROR_CAP]
-    shapes = "" if is_memory else involved.shapes(error, file, source)
-    what += f"; {shapes}" if shapes else ""
-    return Failed(is_memory, what, _line(error, file), output.text(), (*before, *_refused()))
+    missed = _missed(error, space)
+    more = str(missed) if missed else "" if is_memory else involved.shapes(error, space.file, space.text)
+    what += f"; {more}" if more else ""
+    refused = (*(missed.refused if missed else ()), *refusals())
+    return Failed(is_memory, what, _line(error, space.file), output.text(), refused)
 
 
-def _refused() -> tuple[Forbidden, ...]:
-    """What the language refused since this was last asked."""
-    return tuple(Forbidden(facts.line, facts.message()) for facts in taken_refusals())
+def _missed(error: BaseException, space: Namespace) -> Skipped | None:
+    """The statement that should have made the name that was not found."""
+    return space.missed.get(error.name) if type(error) is NameError and isinstance(error.name, str) else None
 
 
 def _is_memory(error: BaseException) -> bool:
@@ -225,5 +239,4 @@ def _line(error: BaseException, file: str) -> int | None:
     """The innermost line of the student's file on the way to the error."""
     if isinstance(error, SyntaxError) and error.filename in (file, _UNNAMED):
         return error.lineno
-    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
-    return lines[-1] if lines else None
+    return line_of(error, file)

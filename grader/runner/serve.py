@@ -13,12 +13,14 @@ from msgspec.structs import replace
 from torch import Tensor
 
 from grader.runner import answer, autograd, language
+from grader.runner.gradients import Gradients
+from grader.runner.program import Namespace
 from grader.seal import rlimits
 from grader.seal.close import seal
 from grader.seal.layers import Limits, SealError, isolation_from_json
 from grader.wire import frames
 from grader.wire.block import WireError
-from grader.wire.messages import Answer, Call, Failed, Load, Reply, Request, Sealed, Unsealed
+from grader.wire.messages import Answer, Call, Failed, Load, Open, Plan, Reply, Request, Run, Sealed, Unsealed
 
 _FOREVER = 365 * 24 * 3600.0
 _PART = 1 << 16  # bytes taken from the pipe at once
@@ -80,7 +82,9 @@ class _Desk:
     """What this process was given to run, and what it replied last to each."""
 
     def __init__(self) -> None:
+        self._spaces: dict[str, Namespace] = {}
         self._loaded: dict[str, answer.LoadedAnswer] = {}
+        self._gradients = Gradients()
         self._replied: dict[str, frames.Part] = {}
 
     def replies_to(self, frame: bytearray) -> bytes:
@@ -96,17 +100,32 @@ class _Desk:
 
     def _reply_to(self, request: Request) -> frames.Part:
         reply: Reply
-        if isinstance(request, Load):
-            made, reply = answer.load(request)
-            if made:
-                self._loaded[request.key] = made
+        if isinstance(request, Run):
+            self._spaces[request.key], reply = answer.run_program(request)
+        elif isinstance(request, Load):
+            reply = self._load(request)
+        elif isinstance(request, Open):
+            reply = self._gradients.open(request)
+        elif isinstance(request, Plan):
+            reply = self._gradients.plan(request)
         else:
             reply = self._call(request)
         replied = self._replied[request.key] = _written(reply)
         return replied
 
+    def _load(self, request: Load) -> Reply:
+        space = self._spaces.get(request.program)
+        if space is None:
+            return Failed(False, "no program has run", None, "")
+        made, reply = answer.load(request, space)
+        if made:
+            self._loaded[request.key] = made
+        return reply
+
     def _call(self, request: Call) -> Reply:
         made = self._loaded.get(request.key)
+        if made is None and request.key in self._gradients.calls:
+            return self._gradients.calls[request.key](request)
         if made is None:
             return Failed(False, "nothing is loaded", None, "")
         returned = {name: self._returned(key) for name, key in request.returned.items()}

@@ -1,4 +1,4 @@
-"""A student's files -> one answer a step, as source text. Nothing here runs it.
+"""A student's files -> programs, and which statement answers which step. Nothing here runs them.
 
 find        paths -> submissions
 choose      one student's files -> which are read for what
@@ -7,9 +7,9 @@ model       what these three give
 notebook    a notebook -> its code cells as one text
 statement   one statement, gone through once
 program     one file -> its top-level statements; a broken part costs only itself
-flat        gradients that are variables -> the text of one function each
+flatform    gradients that are variables, as far as the text shows them
 exercise    which exercise an answer is for, where one namespace has all
-slicing     the part of a program that one answer reaches
+reach       what an answer's text reaches, for messages and fixes
 calculations  what an answer works out, by its text
 suspicion   what looks like numerical differences, for the instructor
 answers     submission -> one Answer for each function the lesson asks for

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+import contextlib
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -14,24 +15,26 @@ from grader.names import near
 from grader.submission.bounds import MAX_TOLD
 from grader.submission.calculations import Calculations
 from grader.submission.content import Unreadable
-from grader.submission.effort import TooMuch
 from grader.submission.exercise import exercise_for
-from grader.submission.flat.callables import binds_a_function, is_trial
-from grader.submission.flat.function import SHIFT
-from grader.submission.flat.read import Absent, FlatAnswer, FlatAnswers, read_flat
+from grader.submission.flatform import Absent, FlatProgram
 from grader.submission.model import Submission
 from grader.submission.program import Broken, Origin, Program, read_program
-from grader.submission.slicing import function_of, names_read, parameters_of, slice_of
-from grader.submission.statement import Statement, statement_of
-from grader.submission.syntax import parsed
+from grader.submission.reach import function_of, names_read, parameters_of, reached
+from grader.submission.statement import Statement
+from grader.wire.messages import Plan
 
 _MOST_NAMED = 4
+_TWICE = 2
+_MODULES_OF_TENSORS = frozenset({"torch", "F", "np", "math"})
 Status = Literal["ready", "missing", "error"]
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What the student gives for one callable of one exercise. `source` is set when it is ready to run."""
+    """What the student gives for one callable of one exercise. `source` is set when it is ready to run.
+
+    `source` is the text of the whole program; the callable is what the statement at `position` binds to `name`.
+    """
 
     exercise: str
     name: str
@@ -45,12 +48,33 @@ class Answer:
     origin: Origin = field(default_factory=Origin)  # of the lines that `line` and all messages count
     is_flat: bool = False  # made of statements that work on variables: what they change is the student's own
     absent: Mapping[str, Absent] = field(default_factory=dict)  # of several results those that are not there
-    statements: tuple[Statement, ...] = field(default=(), compare=False, repr=False)  # of `source` as it was read
+    statements: tuple[Statement, ...] = field(default=(), compare=False, repr=False)  # of `source`, that it reaches
+    position: tuple[int, int] | None = None
+    own_files: Mapping[str, str] = field(default_factory=dict)  # that the program may import, by their names
+    flat: FlatProgram | None = field(default=None, compare=False, repr=False)  # where gradients are variables,
+    plan: Plan | None = field(default=None, compare=False, repr=False)  # what was decided of them,
+    helpers: tuple[Statement, ...] = field(default=(), compare=False, repr=False)
+    results: tuple[str, ...] = ()  # the variables that hold it
+    place: int = -1  # and which of the plan's attempts this is; -1 for a training loop's results
+
+    @property
+    def program(self) -> str:
+        """The namespace it runs in: its own exercise's, of its own file."""
+        return f"{self.exercise}.{self.name} {self.file}" if self.is_flat else f"{self.exercise} {self.file}"
+
+    @cached_property
+    def own_text(self) -> str:
+        """Its own part of the source."""
+        return "\n".join(statement.unparsed for statement in self.statements) or self.source
 
     @cached_property
     def calculations(self) -> Calculations:
         """What it works out; kept, because one answer may be for several steps."""
         return Calculations(self.statements)
+
+
+# The answer where no gradient counts: given whether the name is that of a gradient after all.
+Otherwise = Callable[[bool], Answer]
 
 
 @dataclass(frozen=True)
@@ -59,6 +83,8 @@ class Answers:
 
     by_name: dict[tuple[str, str], Answer]
     notes: tuple[str, ...]
+    flat: tuple[FlatProgram, ...] = ()  # programs whose gradients may be variables: what they answer, a run shows
+    otherwise: Mapping[tuple[str, str], Otherwise] = field(default_factory=dict)  # where a run shows none
 
 
 @dataclass
@@ -71,6 +97,29 @@ class _Reading:
     notes: list[str] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)  # files that could not be read, which is said first
     twice: dict[tuple[str, str], list[str]] = field(default_factory=dict)  # by the two files: what both answer
+    programs: dict[Path, Program] = field(default_factory=dict)
+    importable: dict[str, Path] = field(default_factory=dict)
+    flat: list[FlatProgram] = field(default_factory=list)
+    otherwise: dict[tuple[str, str], Otherwise] = field(default_factory=dict)
+
+    def program(self, path: Path) -> Program:
+        """A file, read once. Raises Unreadable."""
+        if path not in self.programs:
+            self.programs[path] = read_program(path)
+        return self.programs[path]
+
+    def own_files(self, program: Program) -> dict[str, str]:
+        """The texts of the submission's own files that a program imports, directly or not."""
+        found: dict[str, str] = {}
+        waiting = [program]
+        while waiting:
+            for name in sorted(self.importable.keys() & waiting.pop().imports - found.keys()):
+                with contextlib.suppress(Unreadable):
+                    imported = self.program(self.importable[name])
+                    if imported is not program:
+                        found[name] = imported.text
+                        waiting.append(imported)
+        return found
 
 
 def read_answers(submission: Submission, lesson: Lesson, wanted: Collection[tuple[str, str]] | None = None) -> Answers:
@@ -79,6 +128,8 @@ def read_answers(submission: Submission, lesson: Lesson, wanted: Collection[tupl
     wanted: (exercise, callable) of the answers that are looked for; all others are `missing`. None for all.
     """
     reading = _Reading(lesson, wanted, notes=list(submission.notes))
+    reading.importable |= {path.stem: path for path in submission.all_files() if path.suffix == ".py"}
+    reading.importable |= submission.files
     for exercise in lesson.exercises:
         if exercise.name in submission.files:
             _read_file(reading, submission.files[exercise.name], exercise, (exercise,))
@@ -90,7 +141,8 @@ def read_answers(submission: Submission, lesson: Lesson, wanted: Collection[tupl
                 message = f"there is no {exercise.file}" if not submission.lone_files else f"{name} is not defined"
                 reading.found[exercise.name, name] = Answer(exercise.name, name, "missing", message)
     told = [_told_twice(first, second, names) for (first, second), names in reading.twice.items()]
-    return Answers(reading.found, (*reading.unreadable, *reading.notes, *told))
+    notes = (*reading.unreadable, *reading.notes, *told)
+    return Answers(reading.found, notes, tuple(reading.flat), reading.otherwise)
 
 
 def callables(exercise: Exercise) -> tuple[str, ...]:
@@ -107,7 +159,7 @@ def callable_of(exercise: Exercise, step: Step) -> str:
 
 def _read_file(reading: _Reading, path: Path, named: Exercise | None, exercises: tuple[Exercise, ...]) -> None:
     try:
-        program = read_program(path)
+        program = reading.program(path)
     except Unreadable as problem:
         reading.unreadable.append(str(problem))
         for exercise in exercises:
@@ -117,15 +169,7 @@ def _read_file(reading: _Reading, path: Path, named: Exercise | None, exercises:
         return
     reading.notes += program.remarks
     _remark_on_broken(reading, program)
-    try:
-        _read_program(reading, program, named, exercises)
-    except TooMuch:
-        message = f"{program.file} takes too long to read: answers are small, and each stands once"
-        reading.unreadable.append(message)
-        for exercise in exercises:
-            for name in callables(exercise):
-                if (exercise.name, name) not in reading.found:
-                    _take(reading, Answer(exercise.name, name, "error", message, program.file))
+    _read_program(reading, program, named, exercises)
 
 
 def _remark_on_broken(reading: _Reading, program: Program) -> None:
@@ -144,7 +188,9 @@ def _remark_on_broken(reading: _Reading, program: Program) -> None:
 def _read_program(reading: _Reading, program: Program, named: Exercise | None, exercises: tuple[Exercise, ...]) -> None:
     if named:
         _remark_on_strays(reading, program, named)
-    flat = _Flat(program, reading.lesson, named)
+    own_files = reading.own_files(program)
+    key = f"{len(reading.flat)} {program.file}"
+    flat = _Flat(FlatProgram(key, program, reading.lesson, named, exercises, own_files), reading)
     for exercise in exercises:
         for name in callables(exercise):
             if reading.wanted is not None and (exercise.name, name) not in reading.wanted:
@@ -155,16 +201,20 @@ def _read_program(reading: _Reading, program: Program, named: Exercise | None, e
                 if named or _exercise_of(reading.lesson, program, name, d.node) == exercise.name
             ]
             _take(reading, _found(program, flat, exercise, name, definitions))
-    if flat.renamed:
-        reading.notes.append(f"{program.file}: taken for the lesson's names: {flat.renamed}")
+    if flat.is_asked and flat.of.gradients:
+        reading.flat.append(flat.of)
 
 
 def _found(program: Program, flat: _Flat, exercise: Exercise, name: str, definitions: list[Statement]) -> Answer:
     """The function of that name; where there is none, or an untouched one, what variables answer."""
-    if not definitions:  # variables first: to say what else is there takes long
-        return flat.answer(exercise.name, name) or _answer(program, exercise, name, [])
-    answer = _answer(program, exercise, name, definitions)
-    return (flat.answer(exercise.name, name) or answer) if answer.status == "missing" else answer
+    filled = [d for d in definitions if not is_stub(d.node)]
+    if any(_is_surely_callable(d, name) or function_of(program, d.node, name) for d in filled):
+        return _answer(program, flat, exercise, name, definitions)
+
+    def otherwise(is_variable: bool) -> Answer:
+        return _answer(program, flat, exercise, name, [] if is_variable and filled else definitions)
+
+    return flat.answer(exercise, name, otherwise)
 
 
 def _take(reading: _Reading, answer: Answer) -> None:
@@ -190,78 +240,87 @@ def _at(program: Program, line: int) -> str:
 
 
 class _Flat:
-    """The flat form of one program, read only where it is asked for."""
+    """The flat form of one program, as far as its text shows it."""
 
-    def __init__(self, program: Program, lesson: Lesson, named: Exercise | None) -> None:
-        self._program, self._lesson, self._named = program, lesson, named
-        self._found: FlatAnswers | None = None
+    def __init__(self, of: FlatProgram, reading: _Reading) -> None:
+        self.of, self.own_files = of, of.own_files
+        self.is_asked = False
+        self._reading = reading
 
-    @property
-    def renamed(self) -> str:
-        return self._found.renamed if self._found else ""
-
-    def answer(self, exercise: str, name: str) -> Answer | None:
-        """What its variables answer for one callable; None for nothing."""
-        try:
-            if self._found is None:
-                self._found = read_flat(self._program, self._lesson, self._named)
-            found = self._found.by_name.get((exercise, name))
-            return _of_flat(self._program, found) if found else None
-        except RecursionError:
-            return Answer(exercise, name, "error", "the code is nested too deeply", self._program.file)
-
-
-def _of_flat(program: Program, found: FlatAnswer) -> Answer:
-    origin = Origin(program.cells, SHIFT)
-    answer = Answer(
-        found.exercise, found.name, "ready", "", program.file, found.line + SHIFT, origin=origin, is_flat=True
-    )
-    try:
-        statements = tuple(map(statement_of, parsed(found.source).body))
-    except SyntaxError as problem:
-        message = f"what makes {found.name} cannot be taken out of its place ({problem.msg})"
-        return replace(answer, status="error", message=message)
-    function = next(s.node for s in statements if isinstance(s.node, ast.FunctionDef))
-    absent = {
-        name: replace(result, line=result.line + SHIFT if result.line else None)
-        for name, result in found.absent.items()
-    }
-    return replace(
-        answer,
-        source=found.source,
-        parameters=parameters_of(function),
-        mentioned=_names(statements),
-        absent=absent,
-        statements=statements,
-    )
+    def answer(self, exercise: Exercise, name: str, otherwise: Otherwise) -> Answer:
+        """What its variables seem to answer for one callable; only a run shows whether and how."""
+        self.is_asked = True
+        tensors = [step.tensor for step in exercise.gradient_steps if exercise.function == name or step.name == name]
+        lines = [self.of.gradients[tensor] for tensor in tensors if tensor in self.of.gradients]
+        is_one = len(lines) >= (_TWICE if exercise.function else 1)
+        if not is_one:
+            return otherwise(False)
+        self._reading.otherwise.setdefault((exercise.name, name), otherwise)
+        program = self.of.program
+        origin = Origin(program.cells)
+        return Answer(
+            exercise.name, name, "ready", "", program.file, min(lines), program.text, origin=origin, is_flat=True
+        )
 
 
 def _definitions(program: Program, name: str) -> list[Statement]:
-    """The top-level statements that bind `name`, in order: a def, an assignment, an `if` around one."""
-    binders = program.binders.get(name, ())
-    functions = {id(statement) for statement in binders if binds_a_function(statement.node, name, program)}
+    """The top-level statements that bind `name` to what may be called, in order: a def, an assignment, an import."""
     return [
         statement
-        for statement in binders
-        if _defines(statement.node, name, program)
-        and (
-            id(statement) in functions
-            or is_stub(statement.node)
-            or isinstance(statement.node, ast.Delete)
-            or (functions and name not in statement.stored)  # dprobs.calls = 0
-        )
+        for statement in program.binders.get(name, ())
+        if is_stub(statement.node) or _is_surely_callable(statement, name) or _may_be_callable(statement, name)
     ]
 
 
-def _defines(node: ast.stmt, name: str, program: Program) -> bool:
-    """Whether a statement that binds `name` makes it anew, and is no trial of it (`dprobs = dprobs(a, b)`)."""
+def _is_surely_callable(statement: Statement, name: str) -> bool:
+    """Whether it defines `name`, perhaps under an `if` or a `try`, or imports it, or takes it away again."""
+    kinds = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+    if isinstance(statement.node, ast.Import | ast.ImportFrom | ast.Delete):
+        return True
+    return name in statement.stored and any(isinstance(n, kinds) and n.name == name for n in statement.nodes)
+
+
+def _may_be_callable(statement: Statement, name: str) -> bool:
+    """Whether it assigns what is not plainly a value; trying the function itself is `dprobs = dprobs(a, b)`."""
+    called = {n.func.id for n in statement.nodes if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)}
+    if name in called or name not in statement.stored:
+        return False
+    return any(_is_open(value) for node in statement.nodes for value in _values(node, name))
+
+
+def _values(node: ast.AST, name: str) -> Iterator[ast.expr]:
+    """What a node assigns to a name; of tuples the part that fits."""
     match node:
-        case ast.AugAssign() | ast.AnnAssign(value=None) | ast.Expr():
-            return False
-    return not is_trial(node, name, program)
+        case ast.Assign(targets=targets, value=value):
+            for target in targets:
+                match target, value:
+                    case ast.Name(id=bound), _ if bound == name:
+                        yield value
+                    case (ast.Tuple(elts=names), ast.Tuple(elts=values)):
+                        yield from (
+                            v for n, v in zip(names, values, strict=False) if isinstance(n, ast.Name) and n.id == name
+                        )
+                    case ((ast.Tuple() | ast.List()), _):
+                        yield value
+        case ast.AnnAssign(value=ast.expr() as value):
+            yield value
 
 
-def _answer(program: Program, exercise: Exercise, name: str, definitions: list[Statement]) -> Answer:
+def _is_open(value: ast.expr) -> bool:
+    """Whether an expression may be a function: it is no arithmetic, and no call of torch."""
+    match value:
+        case ast.Lambda() | ast.Name() | ast.Attribute() | ast.Subscript():
+            return True
+        case ast.IfExp(body=body, orelse=otherwise):
+            return _is_open(body) or _is_open(otherwise)
+        case ast.Call(func=ast.Attribute(value=ast.Name(id=module))):
+            return module not in _MODULES_OF_TENSORS
+        case ast.Call():
+            return True
+    return False
+
+
+def _answer(program: Program, flat: _Flat, exercise: Exercise, name: str, definitions: list[Statement]) -> Answer:
     """The last definition that is no untouched stub, judged by its text alone."""
     origin = Origin(program.cells)
     filled = [definition for definition in definitions if not is_stub(definition.node)]
@@ -280,7 +339,7 @@ def _answer(program: Program, exercise: Exercise, name: str, definitions: list[S
     definition = filled[-1]
     line = definition.node.lineno
     try:
-        part = slice_of(program, definition, name)
+        statements = reached(program, definition, name)
     except RecursionError:
         message = "its code is nested too deeply"
         return Answer(exercise.name, name, "error", message, program.file, line, origin=origin)
@@ -291,11 +350,13 @@ def _answer(program: Program, exercise: Exercise, name: str, definitions: list[S
         "",
         program.file,
         line,
-        part.text,
+        program.text,
         parameters_of(function_of(program, definition.node, name)),
-        _names(part.statements),
+        _names(statements),
         origin,
-        statements=part.statements,
+        statements=statements,
+        position=(line, definition.node.col_offset),
+        own_files=flat.own_files,
     )
 
 

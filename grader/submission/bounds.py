@@ -19,5 +19,4 @@ MAX_CELLS = 2_000
 MAX_CELL_BYTES = 4 << 20  # of one cell's source, which may hold a pasted picture
 
 # Answers
-MAX_EFFORT = 2_000_000  # looks at nodes, names and places, each about a microsecond; honest work takes 50,000
 MAX_TOLD = 3  # remarks of one kind on one file; the others are counted

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,6 +13,7 @@ from grader.downloads.students import EXERCISES, Expected, Part, kit_exercises
 from grader.downloads.tree import LINK, Node
 from grader.lesson import Exercise, Lesson
 from grader.lesson.stubs import GIVEN
+from grader.submission import content
 from grader.submission.filled import FilledSteps
 
 _MOST_LONE = 20  # notebooks and files of other names that are read
@@ -69,6 +71,7 @@ class Choice:
 
     files: dict[str, Path] = field(default_factory=dict)
     lone_files: list[Path] = field(default_factory=list)
+    own_files: list[Path] = field(default_factory=list)  # that what is read may import
     notes: list[str] = field(default_factory=list)
     left: list[tuple[Node, str]] = field(default_factory=list)
     top: int = 0  # the depth of the first source: a folder or archive around all of them counts for nothing
@@ -137,9 +140,27 @@ def choose(items: Sequence[Item], lesson: Lesson, filled: FilledSteps) -> Choice
     notebooks = _without_copies(choice, [item for item in sources if item.node.is_notebook], lesson, filled)
     _choose_others(choice, _without_copies(choice, others, lesson, filled), notebooks, lesson, filled)
     _choose_notebooks(choice, notebooks, filled)
+    _choose_imported(choice)
     choice.notes += [*_said_of_names(choice), *_said_of_rest(choice)]
     _leave(choice, [item for item in items if not item.node.is_source or item.name.lower() in GIVEN], lesson)
     return choice
+
+
+def _choose_imported(choice: Choice) -> None:
+    """Of the files that answer nothing, those whose names stand in one that is read: a program may import them."""
+    texts = [content.shown_text(path) for path in (*choice.files.values(), *choice.lone_files)]
+    beside = [p for p in choice.passed_over if p.how == _STRANGE and p.item.stem.isidentifier()]
+    waiting = [p for p in beside if p.item.depth == choice.top][:_MOST_LONE]
+    while texts and waiting:
+        found = [
+            p
+            for p in waiting
+            if any(re.search(rf"\bimport\b.*\b{p.item.stem}\b|\bfrom\s+\.?{p.item.stem}\b", t) for t in texts)
+        ]
+        texts = [content.shown_text(p.item.path) for p in found]
+        choice.own_files += [p.item.path for p in found]
+        waiting = [p for p in waiting if not any(p is one for one in found)]
+        choice.passed_over = [p for p in choice.passed_over if not any(p is one for one in found)]
 
 
 def _by_exercise(programs: Iterable[Item], lesson: Lesson) -> tuple[dict[str, list[_Candidate]], list[Item]]:

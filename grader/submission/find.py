@@ -143,7 +143,15 @@ class _Looking:
         notes = (*student.notes, *choice.notes)
         if not choice.files and not choice.lone_files:
             notes = (*student.notes, _nothing(items))
-        return Submission(student.name, student.shown, choice.files, tuple(choice.lone_files), notes, student.identity)
+        return Submission(
+            student.name,
+            student.shown,
+            choice.files,
+            tuple(choice.lone_files),
+            notes,
+            student.identity,
+            tuple(choice.own_files),
+        )
 
 
 def _nothing(items: Sequence[Item]) -> str:

@@ -23,10 +23,11 @@ class Submission:
     lone_files: tuple[Path, ...] = ()
     notes: tuple[str, ...] = ()
     identity: Identity | None = None
+    own_files: tuple[Path, ...] = ()  # which answer nothing, and may be imported by those that do
 
     def all_files(self) -> list[Path]:
         """Every file that is read, in a fixed order."""
-        return sorted([*self.files.values(), *self.lone_files])
+        return sorted([*self.files.values(), *self.lone_files, *self.own_files])
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import ast
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -27,12 +27,12 @@ from grader.submission.bounds import (
     MAX_STATEMENTS,
 )
 from grader.submission.content import Unreadable, source_text
-from grader.submission.effort import Effort
 from grader.submission.exercise import marked_in
 from grader.submission.notebook import Cell, read_notebook
 from grader.submission.statement import Statement, statement_of
 from grader.submission.syntax import parsed
 from grader.syntax import walk
+from grader.wire.statements import opened
 
 _PIECE = re.compile(r"^(?:def|class|async\s+def|@|if\s+__name__)\b|^@", re.MULTILINE)
 _DEFINES = re.compile(r"^(?:def\s+|class\s+)?([A-Za-z_]\w*)\s*[(=:]", re.MULTILINE)
@@ -50,17 +50,7 @@ class Broken:
     problem: str
     names: frozenset[str]
     assigned: frozenset[str] = frozenset()  # also in loops and functions
-
-
-@dataclass(frozen=True)
-class Seen:
-    """Answers to questions that are asked again and again. They end with their program: syntax trees are large."""
-
-    functions: dict[tuple[str, int], bool] = field(default_factory=dict)  # names at their depth: are they functions?
-    defined: dict[ast.stmt, frozenset[str]] = field(default_factory=dict)  # the functions and classes in a statement
-    assigned: dict[ast.stmt, tuple[ast.Assign | ast.AnnAssign, ...]] = field(default_factory=dict)
-    called: dict[ast.stmt, frozenset[str]] = field(default_factory=dict)  # the functions that an assignment calls
-    results: dict[ast.FunctionDef, tuple[frozenset[str], tuple[ast.expr, ...]]] = field(default_factory=dict)
+    lines: range = range(0)  # by their index
 
 
 def cell_at(cells: Sequence[Cell], line: int) -> Cell | None:
@@ -108,6 +98,23 @@ class Program:
         return ""
 
     @cached_property
+    def text(self) -> str:
+        """What can be run: every statement at its own lines, and nothing of what is no Python."""
+        kept = list(self.lines)
+        for piece in self.broken:
+            kept[piece.lines.start : piece.lines.stop] = [""] * len(piece.lines)
+        return "\n".join(kept) + "\n"
+
+    @cached_property
+    def imports(self) -> frozenset[str]:
+        """The modules that its code imports, wherever it does."""
+        nodes = [node for statement in self.statements for node in statement.nodes]
+        plain = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+        found = [node for node in nodes if isinstance(node, ast.ImportFrom)]
+        beside = {alias.name for node in found if node.level and not node.module for alias in node.names}
+        return frozenset(plain | beside | {node.module for node in found if node.module})
+
+    @cached_property
     def binders(self) -> dict[str, list[Statement]]:
         """For each name the statements that bind or change it."""
         found: dict[str, list[Statement]] = {}
@@ -115,21 +122,6 @@ class Program:
             for name in statement.binds:
                 found.setdefault(name, []).append(statement)
         return found
-
-    @cached_property
-    def seen(self) -> Seen:
-        """What was found out about its statements already."""
-        return Seen()
-
-    @cached_property
-    def effort(self) -> Effort:
-        """What reading its answers may still cost."""
-        return Effort()
-
-    @cached_property
-    def futures(self) -> tuple[Statement, ...]:
-        """`from __future__ import ...`: part of every slice."""
-        return tuple(s for s in self.statements if isinstance(s.node, ast.ImportFrom) and s.node.module == "__future__")
 
 
 @dataclass(frozen=True)
@@ -211,7 +203,7 @@ def _saved(lines: tuple[str, ...], first: int, last: int) -> list[list[Statement
         return [whole]
     starts = [first + start for start in _piece_starts(lines[first:last])]
     pieces = [part for start, end in _spans(starts, last) for part in _pieces(lines, start, end)]
-    return pieces if any(isinstance(piece, Broken) for piece in pieces) else [*pieces, whole]
+    return pieces if any(isinstance(piece, Broken) for piece in pieces) else [*pieces, replace(whole, lines=range(0))]
 
 
 def _sorted_out(
@@ -270,14 +262,15 @@ def _parse(text: str, first: int) -> list[Statement] | Broken:
                 raise ValueError(f"a whole number of more than {MAX_BITS:,} bits")
         if first:
             _move(nodes, first)
-        return [statement_of(node) for statement in module.body for node in _unfolded(statement)]
+        return [statement_of(node) for node in opened(module.body)]
     except SyntaxError as error:
         problem, line = f"{error.msg}", first + (error.lineno or 1)
     except (RecursionError, MemoryError, SystemError):
         problem = _TOO_DEEP
     except ValueError as error:
         problem = str(error)
-    return Broken(line, problem, frozenset(_DEFINES.findall(text)), frozenset(_ASSIGNS.findall(text)))
+    span = range(first, first + text.count("\n") + (not text.endswith("\n")))
+    return Broken(line, problem, frozenset(_DEFINES.findall(text)), frozenset(_ASSIGNS.findall(text)), span)
 
 
 def _move(nodes: Iterable[Any], lines: int) -> None:
@@ -286,27 +279,3 @@ def _move(nodes: Iterable[Any], lines: int) -> None:
         if "lineno" in node._attributes:
             node.lineno += lines
             node.end_lineno += lines
-
-
-def _unfolded(statement: ast.stmt) -> Iterator[ast.stmt]:
-    """A main guard is never run; each name of an import stands alone, so that only those needed count."""
-    match statement:
-        case ast.If(test=ast.Compare(left=ast.Name(id="__name__")), orelse=otherwise):
-            yield from otherwise
-        case ast.Import(names=aliases):
-            for alias in aliases:
-                yield _at(statement, ast.Import([_top_module(alias)]))
-        case ast.ImportFrom(module=module, names=aliases, level=level):
-            for alias in aliases:
-                yield _at(statement, ast.ImportFrom(module, [alias], level))
-        case _:
-            yield statement
-
-
-def _top_module(alias: ast.alias) -> ast.alias:
-    """`import torch.optim` binds `torch`, and that is all it is needed for."""
-    return alias if alias.asname else ast.alias(alias.name.split(".")[0])
-
-
-def _at(place: ast.stmt, node: ast.stmt) -> ast.stmt:
-    return ast.fix_missing_locations(ast.copy_location(node, place))

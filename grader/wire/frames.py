@@ -24,6 +24,7 @@ from typing import Annotated, Any, NamedTuple
 
 import msgspec
 from msgspec import Meta, Struct
+from torch import Tensor
 
 from grader.wire.block import ALIGNED, MAX_BLOCK, Block, Dtype, Form, Shape, WireError, put
 from grader.wire.messages import (
@@ -35,10 +36,17 @@ from grader.wire.messages import (
     Greeting,
     Load,
     Loaded,
+    Open,
+    Outcome,
     Output,
+    Plan,
+    Ran,
+    Recorded,
     Refused,
+    Replayed,
     Reply,
     Request,
+    Run,
     Sealed,
     Unsealed,
     Words,
@@ -70,9 +78,16 @@ class _AnswerText(Struct, tag="answer", tag_field="kind"):
     refused: Annotated[tuple[Forbidden, ...], Meta(max_length=MOST)]
 
 
+class _ReplayedText(Struct, tag="replayed", tag_field="kind"):
+    """A Replayed without its numbers."""
+
+    returned: Annotated[list[Form], Meta(max_length=MOST)]
+    outcomes: Annotated[tuple[Outcome, ...], Meta(max_length=MOST)]
+
+
 _encode = msgspec.json.Encoder().encode
-_REQUESTS = msgspec.json.Decoder(list[Load | _CallText])
-_REPLIES = msgspec.json.Decoder(list[Loaded | _AnswerText | Failed])
+_REQUESTS = msgspec.json.Decoder(list[Run | Load | Open | Plan | _CallText])
+_REPLIES = msgspec.json.Decoder(list[Ran | Loaded | Recorded | _AnswerText | _ReplayedText | Failed])
 _GREETINGS = msgspec.json.Decoder(list[Sealed | Unsealed])
 
 
@@ -105,10 +120,9 @@ def write(message: Request | Reply | Greeting) -> Part:
             listed = {name: put(tensor, block) for name, tensor in given.items()}
             text = _CallText(key, dtype, dict(sizes), dict(returned), listed)
         case Answer(returned, is_sequence, changed, output, refused):
-            forms = [
-                ("", (), item.what[:200]) if isinstance(item, Refused) else (*put(item, block), "") for item in returned
-            ]
-            text = _AnswerText(forms, is_sequence, changed, output, refused)
+            text = _AnswerText(_forms(returned, block), is_sequence, changed, output, refused)
+        case Replayed(returned, outcomes):
+            text = _ReplayedText(_forms(returned, block), outcomes)
         case _:
             text = message
     try:
@@ -119,6 +133,10 @@ def write(message: Request | Reply | Greeting) -> Part:
     if len(said) > MAX_TEXT // 2 or len(numbers) > MAX_BLOCK // 2:
         raise WireError(f"a message of {len(said)} + {len(numbers)} bytes is over the caps")
     return Part(said, numbers)
+
+
+def _forms(returned: Sequence[Tensor | Refused], block: list[bytes]) -> list[Form]:
+    return [("", (), item.what[:200]) if isinstance(item, Refused) else (*put(item, block), "") for item in returned]
 
 
 def join(parts: Sequence[Part], number: int = 0) -> bytes:
@@ -167,7 +185,7 @@ def read_requests(frame: bytes | bytearray) -> list[Request]:
 def read_replies(frame: bytes | bytearray) -> list[Reply]:
     """The worker's messages in `frame`: nothing in them is believed beyond its form."""
     texts, block = _read(frame, _REPLIES)
-    replies = [_answer(text, block) if isinstance(text, _AnswerText) else text for text in texts]
+    replies = [_with_numbers(text, block) for text in texts]
     block.ends()
     return replies
 
@@ -217,6 +235,14 @@ def _read(frame: bytes | bytearray, decoder: msgspec.json.Decoder[list[Any]]) ->
     if len(said) > MOST:
         raise WireError(f"{len(said)} messages in one frame")
     return said, Block(frame if isinstance(frame, bytearray) else bytearray(frame), start)
+
+
+def _with_numbers(text: Any, block: Block) -> Reply:
+    if isinstance(text, _ReplayedText):
+        if len(text.outcomes) != len(text.returned):
+            raise WireError(f"{len(text.returned)} values with {len(text.outcomes)} outcomes")
+        return Replayed(tuple(block.items(text.returned)), text.outcomes)
+    return _answer(text, block) if isinstance(text, _AnswerText) else text
 
 
 def _answer(text: _AnswerText, block: Block) -> Answer:

@@ -1,12 +1,12 @@
-"""What crosses the pipe. Judge to worker: Load, Call. Worker to judge: one of the others, once a request.
+"""What crosses the pipe. Judge to runner: Run, Load, Call. Runner to judge: one of the others, once a request.
 
-Before the first request, and before any student code, the worker says once whether it is Sealed or Unsealed.
+Before the first request, and before any student code, the runner says once whether it is Sealed or Unsealed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from msgspec import Meta, Struct
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 MOST = 256  # tensors, or words, in one message; messages in one frame
 Word = Annotated[str, Meta(max_length=200)]
 Words = Annotated[tuple[Word, ...], Meta(max_length=MOST)]
-Line = Annotated[int, Meta(ge=1, le=1 << 31)] | None
+LineNumber = Annotated[int, Meta(ge=1, le=1 << 31)] | None
 Output = Annotated[str, Meta(max_length=1 << 17)]
 
 
@@ -33,13 +33,22 @@ class Unsealed(Struct, frozen=True, tag="unsealed", tag_field="kind"):
     why: str
 
 
+class Run(Struct, frozen=True, tag="run", tag_field="kind"):
+    """Run a program, statement by statement, in a new namespace: in place of any that had this key."""
+
+    key: str
+    file: str  # shown in messages
+    text: str  # with the student's own line numbers; what is no Python is left out
+    own_files: Mapping[str, str] = {}  # the submission's other files that it may import: module -> text
+
+
 class Load(Struct, frozen=True, tag="load", tag_field="kind"):
-    """Make this answer ready: run its source, find the callable."""
+    """Make an answer ready: find the callable in the namespace of a program that has run."""
 
     key: str  # calls refer to it by this
-    source: str  # the part of the student's file that the answer reaches, at its own line numbers
+    program: str  # the key of its program
     name: str  # what the callable is bound to
-    file: str  # shown in messages
+    position: tuple[int, int] | None = None  # of the statement that binds it; None for whatever has the name at last
 
 
 class Call(Struct, frozen=True):
@@ -51,6 +60,75 @@ class Call(Struct, frozen=True):
     tensors: Mapping[str, Tensor]
     # Parameters that are given what another answer returned when it was last called, by that one's key.
     returned: Mapping[str, str] = {}
+
+
+class Ran(Struct, frozen=True, tag="ran", tag_field="kind"):
+    """The statements of a program have run; so many of them were skipped for what they raised."""
+
+    skipped: Annotated[int, Meta(ge=0)]
+
+
+class Open(Struct, frozen=True, tag="open", tag_field="kind"):
+    """Make ready a program whose gradients are variables. A Call of its key records what its statements do."""
+
+    key: str
+    file: str
+    text: str
+    own_files: Mapping[str, str]
+    tensors: Words  # of the lesson
+    inputs: Mapping[str, tuple[str, ...]]  # those that forward() is given, and their lengths as expressions of sizes
+    affixes: tuple[tuple[str, str], ...]  # what stands before and after a tensor's name in its gradient's
+    backward: tuple[tuple[int, int], ...]  # lines among which a tensor that is made otherwise is the student's own
+    compared: Mapping[str, str]  # variables of other names that are compared as the gradient of a tensor
+
+
+class Event(Struct, frozen=True):
+    """A statement bound a gradient's variable, or changed its tensor."""
+
+    variable: Word
+    tensor: Word
+    starts: bool  # it was bound to something else than before
+    reads: Annotated[tuple[int, ...], Meta(max_length=1024)]  # the events, by number, that its value comes from
+    source: Literal["made", "given", "stale"] = "made"  # by the statement; by the kit; before the loop began
+
+
+class Line(Struct, frozen=True):
+    """What one statement did."""
+
+    line: Annotated[int, Meta(ge=0)]
+    column: Annotated[int, Meta(ge=0)]
+    section: Annotated[int, Meta(ge=0)]  # 0 for the top level, else a training loop's number
+    events: Annotated[tuple[Event, ...], Meta(max_length=512)] = ()
+    failed: bool = False
+    unmade: Words = ()  # gradients' variables that it would have bound
+
+
+class Recorded(Struct, frozen=True, tag="recorded", tag_field="kind"):
+    """What a program's statements did. It is a claim of the process in which they ran."""
+
+    lines: Annotated[tuple[Line, ...], Meta(max_length=8192)]
+    aliases: Annotated[dict[Word, Word], Meta(max_length=1024)]  # the student's names for the lesson's
+
+
+class Attempt(Struct, frozen=True):
+    """A gradient that is made in some lines: its value is looked at after the last of them, by number."""
+
+    variable: Word
+    tensor: Word
+    last: int
+    is_cut: bool  # from there on the variable holds the gradient that the call brings
+    first: int = 0  # where what it prints begins
+
+
+class Plan(Struct, frozen=True, tag="plan", tag_field="kind"):
+    """What calls of a program that was recorded are to give."""
+
+    program: str  # the key of its Open
+    key: str  # calls of the attempts refer to it by this: all are answered by one Replayed
+    attempts: tuple[Attempt, ...]
+    loop_key: str = ""  # calls of a training loop's results, each answered by an Answer
+    loop_section: int = 0
+    loop: tuple[Attempt | None, ...] = ()
 
 
 class Loaded(Struct, frozen=True, tag="loaded", tag_field="kind"):
@@ -70,7 +148,7 @@ class Refused(Struct, frozen=True):
 class Forbidden(Struct, frozen=True):
     """Something outside the language of a step that a student's code asked for, which stops it."""
 
-    line: Line
+    line: LineNumber
     message: Annotated[str, Meta(max_length=1 << 10)]  # "torch.autograd is not available in a step: ..."
 
     def __str__(self) -> str:
@@ -92,11 +170,25 @@ class Failed(Struct, frozen=True, tag="failed", tag_field="kind"):
 
     is_memory: bool  # MemoryError or the allocator's error
     error: Annotated[str, Meta(max_length=1 << 13)]  # "RuntimeError: The size of tensor a (13) must match ..."
-    line: Line  # in the student's file
+    line: LineNumber  # in the student's file
     output: Output
     refused: Annotated[tuple[Forbidden, ...], Meta(max_length=MOST)] = ()  # as in Answer
 
 
+class Outcome(Struct, frozen=True):
+    """What became of one attempt beside its value; `failed` where it has none."""
+
+    output: Output = ""
+    failed: Failed | None = None
+
+
+class Replayed(Struct, frozen=True):
+    """The values of all attempts of a plan, in its order; Refused where there is none."""
+
+    returned: Sequence[Tensor | Refused]
+    outcomes: tuple[Outcome, ...]
+
+
 Greeting = Sealed | Unsealed
-Request = Load | Call
-Reply = Loaded | Answer | Failed
+Request = Run | Load | Open | Plan | Call
+Reply = Ran | Loaded | Recorded | Answer | Replayed | Failed

@@ -19,14 +19,15 @@ from grader.seal import probe
 from grader.seal.close import seal
 from grader.seal.layers import Limits
 from grader.wire import frames
-from grader.wire.messages import Call, Load
+from grader.wire.messages import Call, Load, Run
+from grader.wire.messages import Request as Question
 
 _DTYPES = {"float64": torch.float64, "float32": torch.float32}
 
 
-def recorded(judge: Judge, request: Request) -> list[Load | Call]:
+def recorded(judge: Judge, request: Request) -> list[Question]:
     """Everything that a submission's process is asked."""
-    asked: list[Load | Call] = []
+    asked: list[Question] = []
     ask = Student._ask_all
 
     def noted(student: Student, questions: Any, budget: Budget) -> Any:
@@ -39,7 +40,7 @@ def recorded(judge: Judge, request: Request) -> list[Load | Call]:
     return asked
 
 
-def bare_run(asked: list[Load | Call]) -> Callable[[], float]:
+def bare_run(asked: list[Question]) -> Callable[[], float]:
     """A function that does all of it once, and gives the seconds of processor time."""
     layers = probe.find().layers
     serve.warm_up()
@@ -69,16 +70,18 @@ def fork_time(start: Callable[[], None]) -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-def _replay(asked: list[Load | Call]) -> None:
+def _replay(asked: list[Question]) -> None:
+    spaces: dict[str, dict[str, Any]] = {}
     loaded: dict[str, Any] = {}
     returned: dict[str, Any] = {}
     with torch.inference_mode():
         for question in asked:
-            if isinstance(question, Load):
-                namespace: dict[str, Any] = {"__name__": "submission"}
-                exec(compile(question.source, question.file, "exec"), namespace)
-                loaded[question.key] = namespace[question.name]
-            else:
+            if isinstance(question, Run):
+                spaces[question.key] = {"__name__": "submission"}
+                exec(compile(question.text, question.file, "exec"), spaces[question.key])
+            elif isinstance(question, Load):
+                loaded[question.key] = spaces[question.program][question.name]
+            elif isinstance(question, Call):
                 torch.set_default_dtype(_DTYPES[question.dtype])
                 given = {name: tensor.clone() for name, tensor in question.tensors.items()}
                 given |= {name: returned[key].clone() for name, key in question.returned.items()}

@@ -31,6 +31,8 @@ class _Names:
 
     def clash(self, other: _Names) -> bool:
         in_the_way = self.binds & (other.binds | other.needs) or other.binds & self.needs
+        if "*" in self.imports or "*" in other.imports:  # a program is one namespace: a star may shadow `range`
+            return True
         both = self.imports.keys() & other.imports.keys()
         return bool(in_the_way) or any(self.imports[name] != other.imports[name] for name in both)
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from grader.judge.desk import Desk
+from grader.judge.mend.function import SHIFT, as_function
 from grader.judge.mend.likely import CAUSES, SYMPTOMS, Showing
 from grader.judge.mend.search import MOST_TRIED, Asked, Found, Limits, search
 from grader.judge.situation import keep_small
@@ -17,6 +19,7 @@ from grader.results.model import Mistake, StepResult
 from grader.submission.answers import Answer
 from grader.warm.client import Forker
 
+_LINE = re.compile(r"\bline (\d+)\b")
 MOST_OF_A_SUBMISSION = 750  # edits tried
 _SHARE = 3  # no answer takes more than this part of what its submission has left, so that the last ones get some, too
 _MOST_SECONDS = 60.0  # of wall clock a submission; its tries are over long before
@@ -74,12 +77,39 @@ class Mender:
         results: Sequence[StepResult],
     ) -> list[StepResult]:
         """The results of one answer's steps, with the nearest mend of each wrong one where there is exactly one."""
+        if written.flat is not None:
+            return self._mended_variable(budget, exercise, steps, written, results)
         showings = [Showing(r, self._is_proved(exercise, s, written)) for s, r in zip(steps, results, strict=True)]
         asked = Asked(exercise, tuple(steps), written, tuple(showings))
         if written.status != "ready" or not asked.proved or budget.is_spent:
             return list(results)
         found, above = self._found(budget, asked), _lines_above(written)
         return [_with_mend(result, found, above) for result in results]
+
+    def _mended_variable(
+        self,
+        budget: SearchBudget,
+        exercise: Exercise,
+        steps: Sequence[Step],
+        written: Answer,
+        results: Sequence[StepResult],
+    ) -> list[StepResult]:
+        """The same for a gradient that is a variable: looked for as if it were a function."""
+        function = as_function(written) if written.status == "ready" else None
+        if function is None:
+            return list(results)
+        there = [replace(result, line=None if result.line is None else result.line + SHIFT) for result in results]
+        found = self.mended(budget, exercise, steps, function, there)
+        return [
+            result
+            if other is one
+            else replace(
+                result,
+                mistake=_moved(other),
+                instructor=replace(result.instructor, mend=_lines_moved(other.instructor.mend)),
+            )
+            for result, one, other in zip(results, there, found, strict=True)
+        ]
 
     def _found(self, budget: SearchBudget, asked: Asked) -> Found:
         key, limits = _key(asked), budget.next()
@@ -115,7 +145,7 @@ class Mender:
 def _key(asked: Asked) -> bytes:
     """The same for answers for which the same would be found, whoever wrote them and wherever they stand."""
     written, above = asked.written, _lines_above(asked.written)
-    answer = (written.name, written.source.strip("\n"), written.parameters, sorted(written.mentioned), written.is_flat)
+    answer = (written.name, written.own_text, written.parameters, sorted(written.mentioned), written.is_flat)
     told = [
         (
             r.step,
@@ -130,8 +160,8 @@ def _key(asked: Asked) -> bytes:
 
 
 def _lines_above(written: Answer) -> int:
-    """How many empty lines stand before an answer: its lines keep their numbers when the rest is cut away."""
-    return len(written.source) - len(written.source.lstrip("\n"))
+    """How many lines stand before what an answer reaches."""
+    return min((statement.first_line for statement in written.statements), default=1) - 1
 
 
 def _with_mend(result: StepResult, found: Found, above: int) -> StepResult:
@@ -149,3 +179,13 @@ def _with_mend(result: StepResult, found: Found, above: int) -> StepResult:
     if result.mistake and not knows_more:
         mistake = result.mistake
     return replace(result, mistake=mistake, instructor=replace(result.instructor, mend=mend))
+
+
+def _moved(result: StepResult) -> Mistake | None:
+    mistake = result.mistake
+    return Mistake(mistake.tag, _lines_moved(mistake.help) or "") if mistake else None
+
+
+def _lines_moved(text: str | None) -> str | None:
+    """A text whose lines are those of the program again."""
+    return text and _LINE.sub(lambda found: f"line {int(found.group(1)) - SHIFT}", text, count=1)

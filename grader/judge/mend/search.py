@@ -207,7 +207,7 @@ def search(desk: Desk, student: Student, asked: Asked, limits: Limits) -> Found:
     `student` is a process for this alone: what an edited answer does there changes nothing else.
     """
     try:
-        source = Source(asked.written.source)
+        source = Source(asked.written.source, [statement.node for statement in asked.written.statements])
         candidates = _candidates(source, _world(desk, asked), asked.showings) if source.size <= MOST_NODES else []
     except RecursionError:
         candidates = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from grader.submission.syntax import parsed
@@ -36,11 +37,11 @@ class Edit:
 
 
 class Source:
-    """The text of one answer, with places by line and column as ast counts them."""
+    """The text of a program, with places by line and column as ast counts them, and the tree of one answer in it."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, nodes: Sequence[ast.stmt] | None = None) -> None:
         self.text = text
-        self.tree = parsed(text)
+        self.tree = parsed(text) if nodes is None else ast.Module([*nodes], [])
         self.size = sum(1 for _ in walk(self.tree))
         self._bytes = text.encode()
         starts = [0]

@@ -1,12 +1,9 @@
-"""The part of a program that one answer reaches: its own definition, and every
-top-level statement that binds a name it needs, directly or not. Only this part is run."""
+"""What an answer's text reaches: for messages, fixes and fingerprints. What runs is the whole program."""
 
 from __future__ import annotations
 
 import ast
 import builtins
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from grader.submission.program import Program
 from grader.submission.statement import Statement
@@ -15,20 +12,13 @@ from grader.syntax import walk
 _BUILTINS = frozenset(dir(builtins))
 
 
-@dataclass(frozen=True)
-class Slice:
-    """What one answer reaches. `statements` keep the line numbers of the file, and so does `text`."""
+def reached(program: Program, root: Statement, name: str) -> tuple[Statement, ...]:
+    """`root`, which binds `name`, and the statements that bind what it needs, directly or not.
 
-    statements: tuple[Statement, ...]
-    text: str
-
-
-def slice_of(program: Program, root: Statement, name: str) -> Slice:
-    """The slice of `root`, which binds `name`. Other definitions of `name` are other answers.
-
-    Where `root` wraps the name itself (`dprobs = checked(dprobs)`), what bound it before belongs to it.
+    Other definitions of `name` are other answers. Where `root` wraps the name itself (`dprobs = checked(dprobs)`),
+    what bound it before belongs to it.
     """
-    chosen = {root, *_wrapped(program, root, name), *program.futures}
+    chosen = {root, *_wrapped(program, root, name)}
     waiting = list(chosen)
     while waiting:
         for needed in waiting.pop().needs:
@@ -41,8 +31,7 @@ def slice_of(program: Program, root: Statement, name: str) -> Slice:
         known = program.binders.keys() | _BUILTINS
         if any(statement.needs - known for statement in chosen):  # stars may bring them
             chosen.update(stars)
-    ordered = tuple(statement for statement in program.statements if statement in chosen)
-    return Slice(ordered, _text(program, ordered))
+    return tuple(statement for statement in program.statements if statement in chosen)
 
 
 def _wrapped(program: Program, root: Statement, name: str) -> list[Statement]:
@@ -108,34 +97,3 @@ def names_read(function: ast.FunctionDef | ast.Lambda | None) -> frozenset[str]:
 
 def _is_name(node: ast.expr, name: str) -> bool:
     return isinstance(node, ast.Name) and node.id == name
-
-
-def _text(program: Program, statements: Iterable[Statement]) -> str:
-    """The source of these statements, each at its own lines; all other lines are empty."""
-    kept = [""] * len(program.lines)
-    for statement in statements:
-        for number, piece in _pieces(program, statement):
-            kept[number - 1] = f"{kept[number - 1]}; {piece}" if kept[number - 1] else piece
-    return "\n".join(kept) + "\n"
-
-
-def _pieces(program: Program, statement: Statement) -> Iterator[tuple[int, str]]:
-    """The lines of a statement, by their number, without what else stands on them."""
-    node = statement.node
-    if isinstance(node, ast.Import | ast.ImportFrom):  # one name of perhaps several
-        yield node.lineno, statement.unparsed
-        return
-    first, last = statement.first_line, node.end_lineno or node.lineno
-    start = node.col_offset if first == node.lineno else 0
-    for number in range(first, last + 1):
-        line = program.lines[number - 1]
-        if number in (first, last):
-            line = _columns(line, start if number == first else 0, node.end_col_offset if number == last else None)
-        yield number, line
-
-
-def _columns(line: str, start: int, end: int | None) -> str:
-    """Part of a line; ast counts columns in UTF-8 bytes."""
-    if line.isascii():
-        return line[start:end]
-    return line.encode()[start:end].decode()

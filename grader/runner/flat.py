@@ -1,0 +1,409 @@
+"""A program whose gradients are variables: recorded once, then replayed case by case.
+
+The lesson's tensors and sizes are pinned: a statement that computes them again is undone. When a program is recorded,
+labels tell from which gradients each value comes, and names that hold the lesson's values are understood. When it is
+replayed, each attempt's value is taken where it ends, and from there on its variable holds the gradient of the call.
+"""
+
+from __future__ import annotations
+
+import ast
+import itertools
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from grader.runner import language
+from grader.runner.opening import Opened, opening
+from grader.runner.program import CompiledStatement, Namespace, Skipped, Turns, compiled_statement, empty_namespace
+from grader.runner.tracker import Tracker, place_of
+from grader.wire.messages import Event, Line, Open
+
+_MOST_RETRIES = 8
+_MOST_GUESSES = 600  # executions in which unknown names are put as the lesson's inputs
+_MOST_UNKNOWN = 2
+_ENOUGH = 8  # sizes below this are too common as numbers to be known by them
+_GRADIENT = "d"  # before a tensor's name: its gradient, where the kit gives it
+_clone = Tensor.clone
+
+
+@dataclass
+class FlatLine:
+    """One statement, and what its record says of it."""
+
+    opened: Opened
+    code: CompiledStatement
+    pinned: set[str] = field(default_factory=set)
+    own: set[str] = field(default_factory=set)  # names of the lesson's that it binds to something else
+    given: dict[str, str] = field(default_factory=dict)  # gradients' variables that were not there -> tensors
+    separated: set[str] = field(default_factory=set)
+    unmade: set[str] = field(default_factory=set)  # gradients' variables that it leaves without a gradient
+
+
+@dataclass
+class World:
+    """The values of one run."""
+
+    space: Namespace
+    kit: dict[str, Any]  # the lesson's tensors and sizes
+    cuts: Mapping[str, Tensor]  # gradients by tensor
+
+    def value(self, meant: str) -> Any:
+        """A fresh copy of one of the lesson's values."""
+        value = self.kit[meant]
+        return _clone(value) if isinstance(value, Tensor) else value
+
+
+class FlatProgram:
+    """One program, its statements compiled once."""
+
+    def __init__(self, request: Open) -> None:
+        self.request = request
+        self.tensors = frozenset(request.tensors)
+        self.aliases: dict[str, str] = {}  # the student's names for the lesson's values, which are pinned
+        self.alike: dict[str, str] = {}  # names that hold a tensor of the lesson by the program's own work
+        self.turns = Turns()
+        tree = ast.parse(request.text, request.file)
+        statements = opening(tree.body, lambda name: self.tensor_of(name) is not None, self.tensors)
+        self.lines = [FlatLine(one, compiled_statement(one.node, request.file)) for one in statements]
+        self._guesses = _MOST_GUESSES
+
+    def tensor_of(self, name: str) -> str | None:
+        """The tensor whose gradient a variable of this name is."""
+        if name in self.tensors:
+            return None
+        if name in self.request.compared:
+            meant = self.request.compared[name]
+            return meant if meant in self.tensors else self.aliases.get(meant)
+        for before, after in self.request.affixes:
+            if name.startswith(before) and name.endswith(after):
+                own = name[len(before) : len(name) - len(after)]
+                meant = own if own in self.tensors else self.aliases.get(own) or self.alike.get(own, "")
+                if meant in self.tensors:
+                    return meant
+        return None
+
+    def world(self, kit: Mapping[str, Any]) -> World:
+        """A new namespace that holds the lesson's values under all names that are known for them."""
+        space = empty_namespace(self.request.file, self.request.text, self.request.own_files, self.turns)
+        space.names.update(torch=language.facade("torch"), F=language.facade("torch.nn.functional"))
+        values = {name: value for name, value in kit.items() if name in self.tensors or not isinstance(value, Tensor)}
+        cuts = {name.removeprefix(_GRADIENT): value for name, value in kit.items() if name not in values}
+        world = World(space, values, cuts)
+        self.bind_kit(world)
+        return world
+
+    def bind_kit(self, world: World) -> None:
+        """Puts the lesson's values under their names."""
+        for name in world.kit:
+            world.space.names[name] = world.value(name)
+        for name, meant in self.aliases.items():
+            if meant in world.kit:
+                world.space.names[name] = world.value(meant)
+
+    def execute(self, line: FlatLine, world: World, *, in_full: bool = False) -> Skipped | None:
+        """Runs one statement; why it made nothing, where it was skipped."""
+        if line.opened.source and line.opened.names[0] in world.space.names:
+            return None
+        if line.code.code is None:
+            return Skipped(line.code.position[0], line.code.problem)
+        return self.turns.run(line.code.code, world.space, line.code.position[0], in_full=in_full)
+
+    def meant(self, name: str, world: World) -> str | None:
+        """What of the lesson's a name stands for."""
+        meant = name if name in world.kit else self.aliases.get(name)
+        return meant if meant in world.kit else None
+
+
+class Recorder:
+    """One run of a program in which everything is noted."""
+
+    def __init__(self, program: FlatProgram, kit: Mapping[str, Any]) -> None:
+        self.program = program
+        self.tracker = Tracker()
+        self.world = program.world(kit)
+        self.names = self.world.space.names
+        self.events: list[Event] = []
+        self.held: dict[str, Any] = {}  # gradients' variables, and the objects they held last
+        self.found: list[Line] = []
+        self.partial: set[str] = set()  # names of the lesson's whose own value was another one when it was undone
+        self.before_loop: dict[str, Any] = {}
+        self.is_in_loop = False
+
+    def run(self) -> list[Line]:
+        section = 0
+        with self.tracker:
+            for line in self.program.lines:
+                first = len(self.events)
+                if line.opened.section != section:
+                    section = line.opened.section
+                    self.enter(section)
+                self.found.append(self.line(line, first))
+        for line in self.program.lines:  # a name may have been understood after it was bound
+            line.pinned |= {name for name in line.opened.names if name in self.program.aliases and name not in line.own}
+        return self.found
+
+    def enter(self, section: int) -> None:
+        """Before a training loop and behind it the lesson's values are back; what gradients are there is stale."""
+        self.program.bind_kit(self.world)
+        for name in [name for name in self.names if self.program.tensor_of(name)] if self.is_in_loop else []:
+            del self.names[name]
+        self.names.update({name: value for name, (value, _) in self.before_loop.items()})
+        for value, labels in self.before_loop.values():
+            self.tracker.label(value, labels)
+        if self.is_in_loop:
+            self.held = {name: value for name, (value, _) in self.before_loop.items()}
+        self.before_loop, self.is_in_loop = {}, section > 0
+        if section:
+            held = {name: value for name, value in self.held.items() if type(value) is Tensor}
+            self.before_loop = {name: (value, self.tracker.of(value)) for name, value in held.items()}
+            for name, value in held.items():
+                self.names[name] = _clone(value)  # so that the loop changes none of them
+                self.event(name, self.program.tensor_of(name) or "", self.names[name], starts=True, source="stale")
+
+    def line(self, line: FlatLine, first: int) -> Line:
+        """Runs a statement, and tells what came of it: the events from `first` on."""
+        skipped = self.execute(line)
+        if skipped is None or line.opened.names:
+            skipped = self.explain(line, skipped)
+        if skipped is None:
+            self.pin(line)
+        self.note_changes(line)
+        names = line.opened.names
+        unmade = tuple(n for n in names if self.program.tensor_of(n) and self.is_unmade(n, line, skipped))
+        for name in unmade:
+            if type(names_now := self.names.get(name)) is not Tensor:
+                self.names.pop(name, names_now)
+                line.unmade.add(name)
+        position = line.code.position
+        return Line(*position, line.opened.section, tuple(self.events[first:]), skipped is not None, unmade)
+
+    def is_unmade(self, name: str, line: FlatLine, skipped: Skipped | None) -> bool:
+        """Whether a statement that binds a gradient's name has made no gradient, and is no blank."""
+        is_blank = isinstance(line.opened.node, ast.Assign) and _is_blank(line.opened.node.value)
+        kinds = ast.Assign | ast.AugAssign | ast.AnnAssign
+        if not isinstance(line.opened.node, kinds) or is_blank:
+            return skipped is not None and not isinstance(line.opened.node, kinds | ast.FunctionDef)
+        value = self.names.get(name)
+        return skipped is not None or (type(value) is not Tensor and not callable(value))
+
+    def execute(self, line: FlatLine) -> Skipped | None:
+        """Runs a statement; a gradient that was never made is given, and it is tried again."""
+        self.tracker.changed.clear()
+        for _ in range(_MOST_RETRIES):
+            skipped = self.program.execute(line, self.world)
+            name = skipped.name if skipped else ""
+            tensor = self.program.tensor_of(name) if name else None
+            cut = self.world.cuts.get(tensor or "")
+            if tensor is None or cut is None or name in self.names or line.opened.section:
+                return skipped
+            line.given[name] = tensor
+            self.names[name] = _clone(cut)
+            self.event(name, tensor, self.names[name], starts=True, source="given")
+        return skipped
+
+    def pin(self, line: FlatLine) -> None:
+        """Undoes what a statement bound to names of the lesson, unless it is something else."""
+        for name in line.opened.names:
+            meant = self.program.meant(name, self.world)
+            if name not in self.names or line.opened.source == "loop":
+                continue
+            if meant is None:
+                if isinstance(line.opened.node, ast.Assign | ast.AnnAssign):
+                    self.understand(name)
+            elif self.is_undone(line, name, meant):
+                self.understand_sizes(line.opened.node, meant, self.names[name])
+                self.names[name] = self.world.value(meant)
+                line.pinned.add(name)
+            else:
+                line.own.add(name)
+
+    def is_undone(self, line: FlatLine, name: str, meant: str) -> bool:
+        """Whether a value is the lesson's, or was meant to be."""
+        value, kit = self.names[name], self.world.kit[meant]
+        if not isinstance(kit, Tensor):
+            return type(value) is int
+        if type(value) is not Tensor or self.tracker.of(value):
+            return False
+        if isinstance(line.opened.node, ast.AugAssign):  # what was complete is changed; what was not grows
+            return name in self.partial
+        is_same = bool(self.same_as(value, meant))
+        is_input = meant in self.program.request.inputs
+        (self.partial.discard if is_same else self.partial.add)(name)
+        if is_same or is_input:
+            return True
+        at = line.code.position[0]
+        return not any(first <= at <= last for first, last in self.program.request.backward)
+
+    def understand(self, name: str) -> None:
+        """A new name that holds a tensor of the lesson is that tensor."""
+        value = self.names.get(name)
+        if type(value) is Tensor and not self.tracker.of(value) and self.program.tensor_of(name) is None:
+            meant = self.same_as(value)
+            if meant:
+                self.program.alike[name] = meant
+
+    def same_as(self, value: Tensor, wanted: str = "") -> str:
+        """The tensor of the lesson with these numbers; '' for none."""
+        with torch._C.DisableTorchFunction():
+            for name in [wanted] if wanted else list(self.world.kit):
+                own = self.world.kit.get(name)
+                if isinstance(own, Tensor) and own.shape == value.shape and own.dtype == value.dtype:
+                    if own.is_floating_point() and bool((own == own.flatten()[0]).all()) and own.numel() > 1:
+                        continue
+                    if torch.allclose(value, own, rtol=1e-9, atol=1e-12):
+                        return name
+        return ""
+
+    def understand_sizes(self, node: ast.stmt, meant: str, value: Any) -> None:
+        """Names for sizes, as the data flow shows them: lengths of a tensor that the program makes in its own sizes."""
+        sizes = {name: own for name, own in self.world.kit.items() if isinstance(own, int)}
+        match node:
+            case ast.Assign(value=ast.Name(id=other)) if (
+                meant in sizes and self.program.meant(other, self.world) is None
+            ):
+                self.be(other, meant)
+        if not isinstance(value, Tensor):
+            return
+        read = {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}
+        for length, expression in zip(tuple(value.shape), self.program.request.inputs.get(meant, ()), strict=False):
+            for name in read if expression in sizes else ():
+                is_length = type(self.names.get(name)) is int and self.names[name] == length
+                if is_length and self.program.meant(name, self.world) is None:
+                    self.be(name, expression)
+
+    def be(self, name: str, meant: str) -> None:
+        """From now on a name is one of the lesson's."""
+        self.program.aliases[name] = meant
+        self.names[name] = self.world.value(meant)
+
+    def explain(self, line: FlatLine, skipped: Skipped | None) -> Skipped | None:
+        """Tries what a statement says if unknown names are inputs of the lesson; a value of the lesson tells."""
+        node, names = line.opened.node, self.names
+        number = _number_bound(node)
+        if skipped is None and number and self.program.meant(number[0], self.world) is None:
+            fitting = [n for n, own in self.world.kit.items() if type(own) is int and own == number[1]]
+            if number[1] >= _ENOUGH and len(fitting) == 1:
+                self.be(number[0], fitting[0])
+                line.pinned.add(number[0])
+            return skipped
+        match node:
+            case ast.Assign(targets=[ast.Name(id=target)], value=ast.Name(id=other)) if other in self.program.aliases:
+                if skipped is None and type(names.get(target)) is int and target not in self.world.kit:
+                    self.be(target, self.program.aliases[other])
+                    line.pinned.add(target)
+                return skipped
+            case ast.Assign(targets=[ast.Name(id=target)]) if self.program.tensor_of(target) is None:
+                pass
+            case _:
+                return skipped
+        value = names.get(target)
+        if skipped is None and type(value) is Tensor and (self.tracker.of(value) or self.same_as(value)):
+            return skipped
+        read = {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+        unknown = sorted(filter(self.is_unknown, read))
+        if not unknown or len(unknown) > _MOST_UNKNOWN:
+            return skipped
+        return self.guess(line, target, unknown, skipped)
+
+    def is_unknown(self, name: str) -> bool:
+        """Whether a name may be an input of the lesson: not there, or a tensor of the student's own."""
+        if self.program.meant(name, self.world) or self.program.tensor_of(name):
+            return False
+        value = self.names.get(name)
+        if name in self.program.alike and type(value) is Tensor and self.same_as(value):
+            return False
+        if value is None:
+            return name not in self.names and name not in self.names["__builtins__"]
+        return type(value) is Tensor and not self.tracker.of(value)
+
+    def guess(self, line: FlatLine, target: str, unknown: Sequence[str], skipped: Skipped | None) -> Skipped | None:
+        before = {name: self.names[name] for name in (*unknown, target) if name in self.names}
+        wanted = target if target in self.world.kit else ""
+        inputs = [n for n in self.program.request.inputs if n in self.world.kit]
+        for meant in itertools.permutations(inputs, len(unknown)):
+            self.program._guesses -= 1
+            if self.program._guesses < 0:
+                break
+            for name, one in zip(unknown, meant, strict=True):
+                self.names[name] = self.world.value(one)
+            if self.program.execute(line, self.world) is None:
+                value = self.names.get(target)
+                if type(value) is Tensor and self.same_as(value, wanted):
+                    self.program.aliases.update(zip(unknown, meant, strict=True))
+                    return None
+        for name in (*unknown, target):
+            self.names.pop(name, None)
+        self.names.update(before)
+        return skipped
+
+    def note_changes(self, line: FlatLine) -> None:
+        """Events for the gradients that are bound anew or whose numbers have changed."""
+        names = self.names
+        for name in [name for name in names if self.program.tensor_of(name)]:
+            value = names[name]
+            if type(value) is not Tensor:
+                self.held.pop(name, None)
+                continue
+            is_new = self.held.get(name) is not value
+            if is_new and self.is_shared(name, value):
+                labels = self.tracker.of(value)
+                value = names[name] = _clone(value)
+                self.tracker.label(value, labels)
+                line.separated.add(name)
+            if is_new or place_of(value) in self.tracker.changed:
+                self.event(name, self.program.tensor_of(name) or "", value, starts=is_new)
+
+    def is_shared(self, name: str, value: Tensor) -> bool:
+        """Whether another gradient lies in the same storage: a change of one would change both."""
+        place = place_of(value)
+        others = (other for n, other in self.held.items() if n != name and self.names.get(n) is other)
+        return any(isinstance(other, Tensor) and place_of(other) == place for other in others)
+
+    def event(self, name: str, tensor: str, value: Tensor, *, starts: bool, source: Any = "made") -> None:
+        reads = tuple(sorted(self.tracker.of(value)))[:1000] if source == "made" else ()
+        self.tracker.label(value, [len(self.events)])
+        self.events.append(Event(name, tensor, starts, reads, source))
+        self.held[name] = value
+
+
+def _is_blank(value: ast.expr) -> bool:
+    """`None`, `...`, or a tuple of them."""
+    parts = value.elts if isinstance(value, ast.Tuple) else [value]
+    return all(isinstance(part, ast.Constant) and part.value in (None, ...) for part in parts)
+
+
+def _number_bound(node: ast.stmt) -> tuple[str, int] | None:
+    match node:
+        case ast.Assign(targets=[ast.Name(id=name)], value=ast.Constant(value=int(number))) if type(number) is int:
+            return name, number
+    return None
+
+
+def replay(
+    program: FlatProgram, world: World, lines: Iterable[FlatLine], told: Container[int] = (), section: int = 0
+) -> Iterator[tuple[FlatLine, Skipped | None]]:
+    """Runs lines again as they were recorded, and says after each what it came to; in full of those that are told."""
+    names = world.space.names
+    for line in lines:
+        if line.opened.section != section:
+            yield line, None
+            continue
+        for name, tensor in line.given.items():
+            if tensor in world.cuts and name not in names:
+                names[name] = _clone(world.cuts[tensor])
+        skipped = program.execute(line, world, in_full=id(line) in told)
+        for name in line.separated:
+            if type(names.get(name)) is Tensor:
+                names[name] = _clone(names[name])
+        for name in line.unmade:
+            if type(names.get(name)) is not Tensor:
+                names.pop(name, None)
+        for name in line.pinned:
+            meant = program.meant(name, world)
+            if meant:
+                names[name] = world.value(meant)
+        yield line, skipped

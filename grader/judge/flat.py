@@ -379,20 +379,24 @@ def with_gradients(desk: Desk, student: Student, answers: Answers) -> Answers:
     """The answers, with what the runs of programs show whose gradients may be variables."""
     found = dict(answers.by_name)
     notes: list[str] = []
-    variables: set[str] = set()
+    variables: set[tuple[str, int, int]] = set()
     for flat in answers.flat:
         made = {(one.exercise, one.name): one for one in _made(desk, student, flat, notes, variables)}
         for place, before in answers.by_name.items():
-            is_open = before.status == "missing" or (before.is_flat and found[place].flat is None)
+            is_function = before.position is not None and (before.name, *before.position) not in variables
+            is_open = before.status == "missing" or (before.is_flat and not is_function)
             if is_open and place in made and found[place].flat is None:
                 found[place] = made[place]
     for place, one in found.items():
         if one.is_flat and one.flat is None:
-            found[place] = answers.otherwise[place](one.name in variables)
+            is_variable = (one.name, *one.position) in variables if one.position else True
+            found[place] = answers.otherwise[place](is_variable)
     return replace(answers, by_name=found, notes=(*answers.notes, *notes))
 
 
-def _made(desk: Desk, student: Student, flat: FlatProgram, notes: list[str], variables: set[str]) -> list[Answer]:
+def _made(
+    desk: Desk, student: Student, flat: FlatProgram, notes: list[str], variables: set[tuple[str, int, int]]
+) -> list[Answer]:
     """What a program answers; nothing where it cannot be run. Adds a remark, and the variables that hold gradients."""
     lesson = desk.lesson
     situation = desk.situations.public("", "")
@@ -408,8 +412,9 @@ def _made(desk: Desk, student: Student, flat: FlatProgram, notes: list[str], var
     recorded = student.record(opened, call, student.budget(lesson.limits.step_seconds))
     if not isinstance(recorded, Recorded):
         return []
-    variables |= {event.variable for line in recorded.lines for event in line.events}
-    variables |= {name for line in recorded.lines for name in line.unmade}
+    for line in recorded.lines:
+        names = {*line.unmade, *(event.variable for event in line.events if event.source == "made")}
+        variables |= {(name, line.line, line.column) for name in names}
     aliases = {own: meant for own, meant in sorted(recorded.aliases.items()) if own != meant}
     used = {word for statement in program.statements for word in statement.mentions}
     gradients = {event.variable: event.tensor for line in recorded.lines for event in line.events}

@@ -173,7 +173,8 @@ class Recorder:
             self.pin(line)
         self.note_changes(line)
         names = line.opened.names
-        unmade = tuple(n for n in names if self.program.tensor_of(n) and self.is_unmade(n, line, skipped))
+        cuts = self.world.cuts  # the loss has none: its gradient is a number
+        unmade = tuple(n for n in names if self.program.tensor_of(n) in cuts and self.is_unmade(n, line, skipped))
         for name in unmade:
             if type(names_now := self.names.get(name)) is not Tensor:
                 self.names.pop(name, names_now)

@@ -214,7 +214,17 @@ def _found(program: Program, flat: _Flat, exercise: Exercise, name: str, definit
     def otherwise(is_variable: bool) -> Answer:
         return _answer(program, flat, exercise, name, [] if is_variable and filled else definitions)
 
-    return flat.answer(exercise, name, otherwise)
+    plain = [d.node for d in filled if _binds_one_name(d.node)]
+    position = (plain[-1].lineno, plain[-1].col_offset) if plain else None
+    return flat.answer(exercise, name, otherwise, position)
+
+
+def _binds_one_name(node: ast.stmt) -> bool:
+    """`dprobs = ...`, and no part of what a call returns."""
+    match node:
+        case ast.Assign(targets=[ast.Name()]) | ast.AnnAssign(target=ast.Name()):
+            return True
+    return False
 
 
 def _take(reading: _Reading, answer: Answer) -> None:
@@ -247,8 +257,11 @@ class _Flat:
         self.is_asked = False
         self._reading = reading
 
-    def answer(self, exercise: Exercise, name: str, otherwise: Otherwise) -> Answer:
-        """What its variables seem to answer for one callable; only a run shows whether and how."""
+    def answer(self, exercise: Exercise, name: str, otherwise: Otherwise, position: tuple[int, int] | None) -> Answer:
+        """What its variables seem to answer for one callable; only a run shows whether and how.
+
+        position: of the last statement that may bind the name to a function instead.
+        """
         self.is_asked = True
         tensors = [step.tensor for step in exercise.gradient_steps if exercise.function == name or step.name == name]
         lines = [self.of.gradients[tensor] for tensor in tensors if tensor in self.of.gradients]
@@ -259,7 +272,16 @@ class _Flat:
         program = self.of.program
         origin = Origin(program.cells)
         return Answer(
-            exercise.name, name, "ready", "", program.file, min(lines), program.text, origin=origin, is_flat=True
+            exercise.name,
+            name,
+            "ready",
+            "",
+            program.file,
+            min(lines),
+            program.text,
+            origin=origin,
+            is_flat=True,
+            position=position,
         )
 
 

@@ -8,6 +8,7 @@ replayed, each attempt's value is taken where it ends, and from there on its var
 from __future__ import annotations
 
 import ast
+import copy
 import itertools
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -68,7 +69,10 @@ class FlatProgram:
         self.turns = Turns()
         tree = ast.parse(request.text, request.file)
         statements = opening(tree.body, lambda name: self.tensor_of(name) is not None, self.tensors)
-        self.lines = [FlatLine(one, compiled_statement(one.node, request.file)) for one in statements]
+        self.lines = [
+            FlatLine(one, compiled_statement(ast.fix_missing_locations(copy.deepcopy(one.node)), request.file))
+            for one in statements
+        ]
         self._guesses = _MOST_GUESSES
 
     def tensor_of(self, name: str) -> str | None:

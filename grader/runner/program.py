@@ -7,7 +7,6 @@ that later misses a name learns which line should have made it.
 from __future__ import annotations
 
 import ast
-import copy
 import traceback
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -217,10 +216,10 @@ def compiled(file: str, text: str, is_main: bool) -> tuple[CompiledStatement, ..
 
 
 def compiled_statement(node: ast.stmt, file: str) -> CompiledStatement:
-    """One statement, by itself; a syntax tree is changed."""
+    """One statement, by itself; its syntax tree is used up."""
     position, names = (node.lineno, node.col_offset), tuple(bound_names(node))
     try:
-        code = language.compiled(ast.fix_missing_locations(copy.deepcopy(node)), file)
+        code = language.compiled(node, file)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         return CompiledStatement(position, None, names, reason_of(error))
     return CompiledStatement(position, code, names)

@@ -206,6 +206,7 @@ def search(desk: Desk, student: Student, asked: Asked, limits: Limits) -> Found:
 
     `student` is a process for this alone: what an edited answer does there changes nothing else.
     """
+    asked = replace(asked, written=_alone(asked.written))
     try:
         source = Source(asked.written.source, [statement.node for statement in asked.written.statements])
         candidates = _candidates(source, _world(desk, asked), asked.showings) if source.size <= MOST_NODES else []
@@ -221,6 +222,18 @@ def search(desk: Desk, student: Student, asked: Asked, limits: Limits) -> Found:
     mends = {step: [one.edit for one in nearest] for step, nearest in work.right.items()}
     only = {step: edits[0] for step, edits in mends.items() if len({edit.line for edit in edits}) == 1}
     return Found(only, work.tried, work.lost, work.is_whole, is_repeatable=not work.is_late and not work.lost)
+
+
+def _alone(written: Answer) -> Answer:
+    """The answer in a program of the statements that it reaches, at their own lines: it is run for every edit."""
+    lines = written.source.split("\n")
+    kept = {
+        number
+        for statement in written.statements
+        for number in range(statement.first_line, (statement.node.end_lineno or 0) + 1)
+    }
+    text = "\n".join(line if number in kept else "" for number, line in enumerate(lines, start=1))
+    return replace(written, source=text)
 
 
 def _candidates(source: Source, world: World, showings: Sequence[Showing]) -> list[_Candidate]:

@@ -381,7 +381,8 @@ def test_check_shows_verdict_fact_place_and_next_step_and_hostile_output_is_harm
         assert re.search(rf"^  {name} +{'(right|exact)' if verdict == 'right' else verdict}\b", text, re.MULTILINE), (
             name
         )
-    assert re.search(rf"ex1_chain\.py(:| line ){line_of('counts.grad')} .*uses \.grad: ", text)
+    at = rf"ex1_chain\.py(:| line ){line_of('counts.grad')}"
+    assert re.search(rf"{at} .*counts\.grad is not available in a step: ", text)
     assert re.search(rf"ex1_chain\.py(:| line ){line_of('raise ValueError')}\b.* ValueError: ", text)
     assert "did you mean" in text
     assert "dlogits" in text

@@ -214,15 +214,17 @@ def _found(program: Program, flat: _Flat, exercise: Exercise, name: str, definit
     def otherwise(is_variable: bool) -> Answer:
         return _answer(program, flat, exercise, name, [] if is_variable and filled else definitions)
 
-    plain = [d.node for d in filled if _binds_one_name(d.node)]
+    plain = [d.node for d in filled if _binds_the_whole(d.node, name)]
     position = (plain[-1].lineno, plain[-1].col_offset) if plain else None
     return flat.answer(exercise, name, otherwise, position)
 
 
-def _binds_one_name(node: ast.stmt) -> bool:
+def _binds_the_whole(node: ast.stmt, name: str) -> bool:
     """`dprobs = ...`, and no part of what a call returns."""
     match node:
-        case ast.Assign(targets=[ast.Name()]) | ast.AnnAssign(target=ast.Name()):
+        case ast.Assign(targets=targets):
+            return any(isinstance(target, ast.Name) and target.id == name for target in targets)
+        case ast.AnnAssign(target=ast.Name()):
             return True
     return False
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +17,7 @@ from grader.lesson.stubs import GIVEN
 from grader.submission import content
 from grader.submission.filled import FilledSteps
 
+_WORD = re.compile(r"\w+")
 _MOST_LONE = 20  # notebooks and files of other names that are read
 _MOST_NAMED = 3  # in one note
 _SAME_TIME = 2  # seconds: archives know no shorter ones
@@ -148,19 +150,23 @@ def choose(items: Sequence[Item], lesson: Lesson, filled: FilledSteps) -> Choice
 
 def _choose_imported(choice: Choice) -> None:
     """Of the files that answer nothing, those whose names stand in one that is read: a program may import them."""
-    texts = [content.shown_text(path) for path in (*choice.files.values(), *choice.lone_files)]
     beside = [p for p in choice.passed_over if p.how == _STRANGE and p.item.stem.isidentifier()]
     waiting = [p for p in beside if p.item.depth == choice.top][:_MOST_LONE]
-    while texts and waiting:
-        found = [
-            p
-            for p in waiting
-            if any(re.search(rf"\bimport\b.*\b{p.item.stem}\b|\bfrom\s+\.?{p.item.stem}\b", t) for t in texts)
-        ]
-        texts = [content.shown_text(p.item.path) for p in found]
+    words = _words_of([*choice.files.values(), *choice.lone_files]) if waiting else set()
+    while found := [p for p in waiting if p.item.stem in words]:
         choice.own_files += [p.item.path for p in found]
+        words = _words_of([p.item.path for p in found])
         waiting = [p for p in waiting if not any(p is one for one in found)]
         choice.passed_over = [p for p in choice.passed_over if not any(p is one for one in found)]
+
+
+def _words_of(paths: Iterable[Path]) -> set[str]:
+    """The words of what can be read of these files."""
+    words: set[str] = set()
+    for path in paths:
+        with suppress(OSError):
+            words.update(_WORD.findall(content.shown_text(path)))
+    return words
 
 
 def _by_exercise(programs: Iterable[Item], lesson: Lesson) -> tuple[dict[str, list[_Candidate]], list[Item]]:

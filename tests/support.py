@@ -16,9 +16,10 @@ PRELUDE = "import torch\nimport torch.nn.functional as F\nimport math\n"
 
 # Said to a warm process before it starts: students' programs are plain Python.
 LANGUAGE_OFF = """
-import grader.runner.answer as _runner
-_runner.compiled = lambda tree, file, source: compile(tree, file, "exec", dont_inherit=True)
-_runner.namespace = lambda: {"__name__": "submission"}
+import ast
+import grader.runner.language as _language
+_language.compiled = lambda tree, file, source="": compile(ast.Module([tree], []), file, "exec", dont_inherit=True)
+_language.namespace = lambda name="submission", own=None: {"__name__": name}
 """
 
 JudgeText = Callable[..., SubmissionResult]

@@ -210,7 +210,7 @@ ENDS = {
     "it runs out of memory": ("if len(COUNT) >= 20: raise MemoryError", "memory", "at step 13: ran out of memory"),
     "its process ends": ("if len(COUNT) == 20: os._exit(3)", "crashed", "at step 11 to 15: the process ended itself"),
     "its process is killed": ("if len(COUNT) == 20: os.kill(os.getpid(), 9)", "memory", "at step 11 to 15: "),
-    "it tries autograd": (BACKWARD, "forbidden", "at step 13 it tried torch.Tensor.backward"),
+    "it tries autograd": (BACKWARD, "forbidden", "at training step 13, torch.Tensor.backward"),
     "it is wrong once": (
         "if len(COUNT) == 20: W2 = W2 * 2",
         "wrong",
@@ -221,11 +221,10 @@ ENDS = {
 
 @pytest.mark.parametrize("what", ENDS)
 def test_what_ends_a_training_run_is_told_with_its_step(
-    what: str, lesson: Lesson, warm: Warm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    what: str, lesson: Lesson, unguarded: Warm, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("grader.submission.answers.first_breach", lambda *_: None)
     extra, verdict, words = ENDS[what]
-    step = _trained(extra, lesson, warm, tmp_path)
+    step = _trained(extra, lesson, unguarded, tmp_path)
     assert (step.verdict, step.message[: len(words)]) == (verdict, words)
 
 

@@ -1808,8 +1808,8 @@ def test_a_refusal_says_line_expression_and_reason(verdict_of: Callable[[str], S
     assert (step.verdict, step.line, step.message) == ("forbidden", 6, said)
 
 
-def test_a_refusal_says_how_an_instructor_allows_it(verdict_of: Callable[[str], StepResult]) -> None:
-    assert "lesson.toml" in verdict_of(answer("torch.stft(probs, 3)")).message
+def test_a_refusal_tells_a_student_nothing_that_is_for_instructors(verdict_of: Callable[[str], StepResult]) -> None:
+    assert "lesson.toml" not in verdict_of(answer("torch.stft(probs, 3)")).message
 
 
 def test_the_first_refusal_is_named(verdict_of: Callable[[str], StepResult]) -> None:

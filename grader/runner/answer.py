@@ -96,7 +96,7 @@ def load(request: Load, space: Namespace) -> tuple[LoadedAnswer | None, Loaded |
     bound = space.bound.get(request.position, space.names) if request.position else space.names
     function = bound.get(request.name)
     if not callable(function):
-        missed = space.missed.get(request.name)
+        missed = space.skipped_maker(request.name)
         kind = "is not defined" if function is None else f"is {_describe(function)}"
         what = f"{request.name} was not made: {missed}" if missed else f"{request.name} {kind}; expected a function"
         return None, Failed(False, what, None, "", missed.refused if missed else ())
@@ -216,7 +216,7 @@ def _failed(error: BaseException, space: Namespace, output: CappedText) -> Faile
 
 def _missed(error: BaseException, space: Namespace) -> Skipped | None:
     """The statement that should have made the name that was not found."""
-    return space.missed.get(error.name) if type(error) is NameError and isinstance(error.name, str) else None
+    return space.skipped_maker(error.name) if type(error) is NameError and isinstance(error.name, str) else None
 
 
 def _is_memory(error: BaseException) -> bool:

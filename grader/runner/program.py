@@ -72,6 +72,10 @@ class Namespace:
     problem: Skipped | None = None  # where the text as a whole is no Python
     missed: dict[str, Skipped] = field(default_factory=dict)  # by the names that a skipped statement would have bound
 
+    def skipped_maker(self, name: str) -> Skipped | None:
+        """The skipped statement that would have bound a name, or `from ... import *`, which may have."""
+        return self.missed.get(name) or self.missed.get("*")
+
 
 def refusals() -> tuple[Forbidden, ...]:
     """What the language refused since this was last asked, also where the program swallowed it."""
@@ -117,7 +121,7 @@ class Turns:
 def _raised(error: BaseException, space: Namespace, line: int, in_full: bool) -> Skipped:
     where = line_of(error, space.file) or line
     name = error.name if type(error) is NameError and isinstance(error.name, str) else ""
-    missed = space.missed.get(name)
+    missed = space.skipped_maker(name) if name else None
     more = str(missed or "") or (involved.shapes(error, space.file, space.text) if in_full else "")
     reason = reason_of(error)
     refused = missed.refused if missed else ()

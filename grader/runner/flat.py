@@ -114,7 +114,9 @@ class FlatProgram:
             return None
         if line.code.code is None:
             return Skipped(line.code.position[0], line.code.problem)
-        return self.turns.run(line.code.code, world.space, line.code.position[0], in_full=in_full)
+        skipped = self.turns.run(line.code.code, world.space, line.code.position[0], in_full=in_full)
+        world.space.note(line.code.names, skipped)
+        return skipped
 
     def meant(self, name: str, world: World) -> str | None:
         """What of the lesson's a name stands for."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from types import CodeType
@@ -71,6 +71,14 @@ class Namespace:
     skipped: dict[Position, Skipped] = field(default_factory=dict)
     problem: Skipped | None = None  # where the text as a whole is no Python
     missed: dict[str, Skipped] = field(default_factory=dict)  # by the names that a skipped statement would have bound
+
+    def note(self, names: Iterable[str], skipped: Skipped | None) -> None:
+        """Keeps who should have made these names."""
+        for name in names:
+            if skipped is None:
+                self.missed.pop(name, None)
+            else:
+                self.missed.setdefault(name, skipped)
 
     def skipped_maker(self, name: str) -> Skipped | None:
         """The skipped statement that would have bound a name, or `from ... import *`, which may have."""
@@ -173,12 +181,10 @@ class _Run(Mapping[str, Facade]):
         if skipped is None:
             bound = {name: space.names[name] for name in statement.names if name in space.names}
             space.bound[statement.position] = bound
-            for name in bound:
-                space.missed.pop(name, None)
+            space.note(bound, None)
             return
         space.skipped[statement.position] = skipped
-        for name in statement.names:
-            space.missed.setdefault(name, skipped)
+        space.note(statement.names, skipped)
 
     def __getitem__(self, name: str) -> Facade:
         """An own file as a module; one that imports itself sees what is there so far."""

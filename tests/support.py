@@ -14,12 +14,26 @@ from tests.ready import ready
 ROOT = Path(__file__).resolve().parents[1]
 PRELUDE = "import torch\nimport torch.nn.functional as F\nimport math\n"
 
-# Said to a warm process before it starts: students' programs are plain Python.
+# Said to a warm process before it starts: students' programs are plain Python, statement by statement.
 LANGUAGE_OFF = """
-import ast
-import grader.runner.language as _language
-_language.compiled = lambda tree, file, source="": compile(ast.Module([tree], []), file, "exec", dont_inherit=True)
-_language.namespace = lambda name="submission", own=None: {"__name__": name}
+import ast as _ast, builtins as _builtins
+from grader.runner import language as _language
+class _OwnFile:
+    def __init__(self, names):
+        self.__dict__ = names
+def _compiled(tree, file, source=""):
+    whole = tree if isinstance(tree, _ast.Module) else _ast.Module([tree], [])
+    return compile(whole, file, "exec", dont_inherit=True)
+def _namespace(name="submission", own=None):
+    if not own:
+        return {"__name__": name}
+    def found(module, *rest):
+        return own[module] if module in own else _builtins.__import__(module, *rest)
+    return {"__name__": name, "__builtins__": {**vars(_builtins), "__import__": found}}
+_language.compiled, _language.namespace = _compiled, _namespace
+_language.own_facade = lambda name, names: _OwnFile(names)
+from grader.runner import program as _program
+_program.own_facade = _language.own_facade
 """
 
 JudgeText = Callable[..., SubmissionResult]

@@ -189,7 +189,7 @@ def test_a_class_of_attacks_and_twins_gets_its_verdicts_and_harms_nobody(places:
         for entry in ALL
         if (step := step_in(results[entry.name], entry.step))["verdict"].replace("exact", "right") not in entry.verdicts
     }
-    assert not wrong
+    assert not wrong, json.dumps(wrong, indent=1)
     assert not [
         name for name, text in texts.items() if GOT_IN in json.loads(text)["exercises"][0]["steps"][1]["output"]
     ]
@@ -246,7 +246,7 @@ def test_what_the_language_refuses_the_seal_stops_too(row: str, places: Places, 
 
 
 def gets_in(entry: Entry, places: Places, warm: Warm) -> bool:
-    """Whether an attack reaches its aim, called once, as plain Python."""
+    """Whether an attack reaches its aim: its program runs, and its step is called once, as plain Python."""
     folder = places.base / "submissions" / str(ALL.index(entry))
     if not folder.exists():
         write(entry, folder, places.told)
@@ -256,7 +256,8 @@ def gets_in(entry: Entry, places: Places, warm: Warm) -> bool:
         for node in ast.parse(source).body
         if isinstance(node, ast.FunctionDef) and node.name == entry.step
     )
-    answer = Written("ex1_chain", entry.step, "ready", file="ex1_chain.py", line=1, source=source)
+    own = {file.stem: file.read_text(encoding="utf-8") for file in folder.glob("*.py") if file.stem != "ex1_chain"}
+    answer = Written("ex1_chain", entry.step, "ready", file="ex1_chain.py", line=1, source=source, own_files=own)
     inputs = {name: torch.rand(5, 3, dtype=torch.float64) + 0.1 for name in parameters}
     call = frames.write(Call(f"ex1_chain.{entry.step}", "float64", {}, inputs))
     with Student(warm, Limits(memory_mib=1536)) as student:

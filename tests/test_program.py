@@ -11,13 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from grader.judge.job import Request
+from grader.judge.job import Request, job, read_job
 from grader.judge.submission import Judge
 from grader.lesson import Lesson
 from grader.results.model import StepResult
 from grader.submission.answers import Answer, Answers, read_answers
 from grader.submission.bounds import MAX_BYTES
 from grader.submission.find import submission_at
+from grader.submission.model import Submission
 from tests.support import PRELUDE, JudgeText, step_of
 
 IN = "#+"  # ends the first line of each statement that belongs to the slice
@@ -1249,6 +1250,14 @@ def test_a_program_may_import_the_submissions_own_files(how: str, judge_text: Ju
     step = step_of(result, f"{EX2}.dlogits")
     assert step.passes, f"{step.verdict}: {step.message}"
     assert not result.notes
+
+
+def test_the_files_that_may_be_imported_go_to_the_judge(tmp_path: Path) -> None:
+    files = {"ex1_chain": tmp_path / "ex1_chain.py"}
+    own = (tmp_path / "helpers.py", tmp_path / "more.py")
+    submission = Submission("ann", tmp_path, files, (tmp_path / "any.py",), ("a note",), own_files=own)
+    request = Request(submission, frozenset({"ex1_chain.dprobs"}), is_check=True, mends=False, page=True)
+    assert read_job(job(request)) == request
 
 
 def test_state_is_kept_between_calls_of_one_exercise_so_that_it_shows(judge_text: JudgeText) -> None:

@@ -81,6 +81,8 @@ def _of(submission: Submission, beside: Iterable[NotTaken]) -> Iterator[str]:
         yield f"  read for {exercise}: {one_line(path.name)}"
     for path in submission.lone_files:
         yield f"  read for any exercise: {one_line(path.name)}"
+    for path in submission.own_files:
+        yield f"  read where it is imported: {one_line(path.name)}"
     for note in submission.notes:
         yield f"  note: {one_line(note)}"
     for entry in beside:

@@ -290,13 +290,13 @@ TAKEN = {
 }
 
 
-@pytest.mark.parametrize("process", ["warm", "heavy"])
+@pytest.mark.parametrize("process", ["unguarded", "heavy"])
 @pytest.mark.parametrize("what", TAKEN)
 def test_memory_is_counted_from_what_was_mapped_before(what: str, process: str, request: pytest.FixtureRequest) -> None:
-    unguarded: Warm = request.getfixturevalue(process)
-    needs(unguarded, RLIMITS)
+    warm: Warm = request.getfixturevalue(process)
+    needs(warm, RLIMITS)
     body = TAKEN[what]
-    with Student(unguarded, replace(LIMITS, memory_mib=400)) as student:
+    with Student(warm, replace(LIMITS, memory_mib=400)) as student:
         within = ask(student, written(body.format(mib=300) + "\nreturn x"))
         beyond = ask(student, written(body.format(mib=420) + "\nreturn x"))
         mapped = student.mapped_mib

@@ -1,4 +1,4 @@
-"""One statement of a student's, gone through once: what reading, checking and slicing ask of it again and again."""
+"""One statement of a student's, gone through once: what reading, checking and fixes ask of it again and again."""
 
 from __future__ import annotations
 

@@ -168,11 +168,19 @@ class _Lines:
 
     def __init__(self, folder: Path, term: str) -> None:
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "dumb" if term == "no terminal" else term}
+        environment["PYTHONFAULTHANDLER"] = "1"  # where it hangs, `_where` asks it
         command = [sys.executable, "-m", "grader", "watch", str(folder)]
         self._here, there = os.pipe() if term == "no terminal" else pty.openpty()
         takes = subprocess.DEVNULL if term == "no terminal" else there
         self._child = subprocess.Popen(
-            command, cwd=ROOT, env=environment, stdin=takes, stdout=there, stderr=there, start_new_session=True
+            command,
+            cwd=ROOT,
+            env=environment,
+            stdin=takes,
+            stdout=there,
+            stderr=there,
+            start_new_session=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
         )
         os.close(there)
         self._said = ""
@@ -189,7 +197,7 @@ class _Lines:
         """Waits for the texts among what was not looked at before; what was said until then."""
         give_up = time.monotonic() + within
         while not all(text in self._said for text in texts):
-            assert time.monotonic() < give_up, self._said
+            assert time.monotonic() < give_up, self._where()
             if select.select([self._here], [], [], 0.1)[0]:
                 self._said += os.read(self._here, 1 << 16).decode().replace("\r\n", "\n")
         told, self._said = self._said, ""
@@ -200,11 +208,21 @@ class _Lines:
         self._child.send_signal(signal.SIGINT)
         give_up = time.monotonic() + 120
         while self._child.poll() is None:
-            assert time.monotonic() < give_up, self._said
-            if select.select([self._here], [], [], 1.0)[0]:
-                with suppress(OSError):  # a terminal whose other side is closed
-                    self._said += os.read(self._here, 1 << 16).decode(errors="replace")
+            assert time.monotonic() < give_up, self._where()
+            self._reads(1.0)
         return self._child.returncode
+
+    def _reads(self, within: float) -> None:
+        if select.select([self._here], [], [], within)[0]:
+            with suppress(OSError):  # a terminal whose other side is closed
+                self._said += os.read(self._here, 1 << 16).decode(errors="replace")
+
+    def _where(self) -> str:
+        """What it said, and the lines at which each of its threads waits."""
+        self._child.send_signal(signal.SIGABRT)
+        for _ in range(10):
+            self._reads(0.3)
+        return self._said
 
 
 # --- saves ------------------------------------------------------------------------------------------------

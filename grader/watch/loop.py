@@ -31,7 +31,8 @@ from grader.watch.picture import Clock, picture
 from grader.watch.reset import reset
 from grader.watch.session import Action, Session, judged, opened, pressed, saved
 
-_TICK = 0.5  # seconds between two pictures while something is being judged
+_TICK = 0.5  # seconds between two pictures while something is being judged, and the longest wait for an event:
+# a Ctrl-C that comes just before an endless wait would be heard only with the next event
 
 
 def watch(lesson: Lesson, path: Path, seed: int, console: Console) -> Session:
@@ -56,8 +57,10 @@ def _on_a_screen(loop: _Loop, events: SimpleQueue[Event], console: Console) -> N
     with Keyboard(events), _resizes(events), Live(console=console, screen=True, auto_refresh=False) as live:
         while not loop.is_over:
             live.update(picture(loop.session, loop.clock(), console.options.ascii_only), refresh=True)
-            with contextlib.suppress(Empty):
-                loop.take(events.get(timeout=_TICK if loop.session.waiting else None))
+            while not (event := _next(events)) and not loop.session.waiting:
+                pass
+            if event:
+                loop.take(event)
 
 
 def _in_lines(loop: _Loop, events: SimpleQueue[Event], console: Console) -> None:
@@ -65,9 +68,21 @@ def _in_lines(loop: _Loop, events: SimpleQueue[Event], console: Console) -> None
     console.print(opening(loop.session), markup=False, soft_wrap=True)
     while not loop.is_over:
         before = loop.session
-        loop.take(events.get())
+        if event := _next(events):
+            loop.take(event)
         for line in news(before, loop.session):
             console.print(line, markup=False, soft_wrap=True)
+
+
+def _next(events: SimpleQueue[Event]) -> Event | None:
+    """What happened; None where nothing does for a while.
+
+    No wait is endless: a Ctrl-C that comes in the moment before one would be heard only with the next event.
+    """
+    try:
+        return events.get(timeout=_TICK)
+    except Empty:
+        return None
 
 
 class _Loop:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from grader.judge import steps
 from grader.judge.submission import Judge
 from grader.lesson import Lesson
 from tests.right_forms.forms import right_forms
@@ -33,7 +34,10 @@ def test_every_answer_of_the_corpus_is_judged_in_one_pack() -> None:
 
 
 @pytest.mark.parametrize("pack", RIGHT, ids=[f"pack {place}" for place in range(len(RIGHT))])
-def test_a_right_answer_passes_whatever_its_style(pack: Pack, judge: Judge, lesson: Lesson, tmp_path: Path) -> None:
+def test_a_right_answer_passes_whatever_its_style_and_none_is_suspected_of_differences(
+    pack: Pack, judge: Judge, lesson: Lesson, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(steps, "SUSPICIOUS", ("exact", *steps.SUSPICIOUS))
     pack.write(tmp_path)
     rejected = pack.rejections(judge, lesson, tmp_path)
     assert {f"{form.path}: {form.name}": facts for form, facts in rejected.items()} == {}

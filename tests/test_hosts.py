@@ -19,6 +19,7 @@ from grader.lesson import Lesson
 from grader.results.gradebook import gradebook
 from grader.results.model import SubmissionResult
 from grader.results.summary import summary_from_json, summary_of
+from grader.submission.filled import Contents
 from grader.submission.find import Found, find_submissions
 from tests.test_downloads import Files, plant, read_of, zipped
 
@@ -392,13 +393,13 @@ def test_what_a_student_is_can_be_said_by_hand(
 
 
 def test_a_fault_in_reading_one_student_costs_no_other(tmp_path: Path, lesson: Lesson) -> None:
-    def faulty(path: Path, _: object) -> int:
+    def faulty(path: Path) -> Contents:
         if "Eve" in path.parts:
             raise RuntimeError("out of order")
-        return 1
+        return Contents({"ex1_chain": 1})
 
     paths = [f"{who}/{folder}/{EX1}" for who in ("Ann", "Eve") for folder in ("a", "b")]
-    with find_submissions([plant(tmp_path / "root", tree(*paths))], lesson, filled=faulty) as found:
+    with find_submissions([plant(tmp_path / "root", tree(*paths))], lesson, look=faulty) as found:
         assert who(found) == {"Ann": "1", "Eve": "-"}
         assert found.submissions[1].notes == (
             f"{NOTHING}: the files could not be looked at (RuntimeError: out of order)",

@@ -11,6 +11,7 @@ from textwrap import dedent, indent
 
 import pytest
 
+from grader.errors import WorkerFault
 from grader.judge.job import Request
 from grader.judge.submission import Judge
 from grader.lesson import Lesson
@@ -1870,3 +1871,13 @@ def test_a_lesson_can_allow_a_word(kind: str, word: str, line: str, lesson: Less
         step = step_of(judge.judge(asked), "ex1_chain.dprobs")
         assert step.passes == passes, step.message
         assert passes or step.verdict == "forbidden"
+
+
+def test_a_module_that_is_not_installed_is_named_before_anything_runs(
+    lesson: Lesson, warm: Warm, tmp_path: Path
+) -> None:
+    (tmp_path / "ex1_chain.py").write_text(answer("pass"), encoding="utf-8")
+    asked = Request(submission_at(tmp_path, lesson), frozenset({"ex1_chain.dprobs"}), mends=False)
+    judge = Judge(replace(lesson, vocabulary={"modules": ("nowhere",)}), 0, warm)
+    with pytest.raises(WorkerFault, match=r"lesson.toml, \[vocabulary\], modules: No module named 'nowhere'"):
+        judge.judge(asked)

@@ -1137,12 +1137,64 @@ def test_nothing_of_a_submission_is_kept_once_it_is_read(read_file: ReadFile) ->
     answers = read_file(source)
     ready = [answer for answer in answers.by_name.values() if answer.status == "ready"]
     assert {answer.is_flat for answer in ready} == {True, False}
-    assert all(answer.calculations.differences == [] for answer in ready)
     kept = [weakref.ref(statement.node) for answer in ready for statement in answer.statements]
     del answers, ready
     gc.collect()
     assert kept
     assert [node() for node in kept if node() is not None] == []
+
+
+def test_a_return_that_is_not_indented_is_named_and_not_an_unfilled_stub(read_file: ReadFile) -> None:
+    for body in ('    """A stub."""\n', "    dx = dlogprobs / probs\n"):
+        source = f"{PRELUDE}def dprobs(dlogprobs, probs):\n{body}return dlogprobs / probs\n\ndef dcounts():\n    pass\n"
+        answers = read_file(source)
+        found = answers.by_name[EX1, "dprobs"]
+        line = source.split("\n").index("return dlogprobs / probs") + 1
+        assert (found.status, found.line) == ("error", line)
+        assert found.message == f"line {line}: 'return' outside function; indent the lines that belong to dprobs"
+        assert answers.by_name[EX1, "dcounts"].status == "missing"
+
+
+TEXT_AT_THE_TOP = '"""A text\n\nof lines that\nlook = like code\nthe last one.\n"""\n'
+
+
+@pytest.mark.parametrize("wrong", ["import torch as", "x = (1,", "def f(:\n    pass", "s = 'not closed", "x = 1 +"])
+def test_one_error_above_the_functions_is_one_error(wrong: str, read_file: ReadFile) -> None:
+    source = f"{TEXT_AT_THE_TOP}import torch\n{wrong}\nSCALE = 1.0\n{DPROBS}"
+    answers = read_file(source)
+    (note,) = [note for note in answers.notes if "not Python" in note]
+    assert note.startswith("answers.py:8 is not Python")
+    assert "detected" not in note
+    assert answers.by_name[EX1, "dprobs"].status == "ready"
+    statements = answers.by_name[EX1, "dprobs"].source.split("\n")
+    assert "SCALE = 1.0" in statements
+    assert wrong.split("\n", maxsplit=1)[0] not in statements
+
+
+def test_a_default_that_is_a_number_of_the_students_own_stays(judge_text: JudgeText) -> None:
+    source = f"""{PRELUDE}def dcounts_sum(dcounts_sum_inv, counts_sum, n=-1):
+    return n * counts_sum ** (n - 1) * dcounts_sum_inv
+def dhpreact(hpreact, dh, h=1.0):
+    return (h - torch.tanh(hpreact) ** 2) * dh
+def dlogprobs(logprobs, Yb, n=32):
+    out = torch.zeros_like(logprobs)
+    out[range(n), Yb] = -1.0 / n
+    return out
+"""
+    result = judge_text({EX1: source}, *(f"{EX1}.{name}" for name in ("dcounts_sum", "dhpreact", "dlogprobs")))
+    notes = {step.step: step.note for step in result.exercises[0].steps if step.passes}
+    assert notes == {
+        "dcounts_sum": "it is called with your own n=-1: without a default, the lesson's value is given",
+        "dhpreact": "it is called with your own h=1: without a default, the lesson's value is given",
+        "dlogprobs": None,
+    }
+
+
+def test_a_negative_number_to_a_fractional_power_is_a_complex_step(judge_text: JudgeText) -> None:
+    source = f"{PRELUDE}def dprobs(dlogprobs, probs):\n    i = (-1) ** 0.5\n    return dlogprobs / probs\n"
+    step = step_of(judge_text({EX1: source}, f"{EX1}.dprobs"), f"{EX1}.dprobs")
+    assert step.verdict == "forbidden"
+    assert "complex numbers hide a derivative" in step.message
 
 
 # --- a program runs ---------------------------------------------------------------------------------------

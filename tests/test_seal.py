@@ -471,13 +471,13 @@ def test_check_ends_with_3_and_no_verdict(capsys: pytest.CaptureFixture[str]) ->
     assert main(["check", str(SOLUTIONS), "dprobs"]) == KIT_FAULT
     printed = capsys.readouterr()
     assert printed.out == ""
-    assert "could not be sealed, so nothing was run: landlock: / can be opened" in printed.err
+    assert "could not be made ready, so nothing was run: landlock: / can be opened" in printed.err
 
 
 @pytest.mark.usefixtures("spoiled_landlock")
 def test_train_ends_with_3(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert main(["train", str(SOLUTIONS), "--steps", "2", "--out", str(tmp_path)]) == KIT_FAULT
-    assert "could not be sealed" in capsys.readouterr().err
+    assert "could not be made ready" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("spoiled_landlock")
@@ -490,7 +490,7 @@ def test_grade_ends_with_3_and_every_submission_has_its_results(
     left.parent.mkdir(parents=True)
     left.write_text("of an earlier run")
     assert main(["grade", str(tmp_path / "class"), "--out", str(tmp_path / "out"), "--jobs", "1"]) == KIT_FAULT
-    assert "could not be graded: ann: a student process could not be sealed" in capsys.readouterr().out
+    assert "could not be graded: ann: a student process could not be made ready" in capsys.readouterr().out
     for name in ("ann", "bob"):
         result = json.loads((tmp_path / "out" / "submissions" / name / "results.json").read_text())
         assert (result["submission"], result["exercises"], result["score"]) == (name, [], 0)

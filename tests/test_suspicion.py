@@ -3,38 +3,12 @@
 from __future__ import annotations
 
 import re
-import time
-import tomllib
-from pathlib import Path
-from typing import Any
 
 import pytest
 
-from grader.lesson import Lesson
-from grader.lesson.graph import Statement
-from grader.submission.answers import read_answers
-from grader.submission.find import submission_at
-from grader.submission.suspicion import suspect_of_differences
-from tests.support import PRELUDE, ROOT
+from grader.judge import steps
+from tests.support import PRELUDE, JudgeText, step_of
 from tests.test_language import blocks
-
-RIGHT = ROOT / "tests" / "corpus" / "right"
-
-
-def uses_of(lesson: Lesson, exercise: str, step: str) -> tuple[Statement, ...]:
-    """The forward lines that a step differentiates: those that use its tensor; all of them for a fused step."""
-    tensor = step.removeprefix("d")
-    if lesson.exercise(exercise).is_chain:
-        return lesson.graph.users[tensor]
-    return lesson.graph.statements
-
-
-def found_in(source: str, lesson: Lesson, tmp_path: Path, exercise: str, step: str) -> str | None:
-    (tmp_path / f"{exercise}.py").write_text(PRELUDE + source, encoding="utf-8")
-    answer = read_answers(submission_at(tmp_path, lesson), lesson).by_name[exercise, step]
-    assert answer.status == "ready", answer.message
-    return suspect_of_differences(answer.calculations, uses_of(lesson, exercise, step))
-
 
 # Each is the answer to the first function that it defines as d<tensor>.
 DIFFERENCES = blocks(r"""
@@ -192,11 +166,18 @@ def _step(source: str) -> str:
     return found.group(1)
 
 
+def _suspected(source: str, judge_text: JudgeText) -> str | None:
+    step = f"ex1_chain.{_step(source)}"
+    result = step_of(judge_text({"ex1_chain": PRELUDE + source}, step), step)
+    assert result.verdict in steps.SUSPICIOUS, result.message
+    return result.instructor.suspected
+
+
 @pytest.mark.parametrize("source", [pytest.param(source, id=name) for name, source in DIFFERENCES.items()])
-def test_a_numerical_difference_is_suspected(source: str, lesson: Lesson, tmp_path: Path) -> None:
-    said = found_in(source, lesson, tmp_path, "ex1_chain", _step(source))
+def test_a_numerical_difference_is_suspected(source: str, judge_text: JudgeText) -> None:
+    said = _suspected(source, judge_text)
     assert said
-    assert said.startswith("line ")
+    assert re.match(r"line \d+ evaluates \w+ again at inputs shifted by \d", said)
 
 
 HONEST = blocks(r"""
@@ -249,48 +230,19 @@ def dhpreact(hpreact, dh):
 
 
 @pytest.mark.parametrize("source", [pytest.param(source, id=name) for name, source in HONEST.items()])
-def test_algebra_is_not_suspected(source: str, lesson: Lesson, tmp_path: Path) -> None:
-    assert found_in(source, lesson, tmp_path, "ex1_chain", _step(source)) is None
+def test_algebra_is_not_suspected(source: str, judge_text: JudgeText, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(steps, "SUSPICIOUS", ("exact", *steps.SUSPICIOUS))
+    assert _suspected(source, judge_text) is None
 
 
-def _right() -> list[Any]:
-    return [
-        pytest.param(file.stem, answer, id=f"{file.stem}.{answer['step']}: {answer['name']}")
-        for file in sorted(RIGHT.glob("*.toml"))
-        for answer in tomllib.loads(file.read_text(encoding="utf-8"))["answer"]
-    ]
+def test_the_sentence_names_the_line_the_operation_and_the_step(judge_text: JudgeText) -> None:
+    said = _suspected(DIFFERENCES["forward, of tanh"], judge_text)
+    assert said == "line 5 evaluates tanh again at inputs shifted by 1e-07"
 
 
-@pytest.mark.parametrize(("exercise", "answer"), _right())
-def test_no_right_answer_of_the_corpus_is_suspected(
-    exercise: str, answer: dict[str, str], lesson: Lesson, tmp_path: Path
-) -> None:
-    step = lesson.exercise(exercise).function or answer["step"]
-    assert found_in(answer["code"], lesson, tmp_path, exercise, step) is None
-
-
-def test_the_sentence_names_line_and_places(lesson: Lesson, tmp_path: Path) -> None:
-    said = found_in(DIFFERENCES["forward, of tanh"], lesson, tmp_path, "ex1_chain", "dhpreact")
-    assert said == (
-        "line 5 subtracts torch.tanh(hpreact + 1e-07) and torch.tanh(hpreact): the same expression at shifted inputs"
-    )
-
-
-LARGE = {
-    "a chain of sums": [f"    a{n + 1} = (a{n} + a{n}) - (a{n} + a{n} + 1e-9)" for n in range(300)],
-    "many differences": [
-        f"    a{n + 1} = torch.tanh(a{n} + {n}e-9) - torch.log(a{n}) / {n + 1}e-9" for n in range(900)
-    ],
-    "many shifts in place": [line for n in range(900) for line in (f"    a0 += {n}e-9", f"    a300 = a0 / {n + 1}e-7")],
-    "one long line": ["    a300 = " + " - ".join(f"f(a0 + {n}e-9) / {n + 1}e-9" for n in range(200))],
-}
-
-
-@pytest.mark.parametrize("lines", LARGE.values(), ids=LARGE)
-def test_a_large_answer_is_read_or_left_alone_in_little_time(lines: list[str], lesson: Lesson, tmp_path: Path) -> None:
-    source = (
-        "f = torch.tanh\ndef dprobs(dlogprobs, probs):\n    a0 = probs\n" + "\n".join(lines) + "\n    return a300\n"
-    )
-    start = time.perf_counter()
-    found_in(source, lesson, tmp_path, "ex1_chain", "dprobs")
-    assert time.perf_counter() - start < 20  # seconds, on a busy machine
+def test_gradients_that_are_variables_are_looked_at_too(judge_text: JudgeText) -> None:
+    cell = "h = 1e-6\nup = torch.tanh(hpreact + h)\ndown = torch.tanh(hpreact - h)\n"
+    cell += "dhpreact = (up - down) / (2 * h) * dh\ndbnraw = bngain * dhpreact\n"
+    result = judge_text({"ex1_chain": PRELUDE + cell}, "ex1_chain.dhpreact", "ex1_chain.dbnraw")
+    said = [step_of(result, f"ex1_chain.{name}").instructor.suspected for name in ("dhpreact", "dbnraw")]
+    assert said == ["line 5 evaluates tanh again at inputs shifted by 1e-06", None]

@@ -14,7 +14,7 @@ from grader.lesson import find_lesson, load_lesson
 from grader.report.terminal import make_console, one_line
 from grader.results.store import write_atomically
 from grader.run.bounded import Bounded
-from grader.run.filled import filled_within
+from grader.run.filled import look_within
 from grader.submission.find import Submission, find_submissions
 from grader.wording import counted
 
@@ -28,7 +28,7 @@ def run(options: argparse.Namespace) -> int:
     paths = [Path(path) for path in options.paths]
     with (
         Bounded(lesson.folder) as bounded,
-        find_submissions(paths, lesson, filled=filled_within(bounded), each=options.each) as found,
+        find_submissions(paths, lesson, look=look_within(bounded), each=options.each) as found,
     ):  # archives are unpacked only meanwhile
         sources, left_out = sources_of(found.submissions, partial(_source, bounded))
     for one in left_out:

@@ -30,7 +30,7 @@ from grader.results.summary import Summary
 from grader.run.bounded import Bounded
 from grader.run.classfiles import ClassFiles
 from grader.run.classrun import ClassRun, Outcome
-from grader.run.filled import filled_within
+from grader.run.filled import look_within
 from grader.run.judges import Judges, judges
 from grader.run.progress import shown
 from grader.run.standing import Fault
@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
     paths = [Path(path) for path in options.paths]
     with (
         Bounded(lesson.folder) as bounded,
-        find_submissions(paths, lesson, filled=filled_within(bounded), each=options.each) as found,
+        find_submissions(paths, lesson, look=look_within(bounded), each=options.each) as found,
     ):
         there = attendance(roster, [(one.name, one.identity) for one in found.submissions]) if roster else None
         if there:

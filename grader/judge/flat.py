@@ -24,7 +24,7 @@ from grader.submission.flatform import Absent, FlatProgram
 from grader.submission.program import Origin
 from grader.submission.statement import Statement
 from grader.syntax import walk
-from grader.wire.messages import Attempt, Event, Line, Open, Plan, Recorded
+from grader.wire.messages import Attempt, Event, Line, Open, Plan, Recorded, Shift
 
 REPLAY = "."  # the key of the calls that all attempts answer together
 _TWICE = 2
@@ -285,7 +285,13 @@ class Planner:
             place=place,
             helpers=tuple(self._helpers(statements, parameters, lines)),
             results=tuple(one.variable for one in tries),
+            shift=self._shift([*statements, *self._helpers(statements, parameters, lines)]),
         )
+
+    def _shift(self, statements: Sequence[Statement]) -> Shift | None:
+        """What one of these statements evaluates at shifted inputs."""
+        lines = {line for one in statements for line in range(one.node.lineno, (one.node.end_lineno or 0) + 1)}
+        return next((shift for shift in self._recorded.shifts if shift.line in lines), None)
 
     def _helpers(
         self, statements: Sequence[Statement], parameters: Sequence[str], lines: Sequence[int]

@@ -48,6 +48,8 @@ def written_call(
     values: Mapping[str, Tensor],
     gradient: Callable[[str], Tensor],
     returned: Mapping[str, str] = MappingProxyType({}),
+    *,
+    is_watched: bool = False,
 ) -> frames.Part:
     """The message that calls an answer with all it asks for; `gradient` gives that of a tensor.
 
@@ -60,7 +62,7 @@ def written_call(
         for name in injection.names
         if name not in given and name not in own
     }
-    return frames.write(Call(key, dtype, given, tensors, own))
+    return frames.write(Call(key, dtype, given, tensors, own, is_watched))
 
 
 def resolve(lesson: Lesson, targets: Sequence[str], loaded: Loaded, written: Answer) -> Injection | Impossible:
@@ -72,6 +74,8 @@ def resolve(lesson: Lesson, targets: Sequence[str], loaded: Loaded, written: Ans
     optional = loaded.optional
     for name in parameters:
         tensor = _gradient_of(lesson, name)
+        if name in loaded.numbers and loaded.numbers[name] != lesson.public_case.sizes.get(name):
+            continue  # `h=1e-6`, `n=-1`: a number of the student's own, which only has a name of the lesson's
         if name in lesson.sizes or name in lesson.graph.tensors:
             names.append(name)
         elif tensor is not None:

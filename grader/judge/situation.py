@@ -25,8 +25,9 @@ FLOAT32_CEILING = 1e-3  # an error above this part of the scale is no rounding
 _MOST_KEPT = 256
 _MOST_PATHS = 1024  # of one case: gradients of which some path is left out
 
-# How a case is looked at: as it is; with the drawn gradients zero where the real ones are; in float32.
-View = Literal["plain", "masked", "single"]
+# How a case is looked at: as it is; with the drawn gradients zero where the real ones are; in float32; as it is, and
+# the answer is to say what it evaluates at shifted inputs.
+View = Literal["plain", "masked", "single", "watched"]
 
 
 class Situation:
@@ -58,6 +59,7 @@ class Situation:
                 self.case.sizes,
                 tape.values,
                 lambda tensor: self._gradient(tensor, cuts, tape),
+                is_watched=view == "watched",
             )
         return self._calls[injection, view]
 

@@ -20,12 +20,12 @@ from grader.lesson import Case, Exercise, Step
 from grader.lesson.model import GRADIENT_PREFIX
 from grader.results.model import Float32Row, StepResult
 from grader.submission.answers import Answer as Written
-from grader.submission.suspicion import suspect_of_differences
 from grader.wire.frames import Part
 from grader.wire.messages import Answer, Failed, Loaded, Refused
 from grader.wording import counted
 
 _FLOAT32_SMALL = 1e-4  # of the scale
+SUSPICIOUS = ("right", "wrong", "shape", "mutates", "hard-coded")  # a numerical difference is never bit-equal
 FLOAT32_WORDS = re.compile(r"\.float\b|float32|FloatTensor|import float\b")
 
 
@@ -65,25 +65,15 @@ def _judged(
         work = replace(guess, replies=dict(zip(burst, replies, strict=False)))
         evidence = work.at_a_glance(replies) or work.evidence()
     else:
-        evidence = replace(guess, injection=injection).evidence()
+        work = replace(guess, injection=injection)
+        evidence = work.evidence()
     results = [decide(of_one, desk.lesson) for of_one in evidence]
-    remark = _not_from_the_start(exercise, injection) or None
+    remark = _not_from_the_start(exercise, injection) or _own_numbers(desk, loaded) or None
+    suspected = work.suspected() if any(result.verdict in SUSPICIOUS for result in results) else None
     return [
-        replace(
-            result,
-            note=result.note or remark,
-            instructor=replace(result.instructor, suspected=_suspected(desk, step, injection, written)),
-        )
-        for step, result in zip(steps, results, strict=True)
+        replace(result, note=result.note or remark, instructor=replace(result.instructor, suspected=suspected))
+        for result in results
     ]
-
-
-def _suspected(desk: Desk, step: Step, injection: Injection, written: Written) -> str | None:
-    """What looks like numerical differentiation of the lines between the step and what it reads."""
-    graph = desk.lesson.graph
-    beyond = {tensor for cut in injection.cuts for tensor in graph.downstream[cut]}
-    lines = graph.downstream[step.tensor] - beyond
-    return suspect_of_differences(written.calculations, [s for s in graph.statements if s.tensor in lines])
 
 
 def right_in(
@@ -327,6 +317,20 @@ class _Work:
             )
         return outcomes
 
+    def suspected(self) -> str | None:
+        """What looks like numerical differentiation, as a sentence for the instructor; never a verdict."""
+        if self.written.flat is not None:
+            shift = self.written.shift
+        else:
+            reply = self._call(
+                self.desk.situations.public(self.place.exercise, self.place.name), self.injection, "watched"
+            )
+            shift = reply.shift if isinstance(reply, Answer) else None
+        if shift is None:
+            return None
+        where = f"line {shift.line} " if shift.line else ""
+        return f"{where}evaluates {shift.operation} again at inputs shifted by {shift.step:.1g}"
+
     def _float32(self) -> tuple[list[Float32Row | None], str]:
         """The lecture's comparison, step by step (None where the call failed), and what the call printed."""
         asked = self.desk.everything if self.place.is_shared else self.injection
@@ -385,6 +389,16 @@ def _not_from_the_start(exercise: Exercise, injection: Injection) -> str:
     asked = injection.gradients_asked
     read = [name for name in asked if "*" in exercise.unless_reads or name in exercise.unless_reads]
     return f"it starts from {', '.join(read)}, which this exercise wants worked out, too" if read else ""
+
+
+def _own_numbers(desk: Desk, loaded: Loaded) -> str:
+    """A remark on parameters that have a name of the lesson's, and keep a number of the student's own."""
+    graph, sizes = desk.lesson.graph, desk.lesson.public_case.sizes
+    own = [name for name in loaded.numbers if name in graph.tensors or name in sizes]
+    kept = [f"{name}={loaded.numbers[name]:g}" for name in own if loaded.numbers[name] != sizes.get(name)]
+    return (
+        f"it is called with your own {', '.join(kept)}: without a default, the lesson's value is given" if kept else ""
+    )
 
 
 def _wrong_form(reply: Answer, wanted: int | None, exercise: Exercise) -> str:

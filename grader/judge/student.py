@@ -364,7 +364,7 @@ class Student:
         why = greeting.why if isinstance(greeting, Unsealed) else ", ".join(sorted(wanted - set(greeting.layers)))
         if why:
             self._bury(0)
-            raise WorkerFault(f"a student process could not be sealed, so nothing was run: {why}")
+            raise WorkerFault(f"a student process could not be made ready, so nothing was run: {why}")
         self.mapped_mib = greeting.mapped_mib if isinstance(greeting, Sealed) else None
 
     def _bury(self, wait: float) -> object:

@@ -15,7 +15,7 @@ from grader.bounds import Bound, enter, leave_no_core
 from grader.copies.read import read_source
 from grader.copies.shape import given_names
 from grader.lesson import Lesson, load_lesson
-from grader.submission.filled import InThisProcess
+from grader.submission.filled import contents_of
 
 
 def main(lesson_folder: str) -> None:
@@ -47,10 +47,9 @@ def _source(lesson: Lesson, name: str, *paths: str) -> object:
     return read_source(name, [Path(path) for path in paths], given_names(lesson))
 
 
-def _filled(lesson: Lesson, path: str, exercise: str) -> int:
-    """How many steps of the exercise a file answers."""
-    return _count(Path(path), lesson.exercise(exercise))
+def _contents(lesson: Lesson, path: str) -> object:
+    """What a file answers and imports."""
+    return contents_of(Path(path), lesson)
 
 
-_count = InThisProcess()
-QUESTIONS: dict[str, Callable[..., object]] = {"source": _source, "filled": _filled}
+QUESTIONS: dict[str, Callable[..., object]] = {"source": _source, "contents": _contents}

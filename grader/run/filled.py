@@ -1,21 +1,20 @@
-"""Which steps a file answers, counted where a file can cost only itself."""
+"""What a student's file holds, found out where the file can cost only itself."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from grader.lesson import Exercise
 from grader.run.bounded import Bounded, Exceeded
-from grader.submission.filled import Filled
+from grader.submission.filled import Contents, Look
 
 
-def filled_within(bounded: Bounded) -> Filled:
-    """Counts in the bounded process. A file that is beyond its bound counts as empty."""
+def look_within(bounded: Bounded) -> Look:
+    """Looks in the bounded process. A file that is beyond its bound counts as empty."""
 
-    def filled(path: Path, exercise: Exercise) -> int:
+    def look(path: Path) -> Contents:
         try:
-            return bounded.ask("filled", [str(path), exercise.name], int)
+            return bounded.ask("contents", [str(path)], Contents)
         except Exceeded:
-            return 0
+            return Contents()
 
-    return filled
+    return look

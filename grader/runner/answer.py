@@ -16,6 +16,7 @@ from torch import Tensor
 from grader.runner import involved
 from grader.runner.language import Unavailable
 from grader.runner.program import Namespace, Skipped, line_of, refusals, run
+from grader.runner.shifts import Shifts
 from grader.wire.block import crosses
 from grader.wire.messages import Answer, Call, Failed, Load, Loaded, Ran, Refused, Run
 
@@ -109,7 +110,8 @@ def load(request: Load, space: Namespace) -> tuple[LoadedAnswer | None, Loaded |
     named = [p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
     positional = {p.name: p.default for p in named if p.kind is p.POSITIONAL_ONLY}
     optional = tuple(p.name for p in named if p.default is not p.empty)
-    loaded = Loaded(tuple(p.name for p in named), optional, takes_any=len(named) < len(parameters))
+    numbers = {p.name: p.default for p in named if type(p.default) in (int, float)}
+    loaded = Loaded(tuple(p.name for p in named), optional, numbers, takes_any=len(named) < len(parameters))
     return LoadedAnswer(function, positional, space), loaded
 
 
@@ -123,7 +125,11 @@ def call(answer: LoadedAnswer, request: Call) -> Answer | Failed:
             positional = [values.pop(name, default) for name, default in answer.positional.items()]
             while positional and positional[-1] is inspect.Parameter.empty:
                 positional.pop()
-            result = answer.function(*positional, **values)
+            if request.is_watched:
+                with (shifts := Shifts(answer.space.file, request.tensors.values())):
+                    result = answer.function(*positional, **values)
+            else:
+                shifts, result = None, answer.function(*positional, **values)
             is_sequence = isinstance(result, tuple | list)
             # A subclass, such as a NamedTuple, is taken for the sequence that it is underneath.
             items = (
@@ -137,7 +143,8 @@ def call(answer: LoadedAnswer, request: Call) -> Answer | Failed:
             changed = sorted(name for name, tensor in given.items() if _changed(tensor, request.tensors[name]))
     except BaseException as error:
         return _failed(error, answer.space, output)
-    return Answer(returned, is_sequence, tuple(changed), output.text(), refusals())
+    shift = shifts.found[0] if shifts and shifts.found else None
+    return Answer(returned, is_sequence, tuple(changed), output.text(), refusals(), shift)
 
 
 def rehearse() -> Answer | Failed:

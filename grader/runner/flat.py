@@ -20,6 +20,7 @@ from torch import Tensor
 from grader.runner import language
 from grader.runner.opening import Opened, opening
 from grader.runner.program import CompiledStatement, Namespace, Skipped, Turns, compiled_statement, empty_namespace
+from grader.runner.shifts import Shifts
 from grader.runner.tracker import Tracker, place_of
 from grader.wire.messages import Event, Line, Open
 
@@ -138,6 +139,7 @@ class Recorder:
         self.partial: set[str] = set()  # names of the lesson's whose own value was another one when it was undone
         self.before_loop: dict[str, Any] = {}
         self.is_in_loop = False
+        self.shifts = Shifts(program.request.file, self.world.kit.values())
 
     def run(self) -> list[Line]:
         section = 0
@@ -201,7 +203,7 @@ class Recorder:
         """Runs a statement; a gradient that was never made is given, and it is tried again."""
         self.tracker.changed.clear()
         for _ in range(_MOST_RETRIES):
-            skipped = self.program.execute(line, self.world)
+            skipped = self._executed(line)
             name = skipped.name if skipped else ""
             tensor = self.program.tensor_of(name) if name else None
             cut = self.world.cuts.get(tensor or "")
@@ -211,6 +213,13 @@ class Recorder:
             self.names[name] = _clone(cut)
             self.event(name, tensor, self.names[name], starts=True, source="given")
         return skipped
+
+    def _executed(self, line: FlatLine) -> Skipped | None:
+        if line.opened.section:
+            return self.program.execute(line, self.world)
+        self.shifts.again()
+        with self.shifts:
+            return self.program.execute(line, self.world)
 
     def pin(self, line: FlatLine) -> None:
         """Undoes what a statement bound to names of the lesson, unless it is something else."""

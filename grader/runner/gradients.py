@@ -12,6 +12,7 @@ from grader.runner.answer import CappedText, StudentWorld, checked
 from grader.runner.flat import FlatProgram, Recorder, World, replay
 from grader.runner.program import Skipped
 from grader.wire.messages import (
+    MOST,
     Answer,
     Attempt,
     Call,
@@ -63,8 +64,9 @@ def _kit(call: Call) -> dict[str, Any]:
 
 def _record(program: FlatProgram, call: Call) -> Recorded:
     with StudentWorld(CappedText(), call.dtype):
-        lines = Recorder(program, _kit(call)).run()
-    return Recorded(tuple(lines), {**program.alike, **program.aliases})
+        recorder = Recorder(program, _kit(call))
+        lines = recorder.run()
+    return Recorded(tuple(lines), {**program.alike, **program.aliases}, tuple(recorder.shifts.found[:MOST]))
 
 
 def _replayed(program: FlatProgram, attempts: tuple[Attempt, ...], call: Call) -> Replayed:

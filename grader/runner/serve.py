@@ -7,6 +7,7 @@ import importlib
 import math
 import socket
 import time
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from msgspec.structs import replace
@@ -43,13 +44,23 @@ def warm_up() -> None:
 def main(channel: socket.socket, arguments: dict[str, Any]) -> None:
     """Serves one submission over `channel`. Returns when the judge hangs up."""
     autograd.switch_off()
-    language.extend({kind: tuple(words) for kind, words in arguments.get("words", {}).items()})
     limits = Limits(int(arguments["memory_mib"]), math.ceil(arguments["cpu_seconds"]))
-    greeting = _sealed(isolation_from_json(arguments["isolation"]).layers, limits)
+    greeting = _extended(arguments.get("words", {})) or _sealed(
+        isolation_from_json(arguments["isolation"]).layers, limits
+    )
     frames.send(channel, frames.join([frames.write(greeting)]), time.monotonic() + _FOREVER)
     if isinstance(greeting, Sealed):
         gc.set_threshold(50_000)  # a collection writes to pages that are shared with every other process
         _serve(channel)
+
+
+def _extended(words: Mapping[str, Sequence[str]]) -> Unsealed | None:
+    """Adds a lesson's own words to the language; why that cannot be."""
+    try:
+        language.extend({kind: tuple(some) for kind, some in words.items()})
+    except ImportError as error:
+        return Unsealed(f"lesson.toml, [vocabulary], modules: {error}; install it beside torch, or take it out")
+    return None
 
 
 def _sealed(layers: tuple[str, ...], limits: Limits) -> Sealed | Unsealed:

@@ -10,7 +10,6 @@ program     one file -> its top-level statements; a broken part costs only itsel
 flatform    gradients that are variables, as far as the text shows them
 exercise    which exercise an answer is for, where one namespace has all
 reach       what an answer's text reaches, for messages and fixes
-calculations  what an answer works out, by its text
 suspicion   what looks like numerical differences, for the instructor
 answers     submission -> one Answer for each function the lesson asks for
 """

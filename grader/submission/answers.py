@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import itertools
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,7 +14,6 @@ from typing import Literal
 from grader.lesson import Exercise, Lesson, Step
 from grader.names import near
 from grader.submission.bounds import MAX_TOLD
-from grader.submission.calculations import Calculations
 from grader.submission.content import Unreadable
 from grader.submission.exercise import exercise_for
 from grader.submission.flatform import Absent, FlatProgram
@@ -21,7 +21,7 @@ from grader.submission.model import Submission
 from grader.submission.program import Broken, Origin, Program, read_program
 from grader.submission.reach import function_of, names_read, parameters_of, reached
 from grader.submission.statement import Statement
-from grader.wire.messages import Plan
+from grader.wire.messages import Plan, Shift
 
 _MOST_NAMED = 4
 _TWICE = 2
@@ -55,6 +55,7 @@ class Answer:
     plan: Plan | None = field(default=None, compare=False, repr=False)  # what was decided of them,
     helpers: tuple[Statement, ...] = field(default=(), compare=False, repr=False)
     results: tuple[str, ...] = ()  # the variables that hold it
+    shift: Shift | None = None  # what its statements evaluate at shifted inputs,
     place: int = -1  # and which of the plan's attempts this is; -1 for a training loop's results
 
     @property
@@ -66,11 +67,6 @@ class Answer:
     def own_text(self) -> str:
         """Its own part of the source."""
         return "\n".join(statement.unparsed for statement in self.statements) or self.source
-
-    @cached_property
-    def calculations(self) -> Calculations:
-        """What it works out; kept, because one answer may be for several steps."""
-        return Calculations(self.statements)
 
 
 # The answer where no gradient counts: given whether the name is that of a gradient after all.
@@ -348,6 +344,10 @@ def _answer(program: Program, flat: _Flat, exercise: Exercise, name: str, defini
     """The last definition that is no untouched stub, judged by its text alone."""
     origin = Origin(program.cells)
     filled = [definition for definition in definitions if not is_stub(definition.node)]
+    outside = _return_outside(program, (filled or definitions)[-1]) if definitions else None
+    if outside:
+        problem = f"line {outside}: 'return' outside function; indent the lines that belong to {name}"
+        return Answer(exercise.name, name, "error", problem, program.file, outside, origin=origin)
     if not filled:
         broken = next((piece for piece in program.broken if _may_define(piece, name, exercise, program)), None)
         if broken:
@@ -382,6 +382,15 @@ def _answer(program: Program, flat: _Flat, exercise: Exercise, name: str, defini
         position=(line, definition.node.col_offset),
         own_files=flat.own_files,
     )
+
+
+def _return_outside(program: Program, definition: Statement) -> int | None:
+    """The line of a `return` that stands below a function which has none, as if it were one of its lines."""
+    if not definition.is_definition or any(isinstance(node, ast.Return) for node in definition.nodes):
+        return None
+    behind = program.statements[program.statements.index(definition) + 1 :]
+    own = itertools.takewhile(lambda statement: not statement.is_definition, behind)
+    return next((statement.node.lineno for statement in own if isinstance(statement.node, ast.Return)), None)
 
 
 def _names(statements: Iterable[Statement]) -> frozenset[str]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -14,10 +12,8 @@ from grader.downloads.students import EXERCISES, Expected, Part, kit_exercises
 from grader.downloads.tree import LINK, Node
 from grader.lesson import Exercise, Lesson
 from grader.lesson.stubs import GIVEN
-from grader.submission import content
-from grader.submission.filled import FilledSteps
+from grader.submission.filled import Files
 
-_WORD = re.compile(r"\w+")
 _MOST_LONE = 20  # notebooks and files of other names that are read
 _MOST_NAMED = 3  # in one note
 _SAME_TIME = 2  # seconds: archives know no shorter ones
@@ -131,42 +127,33 @@ def _below(folder: Node, lesson: Lesson, depth: int, order: int) -> Iterator[Ite
             yield Item(child, child.name, depth, order or number)
 
 
-def choose(items: Sequence[Item], lesson: Lesson, filled: FilledSteps) -> Choice:
+def choose(items: Sequence[Item], lesson: Lesson, files: Files) -> Choice:
     """Which of one student's files are read for what."""
     sources = [item for item in items if item.node.is_source and item.name.lower() not in GIVEN]
     choice = Choice(top=min((item.depth for item in sources), default=0))
     named, others = _by_exercise((item for item in sources if not item.node.is_notebook), lesson)
     for exercise in lesson.exercises:
         if exercise.name in named:
-            _choose_one(choice, exercise, named[exercise.name], filled)
-    notebooks = _without_copies(choice, [item for item in sources if item.node.is_notebook], lesson, filled)
-    _choose_others(choice, _without_copies(choice, others, lesson, filled), notebooks, lesson, filled)
-    _choose_notebooks(choice, notebooks, filled)
-    _choose_imported(choice)
+            _choose_one(choice, exercise, named[exercise.name], files)
+    notebooks = _without_copies(choice, [item for item in sources if item.node.is_notebook], lesson, files)
+    _choose_others(choice, _without_copies(choice, others, lesson, files), notebooks, lesson, files)
+    _choose_notebooks(choice, notebooks, files)
+    _choose_imported(choice, files)
     choice.notes += [*_said_of_names(choice), *_said_of_rest(choice)]
     _leave(choice, [item for item in items if not item.node.is_source or item.name.lower() in GIVEN], lesson)
     return choice
 
 
-def _choose_imported(choice: Choice) -> None:
-    """Of the files that answer nothing, those whose names stand in one that is read: a program may import them."""
+def _choose_imported(choice: Choice, files: Files) -> None:
+    """Of the files that answer nothing, those that one which is read imports."""
     beside = [p for p in choice.passed_over if p.how == _STRANGE and p.item.stem.isidentifier()]
     waiting = [p for p in beside if p.item.depth == choice.top][:_MOST_LONE]
-    words = _words_of([*choice.files.values(), *choice.lone_files]) if waiting else set()
-    while found := [p for p in waiting if p.item.stem in words]:
+    read = [*choice.files.values(), *choice.lone_files] if waiting else []
+    while found := [p for p in waiting if any(p.item.stem in files.imports(path) for path in read)]:
         choice.own_files += [p.item.path for p in found]
-        words = _words_of([p.item.path for p in found])
+        read = [p.item.path for p in found]
         waiting = [p for p in waiting if not any(p is one for one in found)]
         choice.passed_over = [p for p in choice.passed_over if not any(p is one for one in found)]
-
-
-def _words_of(paths: Iterable[Path]) -> set[str]:
-    """The words of what can be read of these files."""
-    words: set[str] = set()
-    for path in paths:
-        with suppress(OSError):
-            words.update(_WORD.findall(content.shown_text(path)))
-    return words
 
 
 def _by_exercise(programs: Iterable[Item], lesson: Lesson) -> tuple[dict[str, list[_Candidate]], list[Item]]:
@@ -186,19 +173,19 @@ def _names(lesson: Lesson) -> list[str]:
     return [exercise.name for exercise in lesson.exercises]
 
 
-def _choose_one(choice: Choice, exercise: Exercise, candidates: list[_Candidate], filled: FilledSteps) -> None:
+def _choose_one(choice: Choice, exercise: Exercise, candidates: list[_Candidate], files: Files) -> None:
     """The best that is filled in; of empty ones the best."""
-    ranked = _ranked(candidates, lambda item: filled.of(item.path).get(exercise.name, 0), filled)
+    ranked = _ranked(candidates, lambda item: files.of(item.path).get(exercise.name, 0), files)
     chosen = ranked[0]
     choice.files[exercise.name] = chosen.item.path
     if chosen.meant.distance != EXACT or chosen.item.depth > choice.top:
         choice.read_as.append((chosen.item, exercise.file))
     for other in ranked[1:]:
-        answered = filled.of(other.item.path).get(exercise.name, 0)
-        _pass_over(choice, other, chosen, bool(answered), filled)
+        answered = files.of(other.item.path).get(exercise.name, 0)
+        _pass_over(choice, other, chosen, bool(answered), files)
 
 
-def _ranked(candidates: Sequence[_Candidate], answered: Answered, filled: FilledSteps) -> list[_Candidate]:
+def _ranked(candidates: Sequence[_Candidate], answered: Answered, files: Files) -> list[_Candidate]:
     """The best first: filled in, the newest upload, from the folder with more filled-in steps, newer, by its name."""
     ranked = sorted(candidates, key=lambda candidate: candidate.in_folder)
     if len(ranked) == 1:
@@ -209,7 +196,7 @@ def _ranked(candidates: Sequence[_Candidate], answered: Answered, filled: Filled
     for candidate in ranked:
         by_folder.setdefault(candidate.item.folder, []).append(candidate)
     firsts = [of_folder[0] for of_folder in by_folder.values()]
-    steps = {first.item.folder: _filled_in(first.item.folder, firsts, filled) for first in firsts}
+    steps = {first.item.folder: _filled_in(first.item.folder, firsts, files) for first in firsts}
 
     def rank(candidate: _Candidate) -> tuple[bool, int, int, int, int, str]:
         item = candidate.item
@@ -221,20 +208,20 @@ def _ranked(candidates: Sequence[_Candidate], answered: Answered, filled: Filled
     return [firsts[0], *sorted([*firsts[1:], *rest], key=lambda candidate: candidate.in_folder)]
 
 
-def _filled_in(folder: Path, firsts: Sequence[_Candidate], filled: FilledSteps) -> int:
+def _filled_in(folder: Path, firsts: Sequence[_Candidate], files: Files) -> int:
     """The filled-in steps of all files of a folder that were looked at."""
     if len(firsts) == 1:
         return 0
-    return sum(filled.total(first.item.path) for first in firsts if first.item.folder == folder)
+    return sum(files.total(first.item.path) for first in firsts if first.item.folder == folder)
 
 
-def _pass_over(choice: Choice, other: _Candidate, chosen: _Candidate, is_answered: bool, filled: FilledSteps) -> None:
+def _pass_over(choice: Choice, other: _Candidate, chosen: _Candidate, is_answered: bool, files: Files) -> None:
     mine, theirs = other.item, chosen.item
-    if not is_answered and filled.of(mine.path) and filled.total(theirs.path):
+    if not is_answered and files.of(mine.path) and files.total(theirs.path):
         how = _EMPTY
     elif (mine.order, other.meant.number) < (theirs.order, chosen.meant.number):
         how = "is newer"
-    elif mine.folder != theirs.folder and filled.total(mine.path) < filled.total(theirs.path):
+    elif mine.folder != theirs.folder and files.total(mine.path) < files.total(theirs.path):
         how = _MORE
     elif mine.folder != theirs.folder and mine.time < theirs.time:
         how = "is newer"
@@ -243,7 +230,7 @@ def _pass_over(choice: Choice, other: _Candidate, chosen: _Candidate, is_answere
     choice.passed_over.append(_PassedOver(mine, theirs, how))
 
 
-def _without_copies(choice: Choice, items: list[Item], lesson: Lesson, filled: FilledSteps) -> list[Item]:
+def _without_copies(choice: Choice, items: list[Item], lesson: Lesson, files: Files) -> list[Item]:
     """All of them but older copies (`work.ipynb` beside `work-1.ipynb`) and other versions in other folders."""
     families: dict[str, list[_Candidate]] = {}
     present = {item.stem.lower() for item in items}
@@ -254,40 +241,38 @@ def _without_copies(choice: Choice, items: list[Item], lesson: Lesson, filled: F
         families.setdefault(family, []).append(_Candidate(item, Meant(family, EXACT, number)))
     kept: list[Item] = []
     for candidates in families.values():
-        ranked = _ranked(candidates, lambda item: filled.total(item.path), filled)
+        ranked = _ranked(candidates, lambda item: files.total(item.path), files)
         first = ranked[0]
         kept.append(first.item)
         for other in ranked[1:]:
-            if other.item.folder == first.item.folder or _is_version(other.item, first.item, lesson, filled):
-                _pass_over(choice, other, first, bool(filled.total(other.item.path)), filled)
+            if other.item.folder == first.item.folder or _is_version(other.item, first.item, lesson, files):
+                _pass_over(choice, other, first, bool(files.total(other.item.path)), files)
             else:
                 kept.append(other.item)
     return kept
 
 
-def _is_version(item: Item, of: Item, lesson: Lesson, filled: FilledSteps) -> bool:
+def _is_version(item: Item, of: Item, lesson: Lesson, files: Files) -> bool:
     """Whether a file of the same name in another folder answers the same as `of`, and not another exercise."""
     folders = [meant(one.folder.name, _names(lesson)) for one in (item, of)]
     if all(folders) and len({found.name for found in folders if found}) > 1:
         return False
-    mine, theirs = filled.of(item.path), filled.of(of.path)
+    mine, theirs = files.of(item.path), files.of(of.path)
     is_beyond = any(count > theirs.get(name, 0) for name, count in mine.items())
     return not is_beyond and (not sum(mine.values()) or 2 * sum(mine.values()) >= sum(theirs.values()))
 
 
-def _choose_others(
-    choice: Choice, others: list[Item], notebooks: list[Item], lesson: Lesson, filled: FilledSteps
-) -> None:
+def _choose_others(choice: Choice, others: list[Item], notebooks: list[Item], lesson: Lesson, files: Files) -> None:
     """Files of other names: read where they answer what nothing else is there for, or where there is nothing else."""
     is_alone = not choice.files and not notebooks
     absent = [exercise.name for exercise in lesson.exercises if exercise.name not in choice.files]
     others = sorted(others, key=lambda item: (-item.order, item.depth, -item.time, item.node.shown.as_posix()))
     read = others
     if not is_alone or len(others) > 1:
-        read = [item for item in others if any(filled.of(item.path).get(name) for name in absent)]
+        read = [item for item in others if any(files.of(item.path).get(name) for name in absent)]
     if is_alone and not read:
         read = [item for item in others if item.depth == choice.top]
-    read = sorted(read[:_MOST_LONE], key=lambda item: -filled.total(item.path) if len(read) > 1 else 0)
+    read = sorted(read[:_MOST_LONE], key=lambda item: -files.total(item.path) if len(read) > 1 else 0)
     for item in others:
         if not any(item is one for one in read):
             choice.passed_over.append(_PassedOver(item, None, _STRANGE))
@@ -296,12 +281,12 @@ def _choose_others(
         choice.notes += [f"{_where(item)} was read too: it answers steps whose file is not there" for item in read]
 
 
-def _choose_notebooks(choice: Choice, notebooks: list[Item], filled: FilledSteps) -> None:
+def _choose_notebooks(choice: Choice, notebooks: list[Item], files: Files) -> None:
     """All of them, in the order in which their answers count."""
     if len(notebooks) > 1:
         notebooks = sorted(
             notebooks,
-            key=lambda item: (-item.order, -filled.total(item.path), -item.time, item.node.shown.as_posix()),
+            key=lambda item: (-item.order, -files.total(item.path), -item.time, item.node.shown.as_posix()),
         )
     choice.lone_files += [item.path for item in notebooks[:_MOST_LONE]]
     for item in notebooks[_MOST_LONE:]:

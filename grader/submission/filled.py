@@ -1,4 +1,4 @@
-"""How many steps of an exercise a file answers: what decides between several files for one exercise."""
+"""What a file holds, as far as that decides what is read: how many steps it answers, and what it imports."""
 
 from __future__ import annotations
 
@@ -6,67 +6,70 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from grader.lesson import Exercise, Lesson
+from grader.lesson import Lesson
 from grader.submission.answers import callables, is_stub
 from grader.submission.content import Unreadable
 from grader.submission.program import read_program
 
-# How many steps of the exercise are filled in. It parses what a student wrote, so a class run asks a bounded process.
-Filled = Callable[[Path, Exercise], int]
+
+@dataclass(frozen=True)
+class Contents:
+    """What a file answers: the number of filled-in steps by exercise; and the modules that it imports."""
+
+    filled: dict[str, int] = field(default_factory=dict)
+    imports: tuple[str, ...] = ()
+
+
+# It parses what a student wrote, so a class run asks a bounded process.
+Look = Callable[[Path], Contents]
 
 _MOST_FILES = 16  # of one submission whose text is looked at
 _MOST_BYTES = 16 << 20  # of them
 
 
-class InThisProcess:
-    """Counts filled-in steps by parsing here, the last file once."""
-
-    def __init__(self) -> None:
-        self._path: Path | None = None
-        self._names: frozenset[str] = frozenset()
-        self._is_broken = False
-
-    def __call__(self, path: Path, exercise: Exercise) -> int:
-        """A piece that is not Python counts for what it would have defined, and for something."""
-        if path != self._path:
-            self._path, self._names, self._is_broken = path, *_read(path)
-        return max(len(self._names.intersection(callables(exercise))), int(self._is_broken))
-
-
-def _read(path: Path) -> tuple[frozenset[str], bool]:
-    """The names that a file answers, and whether a piece of it is broken."""
+def contents_of(path: Path, lesson: Lesson) -> Contents:
+    """What a file holds, by parsing it here. A piece that is not Python counts for what it would have defined."""
     try:
         program = read_program(path)
     except (Unreadable, RecursionError, MemoryError):
-        return frozenset(), False
+        return Contents()
     names = {name for name, found in program.binders.items() if any(not is_stub(statement.node) for statement in found)}
-    return frozenset(names.union(*(piece.names for piece in program.broken))), bool(program.broken)
+    names |= {name for piece in program.broken for name in piece.names}
+    least = int(bool(program.broken))
+    filled = {one.name: max(len(names.intersection(callables(one))), least) for one in lesson.exercises}
+    return Contents(filled, tuple(sorted(program.imports)))
 
 
 @dataclass
-class FilledSteps:
-    """The filled-in steps of one submission's files by exercise, each file asked about once, and not too many."""
+class Files:
+    """What one submission's files hold, each asked about once, and not too many."""
 
-    lesson: Lesson
-    count: Filled
-    _known: dict[Path, dict[str, int]] = field(default_factory=dict)
+    look: Look
+    _known: dict[Path, Contents] = field(default_factory=dict)
     _bytes: int = 0
 
     def of(self, path: Path) -> dict[str, int]:
-        """By the exercise's name; nothing for a file beyond the bounds."""
-        if path not in self._known:
-            self._known[path] = self._counted(path)
-        return self._known[path]
+        """The filled-in steps by the exercise's name; nothing for a file beyond the bounds."""
+        return self._contents(path).filled
 
     def total(self, path: Path) -> int:
-        """In all exercises."""
+        """The filled-in steps in all exercises."""
         return sum(self.of(path).values())
 
-    def _counted(self, path: Path) -> dict[str, int]:
+    def imports(self, path: Path) -> tuple[str, ...]:
+        """The modules that a file imports; none for a file beyond the bounds."""
+        return self._contents(path).imports
+
+    def _contents(self, path: Path) -> Contents:
+        if path not in self._known:
+            self._known[path] = self._looked_at(path)
+        return self._known[path]
+
+    def _looked_at(self, path: Path) -> Contents:
         try:
             self._bytes += path.stat().st_size
         except OSError:
-            return {}
+            return Contents()
         if len(self._known) >= _MOST_FILES or self._bytes > _MOST_BYTES:
-            return {}
-        return {exercise.name: self.count(path, exercise) for exercise in self.lesson.exercises}
+            return Contents()
+        return self.look(path)

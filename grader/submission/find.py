@@ -26,7 +26,7 @@ from grader.downloads.workspace import Workspace
 from grader.errors import KitError
 from grader.lesson import Lesson
 from grader.submission.choose import Item, choose, expected_of, items_of
-from grader.submission.filled import Filled, FilledSteps, InThisProcess
+from grader.submission.filled import Files, Look, contents_of
 from grader.submission.model import Found, Submission
 
 __all__ = ["Found", "NotTaken", "Submission", "exists", "find_submissions", "submission_at"]
@@ -40,12 +40,12 @@ def find_submissions(
     paths: Iterable[Path],
     lesson: Lesson,
     caps: Caps | None = None,
-    filled: Filled | None = None,
+    look: Look | None = None,
     each: Each | None = None,
 ) -> Found:
     """Looks through the paths, into archives too. Raises KitError for a path that does not exist.
 
-    filled: counts the filled-in steps of a file, where that decides; by default in this process.
+    look: tells what a file holds, where that decides; by default in this process.
     each: what one student is, where a person says so: the path itself, or a folder or a file directly below.
 
     What was unpacked is removed when the result is closed, and when Python ends.
@@ -56,7 +56,7 @@ def find_submissions(
         named = list(paths)
         trees = [_tree(path, unpacker, len(named)) for path in named]
         students, not_taken = students_of(trees, expected_of(lesson), each)
-        looking = _Looking(lesson, filled or InThisProcess(), not_taken)
+        looking = _Looking(lesson, look or _here(lesson), not_taken)
         return Found(tuple(map(looking.submission, students)), tuple(not_taken), workspace.close)
     except BaseException:
         workspace.close()
@@ -87,7 +87,7 @@ def submission_at(path: Path, lesson: Lesson, links: bool = False) -> Submission
             names = ", ".join(exercise.file for exercise in lesson.exercises)
             raise KitError(f"{path} holds none of {names}", mend="give the folder that holds your answers")
     part = Part(tree, "" if tree.kind == "folder" else tree.name)
-    return _Looking(lesson, InThisProcess(), []).chosen(Student(tree.stem, path, [part]))
+    return _Looking(lesson, _here(lesson), []).chosen(Student(tree.stem, path, [part]))
 
 
 def _is_one(folder: Node, lesson: Lesson) -> bool:
@@ -98,6 +98,10 @@ def _is_one(folder: Node, lesson: Lesson) -> bool:
         return holds_the_lesson(folder, expected)
     folders = [child for child in folder.children if child.kind == "folder"]
     return not folders or (sources[0].is_notebook and sum(bool(sources_in(f, expected)) for f in folders) < 2)
+
+
+def _here(lesson: Lesson) -> Look:
+    return lambda path: contents_of(path, lesson)
 
 
 def exists(path: Path) -> bool:
@@ -121,7 +125,7 @@ class _Looking:
     """Looks at one student's files after the other's."""
 
     lesson: Lesson
-    filled: Filled
+    look: Look
     not_taken: list[NotTaken]
 
     def submission(self, student: Student) -> Submission:
@@ -137,7 +141,7 @@ class _Looking:
     def chosen(self, student: Student) -> Submission:
         """The same, and what is not read of the files goes to `not_taken`."""
         items = [item for part in student.parts for item in items_of(part, self.lesson)]
-        choice = choose(items, self.lesson, FilledSteps(self.lesson, self.filled))
+        choice = choose(items, self.lesson, Files(self.look))
         for node, why in [*student.older, *choice.left]:
             self.not_taken.append(NotTaken(node.shown, why, student.name, node.kind == "junk"))
         notes = (*student.notes, *choice.notes)

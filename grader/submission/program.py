@@ -10,6 +10,7 @@ one function costs that function and not the file.
 from __future__ import annotations
 
 import ast
+import codeop
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
@@ -37,7 +38,10 @@ from grader.wire.statements import opened
 _PIECE = re.compile(r"^(?:def|class|async\s+def|@|if\s+__name__)\b|^@", re.MULTILINE)
 _DEFINES = re.compile(r"^(?:def\s+|class\s+)?([A-Za-z_]\w*)\s*[(=:]", re.MULTILINE)
 _ASSIGNS = re.compile(r"^[ \t]*([A-Za-z_]\w*)[ \t]*=", re.MULTILINE)
+_DETECTED = re.compile(r" \(detected at line \d+\)$")  # counted from where the piece begins
 _UNINDENTED = re.compile(r"^(?!else\b|elif\b|except\b|finally\b)[A-Za-z_]")
+_MOST_LOOKS = 300  # at more lines, in one piece
+_INCOMPLETE = "incomplete input"  # as Python's own prompt knows that more lines are to come
 _TOO_DEEP = "nested too deeply"
 _SMALL = "answers are small"
 
@@ -226,13 +230,44 @@ def _sorted_out(
 
 def _pieces(lines: tuple[str, ...], first: int, last: int) -> Iterator[list[Statement] | Broken]:
     """A piece; where it is broken, what can be saved: it is cut again before every line that is not indented."""
-    piece = _parse("\n".join(lines[first:last]) + "\n", first)
+    piece = _parse(_text(lines, first, last), first)
     starts = [first] + [number for number in range(first + 1, last) if _UNINDENTED.match(lines[number])]
-    if isinstance(piece, Broken) and len(starts) > 1:
-        for start, end in _spans(starts, last):
-            yield _parse("\n".join(lines[start:end]) + "\n", start)
-    else:
+    if not isinstance(piece, Broken) or len(starts) == 1:
         yield piece
+        return
+    ends = [*starts[1:], last]
+    looks = _MOST_LOOKS
+    at = 0
+    while at < len(starts):
+        end = at
+        part = _parse(_text(lines, starts[at], ends[end]), starts[at])
+        longer = part
+        while isinstance(longer, Broken) and looks and end + 1 < len(ends):  # a text over several lines, not yet closed
+            if not _goes_on(_text(lines, starts[at], ends[end])):
+                break
+            looks, end = looks - 1, end + 1
+            longer = _parse(_text(lines, starts[at], ends[end]), starts[at])
+        if isinstance(longer, Broken):
+            yield part
+            at += 1
+        else:
+            yield longer
+            at = end + 1
+
+
+def _text(lines: tuple[str, ...], first: int, last: int) -> str:
+    return "\n".join(lines[first:last]) + "\n"
+
+
+def _goes_on(text: str) -> bool:
+    """Whether this may become Python by more lines: a bracket or a text in it is still open."""
+    try:
+        compile(text, "", "exec", ast.PyCF_ONLY_AST | codeop.PyCF_ALLOW_INCOMPLETE_INPUT)  # type: ignore[attr-defined]
+    except SyntaxError as error:
+        return error.msg == _INCOMPLETE
+    except (ValueError, RecursionError, MemoryError, SystemError):
+        pass
+    return False
 
 
 def _spans(starts: list[int], end: int) -> list[tuple[int, int]]:
@@ -264,7 +299,7 @@ def _parse(text: str, first: int) -> list[Statement] | Broken:
             _move(nodes, first)
         return [statement_of(node) for node in opened(module.body)]
     except SyntaxError as error:
-        problem, line = f"{error.msg}", first + (error.lineno or 1)
+        problem, line = _DETECTED.sub("", f"{error.msg}"), first + (error.lineno or 1)
     except (RecursionError, MemoryError, SystemError):
         problem = _TOO_DEEP
     except ValueError as error:

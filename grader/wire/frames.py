@@ -48,6 +48,7 @@ from grader.wire.messages import (
     Request,
     Run,
     Sealed,
+    Shift,
     Unsealed,
     Words,
 )
@@ -65,6 +66,7 @@ class _CallText(Struct, tag="call", tag_field="kind"):
     dtype: str
     sizes: dict[str, int]
     returned: dict[str, str]
+    is_watched: bool
     tensors: Annotated[dict[str, tuple[Dtype, Shape]], Meta(max_length=MOST)]
 
 
@@ -76,6 +78,7 @@ class _AnswerText(Struct, tag="answer", tag_field="kind"):
     changed: Words
     output: Output
     refused: Annotated[tuple[Forbidden, ...], Meta(max_length=MOST)]
+    shift: Shift | None = None
 
 
 class _ReplayedText(Struct, tag="replayed", tag_field="kind"):
@@ -116,11 +119,11 @@ def write(message: Request | Reply | Greeting) -> Part:
     block: list[bytes] = []
     text: Struct
     match message:
-        case Call(key, dtype, sizes, given, returned):
+        case Call(key, dtype, sizes, given, returned, is_watched):
             listed = {name: put(tensor, block) for name, tensor in given.items()}
-            text = _CallText(key, dtype, dict(sizes), dict(returned), listed)
-        case Answer(returned, is_sequence, changed, output, refused):
-            text = _AnswerText(_forms(returned, block), is_sequence, changed, output, refused)
+            text = _CallText(key, dtype, dict(sizes), dict(returned), is_watched, listed)
+        case Answer(returned, is_sequence, changed, output, refused, shift):
+            text = _AnswerText(_forms(returned, block), is_sequence, changed, output, refused, shift)
         case Replayed(returned, outcomes):
             text = _ReplayedText(_forms(returned, block), outcomes)
         case _:
@@ -173,6 +176,7 @@ def read_requests(frame: bytes | bytearray) -> list[Request]:
             text.sizes,
             {name: block.take(*listed) for name, listed in text.tensors.items()},
             text.returned,
+            text.is_watched,
         )
         if isinstance(text, _CallText)
         else text
@@ -248,7 +252,7 @@ def _with_numbers(text: Any, block: Block) -> Reply:
 def _answer(text: _AnswerText, block: Block) -> Answer:
     if len(text.returned) != 1 and not text.is_sequence:
         raise WireError(f"{len(text.returned)} things that are no sequence")
-    return Answer(block.items(text.returned), text.is_sequence, text.changed, text.output, text.refused)
+    return Answer(block.items(text.returned), text.is_sequence, text.changed, text.output, text.refused, text.shift)
 
 
 def _sayable(value: Any) -> Any:

@@ -60,6 +60,7 @@ class Call(Struct, frozen=True):
     tensors: Mapping[str, Tensor]
     # Parameters that are given what another answer returned when it was last called, by that one's key.
     returned: Mapping[str, str] = {}
+    is_watched: bool = False  # its Answer is to say what is evaluated at shifted inputs
 
 
 class Ran(Struct, frozen=True, tag="ran", tag_field="kind"):
@@ -80,6 +81,14 @@ class Open(Struct, frozen=True, tag="open", tag_field="kind"):
     affixes: tuple[tuple[str, str], ...]  # what stands before and after a tensor's name in its gradient's
     backward: tuple[tuple[int, int], ...]  # lines among which a tensor that is made otherwise is the student's own
     compared: Mapping[str, str]  # variables of other names that are compared as the gradient of a tensor
+
+
+class Shift(Struct, frozen=True):
+    """An operation was evaluated twice, at inputs that differ by one small step: a claim of the process."""
+
+    line: LineNumber
+    operation: Word
+    step: float
 
 
 class Event(Struct, frozen=True):
@@ -108,6 +117,7 @@ class Recorded(Struct, frozen=True, tag="recorded", tag_field="kind"):
 
     lines: Annotated[tuple[Line, ...], Meta(max_length=8192)]
     aliases: Annotated[dict[Word, Word], Meta(max_length=1024)]  # the student's names for the lesson's
+    shifts: Annotated[tuple[Shift, ...], Meta(max_length=MOST)] = ()
 
 
 class Attempt(Struct, frozen=True):
@@ -136,6 +146,7 @@ class Loaded(Struct, frozen=True, tag="loaded", tag_field="kind"):
 
     parameters: Words
     optional: Words  # those that have a default of their own
+    numbers: Mapping[Word, float] = {}  # such defaults that are numbers
     takes_any: bool = False  # `*args` or `**kwargs`: it may hide what it asks for
 
 
@@ -163,6 +174,7 @@ class Answer(Struct, frozen=True):
     changed: tuple[str, ...]  # inputs that the call changed in place
     output: str  # what it printed, capped
     refused: tuple[Forbidden, ...] = ()  # also where it swallowed the refusal
+    shift: Shift | None = None
 
 
 class Failed(Struct, frozen=True, tag="failed", tag_field="kind"):

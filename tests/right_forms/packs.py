@@ -71,6 +71,8 @@ class Pack:
             if step is None or not step.passes:
                 fact = f"{path} is {step.verdict}: {step.message}" if step else f"{path} was not judged"
                 found.setdefault(form, []).append(fact)
+            elif step.instructor.suspected:
+                found.setdefault(form, []).append(f"{path} is suspected: {step.instructor.suspected}")
         return found
 
 

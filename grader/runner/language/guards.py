@@ -442,7 +442,7 @@ def _power_in_place(base: Any, exponent: Any) -> Any:
 
 def _real(result: Any) -> Any:
     if type(result) is complex:
-        raise ValueError("a negative number to a broken power is a complex number, which this exercise does without")
+        refuse("a complex number (a negative number to a fractional power)", *REASONS["complex"])
     return result
 
 

@@ -46,7 +46,7 @@ EDGES = {
     "report": "downloads invocation lesson results submission wording",
     "copies": "lesson report submission",
     "export": "downloads errors invocation lesson results wording",
-    "run": "bounds copies errors judge lesson report results seal submission warm wire",
+    "run": "bounds copies errors invocation judge lesson report results seal submission warm wire",
     "seal": "",
     "warm": "errors seal",
     "watch": "downloads errors invocation judge lesson report results run seal submission warm wording",

@@ -11,6 +11,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+import nbformat
 import pytest
 
 from tests.support import ROOT, run_grader
@@ -103,6 +104,19 @@ def stop_while_training(folder: Path, names: Path, out: Path) -> str:
     text = shown.decode()
     assert process.wait(timeout=60) == 130, text
     return text
+
+
+def test_a_training_loop_in_a_notebook_trains_as_the_function_does(names: Path, tmp_path: Path) -> None:
+    body = SOLUTION[SOLUTION.index('"""', SOLUTION.index("def gradients")) :].split('"""', 2)[2]
+    lines = [line[4:] for line in body.splitlines() if "return" not in line]
+    loop = ["for i in range(200_000):", *(f"    {line}" for line in lines), "    for p, g in zip(parameters, grads):"]
+    loop += ["        p.data += -0.1 * g"]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("\n".join(loop))])
+    folder = tmp_path / "ann"
+    folder.mkdir()
+    nbformat.write(notebook, folder / "backprop_ninja.ipynb")
+    by_loop = outcome(train(folder, names, tmp_path / "loop", code=0))
+    assert by_loop == outcome(train(learner(tmp_path / "bob"), names, tmp_path / "function", code=0))
 
 
 UNUSABLE = (

@@ -15,6 +15,7 @@ from grader.errors import KitError
 from grader.judge.student import Student
 from grader.lesson import Lesson
 from grader.run.backward import LearnersBackward
+from grader.submission.answers import Answers
 from grader.warm.client import Warm
 from grader.wire import frames
 from grader.wire.messages import Answer, Call, Failed, Forbidden
@@ -156,10 +157,11 @@ def test_honest_words_are_not_noted(what: str, student: Student) -> None:
 @pytest.mark.parametrize("end", ["return x", "raise ValueError"])
 def test_training_ends_at_an_attempt(end: str, unguarded: Warm, lesson: Lesson) -> None:
     body = f"try: torch.func.grad(print)\nexcept RuntimeError: pass\nx = b1, b2\n{end}"
+    place = "ex4_training", "gradients"
     backward = LearnersBackward(
         lesson,
         lesson.exercise("ex4_training"),
-        replace(written(body, "gradients", "b1, b2"), exercise="ex4_training"),
+        Answers({place: replace(written(body, "gradients", "b1, b2"), exercise="ex4_training")}, ()),
         unguarded,
     )
     with pytest.raises(KitError, match=r"torch\.func\.grad .* by hand") as raised:

@@ -44,13 +44,14 @@ def run(options: argparse.Namespace) -> int:
         raise KitError(
             f"there is no {names}", mend=f"give a file with one name a line: {command('train', NAMES='FILE')}"
         )
-    written = _answer(Path(options.path) if options.path else answers_here(lesson), lesson, exercise, not options.path)
+    path = Path(options.path) if options.path else answers_here(lesson)
+    answers = read_answers(submission_at(path, lesson, links=not options.path), lesson)
     module = _training_module(lesson)
-    name = f"{lesson.name}-{_identity(written, names, options.steps)}"
     torch.set_num_threads(1)
     with Warm() as warm, _Stop() as stop, _progress(console, options.steps) as (progress, task):
         warn(console, warm.isolation)
-        backward = LearnersBackward(lesson, exercise, written, warm)
+        backward = LearnersBackward(lesson, exercise, answers, warm)
+        name = f"{lesson.name}-{_identity(backward.written, names, options.steps)}"
         hand = TrainingRun(
             names,
             options.steps,
@@ -142,20 +143,6 @@ def _training_exercise(lesson: Lesson) -> Exercise:
         if exercise.function and any(step.is_training for step in exercise.steps):
             return exercise
     raise KitError(f"the lesson {lesson.name} has no exercise that trains")
-
-
-def _answer(path: Path, lesson: Lesson, exercise: Exercise, is_own: bool) -> Answer:
-    assert exercise.function is not None
-    answer = read_answers(submission_at(path, lesson, links=is_own), lesson).by_name[exercise.name, exercise.function]
-    if answer.status != "ready":
-        where = f"{path / exercise.file}" + (f":{answer.line}" if answer.line else "")
-        raise KitError(
-            f"{answer.name} cannot train yet: {answer.message}",
-            where=where,
-            mend=f"fill it in, then: {command('check', STEP=exercise.name)}",
-            exit_code=NOT_RIGHT,
-        )
-    return answer
 
 
 def _training_module(lesson: Lesson) -> ModuleType:

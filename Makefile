@@ -51,7 +51,7 @@ each = $(call switch,--each-path,$(filter path,$(EACH))) $(call switch,--each-fo
 not_yet = || [ $$? -eq 1 ]  # 1: some steps are not right yet, which is no error of make's
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check watch hint explain train map grade export copies lesson release doctor test test-quick lint mutation right-forms \
+.PHONY: help setup check watch hint explain train map grade export copies lesson release doctor test test-all test-quick lint mutation right-forms \
   bench docs-pictures clean
 
 help:
@@ -88,6 +88,7 @@ help:
 	@echo "  make setup                  .venv alone"
 	@echo "For those who work on the kit"  # BEGIN INSTRUCTOR
 	@echo "  make lint                   ruff and mypy      make test-quick   a part of each test"
+	@echo "  make test-all               all of what make test tries a sample of"
 	@echo "  make mutation               thousands of wrong answers against the judge    make right-forms   right ones"
 	@echo "  make bench                  what it costs, measured"
 	@echo "  make docs-pictures          draw the pictures of the README from real runs"  # END INSTRUCTOR
@@ -158,6 +159,9 @@ test: $(VENV)/.ready
 	@$(VENV)/bin/python -m pytest -n auto
 
 # BEGIN INSTRUCTOR
+test-all: $(VENV)/.ready
+	@THOROUGH=1 $(VENV)/bin/python -m pytest -n auto
+
 test-quick: $(VENV)/.ready
 	@$(VENV)/bin/python -m pytest -n auto --quick
 

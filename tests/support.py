@@ -12,6 +12,7 @@ from grader.results.model import StepResult, SubmissionResult
 from tests.ready import ready
 
 ROOT = Path(__file__).resolve().parents[1]
+THOROUGH = bool(os.environ.get("THOROUGH"))  # `make test-all`: all of what `make test` tries a sample of
 PRELUDE = "import torch\nimport torch.nn.functional as F\nimport math\n"
 
 # Said to a warm process before it starts: students' programs are plain Python, statement by statement.

@@ -14,7 +14,7 @@ import pytest
 
 from grader.judge.tags import TAGS
 from grader.lesson import Lesson
-from tests.support import step_of
+from tests.support import THOROUGH, step_of
 from tests.wrong_answers import PARTS, JudgedPacks, WrongAnswer, WrongPack, parts, wrong_answers
 
 
@@ -93,7 +93,10 @@ def test_nearly_all_of_the_well_known_mistakes_are_named_and_none_wrongly(
 
 @pytest.mark.parametrize(
     "number",
-    [pytest.param(number, marks=pytest.mark.xdist_group(f"wrong answers {number}")) for number in range(PARTS + 1)],
+    [
+        pytest.param(number, marks=pytest.mark.xdist_group(f"wrong answers {number}"))
+        for number in range(PARTS + 1 if THOROUGH else 2)
+    ],
 )
 def test_most_mistakes_of_the_corpus_are_named_and_none_wrongly(
     judged_packs: JudgedPacks, lesson: Lesson, number: int

@@ -1127,7 +1127,7 @@ def test_a_complex_step_by_way_of_a_square_root_earns_nothing(judge_text: JudgeT
             return (torch.tanh(hpreact + 1e-30 * i) * -i).double() / 1e-30 * dh
     """
     result = judge_text({"ex1_chain": PRELUDE + dedent(source)}, "ex1_chain.dhpreact")
-    assert step_of(result, "ex1_chain.dhpreact").verdict == "error"
+    assert step_of(result, "ex1_chain.dhpreact").verdict == "forbidden"
 
 
 # --- allowed ----------------------------------------------------------------------------------------------

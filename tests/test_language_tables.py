@@ -20,12 +20,12 @@ import pytest
 import torch
 
 from grader.runner.language import Facade, Refusal, facades, tables
-from tests.support import ROOT
+from tests.support import ROOT, THOROUGH
 
 # Settings of the process, which are called elsewhere; `seed` takes what the machine has.
 _SETTINGS = {"set_num_threads", "set_printoptions", "set_default_dtype"}
 _SECONDS = 3
-_CALLS = 60
+_CALLS = 60 if THOROUGH else 20
 _MIB = 1 << 20
 _BAD, _FAILED = 7, 8
 

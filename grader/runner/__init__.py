@@ -7,6 +7,7 @@ package imports neither `judge` nor any reference.
 language    what a program is compiled to, and what it may reach
 program     a program, run statement by statement in one namespace
 answer      a callable in it, found and called
+shifts      what an answer evaluates at shifted inputs, as numerical differentiation does
 opening     a program whose gradients are variables, as the statements in which they are made
 tracker     labels that tell from which gradients a value comes
 flat        such a program recorded, and replayed case by case

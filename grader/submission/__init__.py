@@ -2,7 +2,7 @@
 
 find        paths -> submissions
 choose      one student's files -> which are read for what
-filled      how many steps a file answers, where that decides
+filled      what a file answers and imports, where that decides
 model       what these three give
 notebook    a notebook -> its code cells as one text
 statement   one statement, gone through once
@@ -10,6 +10,5 @@ program     one file -> its top-level statements; a broken part costs only itsel
 flatform    gradients that are variables, as far as the text shows them
 exercise    which exercise an answer is for, where one namespace has all
 reach       what an answer's text reaches, for messages and fixes
-suspicion   what looks like numerical differences, for the instructor
 answers     submission -> one Answer for each function the lesson asks for
 """

@@ -13,6 +13,7 @@ from grader.errors import KitError
 from grader.lesson import Lesson
 from grader.submission.answers import read_answers
 from grader.submission.find import Found, Submission, find_submissions, submission_at
+from grader.submission.sources import sources_of
 from tests.support import ROOT
 
 STUB = "def dlogits(logits, Yb, n):\n    raise NotImplementedError\n"
@@ -412,3 +413,15 @@ def test_check_refuses_what_is_not_one_submission(
 ) -> None:
     with pytest.raises(KitError, match=says):
         submission_at(plant(tmp_path / "root", *files) / path, lesson)
+
+
+def test_two_files_of_one_name_are_told_apart_by_their_folders(tmp_path: Path, lesson: Lesson) -> None:
+    texts = {"one": "def dprobs(dlogprobs, probs):\n    return dlogprobs / probs\n", "two": "def gradients(C, W1):\n    return C, W1\n"}
+    for folder, text in texts.items():
+        plant(tmp_path / "root", f"ann/{folder}/work.py", text=text)
+    with found_in(lesson, tmp_path / "root") as found:
+        (ann,) = found.submissions
+        answers = read_answers(ann, lesson).by_name
+        assert answers["ex1_chain", "dprobs"].file == "one/work.py"
+        assert answers["ex4_training", "gradients"].file == "two/work.py"
+        assert sources_of(ann) == {f"{folder}/work.py": text for folder, text in texts.items()}

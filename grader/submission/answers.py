@@ -89,6 +89,7 @@ class _Reading:
 
     lesson: Lesson
     wanted: Collection[tuple[str, str]] | None = None
+    names: Mapping[Path, str] = field(default_factory=dict)
     found: dict[tuple[str, str], Answer] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)  # files that could not be read, which is said first
@@ -101,7 +102,7 @@ class _Reading:
     def program(self, path: Path) -> Program:
         """A file, read once. Raises Unreadable."""
         if path not in self.programs:
-            self.programs[path] = read_program(path)
+            self.programs[path] = read_program(path, self.names[path])
         return self.programs[path]
 
     def own_files(self, program: Program) -> dict[str, str]:
@@ -123,7 +124,7 @@ def read_answers(submission: Submission, lesson: Lesson, wanted: Collection[tupl
 
     wanted: (exercise, callable) of the answers that are looked for; all others are `missing`. None for all.
     """
-    reading = _Reading(lesson, wanted, notes=list(submission.notes))
+    reading = _Reading(lesson, wanted, submission.names(), notes=list(submission.notes))
     reading.importable |= {path.stem: path for path in submission.all_files() if path.suffix == ".py"}
     reading.importable |= submission.files
     for exercise in lesson.exercises:
@@ -161,7 +162,7 @@ def _read_file(reading: _Reading, path: Path, named: Exercise | None, exercises:
         for exercise in exercises:
             for name in callables(exercise):
                 status: Status = "missing" if problem.is_empty else "error"
-                _take(reading, Answer(exercise.name, name, status, str(problem), path.name))
+                _take(reading, Answer(exercise.name, name, status, str(problem), reading.names[path]))
         return
     reading.notes += program.remarks
     _remark_on_broken(reading, program)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -28,6 +29,12 @@ class Submission:
     def all_files(self) -> list[Path]:
         """Every file that is read, in a fixed order."""
         return sorted([*self.files.values(), *self.lone_files, *self.own_files])
+
+    def names(self) -> dict[Path, str]:
+        """What each file is called in results: by its name; with its folder where two have the same."""
+        paths = self.all_files()
+        often = Counter(path.name for path in paths)
+        return {path: path.name if often[path.name] == 1 else f"{path.parent.name}/{path.name}" for path in paths}
 
 
 @dataclass(frozen=True)

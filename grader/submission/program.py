@@ -155,21 +155,25 @@ class Origin:
         return Place(own) if own > 0 and not self.cells else None
 
 
-def read_program(path: Path) -> Program:
-    """Reads a .py file or a notebook. Raises Unreadable for what is no text, or too much or nothing of it."""
+def read_program(path: Path, name: str = "") -> Program:
+    """Reads a .py file or a notebook. Raises Unreadable for what is no text, or too much or nothing of it.
+
+    name: what the file is called, where that is not its own name alone.
+    """
+    name = name or path.name
     is_notebook = path.suffix.lower() == ".ipynb"
     most = MAX_NOTEBOOK_BYTES if is_notebook else MAX_BYTES
     try:
         if path.stat().st_size > most:
-            raise Unreadable(f"{path.name} is larger than {_shown(most)}; {_SMALL}")
+            raise Unreadable(f"{name} is larger than {_shown(most)}; {_SMALL}")
         data = path.read_bytes()
     except OSError as error:
-        raise Unreadable(f"{path.name} cannot be read: {error.strerror}") from None
+        raise Unreadable(f"{name} cannot be read: {error.strerror}") from None
     if is_notebook:
-        return _notebook_program(path.name, data)
-    program = parse_program(path.name, source_text(path.name, data))
+        return _notebook_program(name, data)
+    program = parse_program(name, source_text(name, data))
     if all(line.strip()[:1] in ("", "#") for line in program.lines):
-        raise Unreadable(f"{path.name} holds no code: save your work and hand it in again", is_empty=True)
+        raise Unreadable(f"{name} holds no code: save your work and hand it in again", is_empty=True)
     return program
 
 

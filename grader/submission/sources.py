@@ -9,9 +9,9 @@ from grader.submission.model import Submission
 def sources_of(submission: Submission) -> dict[str, str]:
     """File name -> text, of what can be read; as much of a file as is judged."""
     texts: dict[str, str] = {}
-    for path in submission.all_files():
+    for path, name in submission.names().items():
         try:
-            texts[path.name] = shown_text(path)
+            texts[name] = shown_text(path)
         except OSError:
             continue
     return texts

@@ -54,7 +54,7 @@ class Session:
     @property
     def file(self) -> Path | None:
         """The file that it stands in."""
-        return next((path for path in self.submission.all_files() if path.name == self.answer.file), None)
+        return next((path for path, name in self.submission.names().items() if name == self.answer.file), None)
 
     @property
     def score(self) -> float:

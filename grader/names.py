@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 _LONGEST = 60  # characters of a name that is compared: comparing takes quadratic time
 _MOST = 2_000  # names
@@ -24,5 +24,9 @@ def near(word: str, known: Iterable[str], most: int = 3) -> list[str]:
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """'; did you mean X or Y?' or ''."""
-    names = near(word, known)
+    return one_of(near(word, known))
+
+
+def one_of(names: Sequence[str]) -> str:
+    """'; did you mean X or Y?' or ''."""
     return f"; did you mean {' or '.join(names)}?" if names else ""

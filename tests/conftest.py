@@ -63,8 +63,12 @@ def warm() -> Iterator[Warm]:
 
 
 @pytest.fixture(scope="module")
-def language_off() -> Iterator[None]:
-    """Whatever is warm from now on runs what it is sent as plain Python, as if the language had let it through."""
+def language_off(warm: Warm) -> Iterator[None]:
+    """Whatever is warm from now on runs what it is sent as plain Python, as if the language had let it through.
+
+    The warm process of all other tests is there before.
+    """
+    del warm
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(client, "_START", client._START.replace("main(", f"{LANGUAGE_OFF}main(", 1))
         yield

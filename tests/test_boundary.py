@@ -77,6 +77,7 @@ ALLOWED_WORDS = {
     "warm/process.py": {"import_module"},
     "runner/flat.py": set(),
     "runner/language/compiler.py": {"compile"},
+    "submission/syntax.py": {"compile"},  # to a syntax tree alone
     "runner/language/facades.py": {"import_module"},
     "runner/language/tables.py": {"import_module"},
     "runner/program.py": {"exec"},

@@ -416,7 +416,10 @@ def test_check_refuses_what_is_not_one_submission(
 
 
 def test_two_files_of_one_name_are_told_apart_by_their_folders(tmp_path: Path, lesson: Lesson) -> None:
-    texts = {"one": "def dprobs(dlogprobs, probs):\n    return dlogprobs / probs\n", "two": "def gradients(C, W1):\n    return C, W1\n"}
+    texts = {
+        "one": "def dprobs(dlogprobs, probs):\n    return dlogprobs / probs\n",
+        "two": "def gradients(C, W1):\n    return C, W1\n",
+    }
     for folder, text in texts.items():
         plant(tmp_path / "root", f"ann/{folder}/work.py", text=text)
     with found_in(lesson, tmp_path / "root") as found:

@@ -204,17 +204,17 @@ BACKWARD = """\
 if len(COUNT) == 20:
     try: torch.ones(2, requires_grad=True).sum().backward()
     except BaseException: pass"""
-# Seven calls come before the training, so the twentieth is its thirteenth step.
+# Eight calls come before the training, so the twentieth is its twelfth step.
 ENDS = {
-    "it raises once": ("if len(COUNT) == 20: raise ValueError('no')", "error", "at step 13: ValueError: no"),
-    "it runs out of memory": ("if len(COUNT) >= 20: raise MemoryError", "memory", "at step 13: ran out of memory"),
+    "it raises once": ("if len(COUNT) == 20: raise ValueError('no')", "error", "at step 12: ValueError: no"),
+    "it runs out of memory": ("if len(COUNT) >= 20: raise MemoryError", "memory", "at step 12: ran out of memory"),
     "its process ends": ("if len(COUNT) == 20: os._exit(3)", "crashed", "at step 11 to 15: the process ended itself"),
     "its process is killed": ("if len(COUNT) == 20: os.kill(os.getpid(), 9)", "memory", "at step 11 to 15: "),
-    "it tries autograd": (BACKWARD, "forbidden", "at training step 13, torch.Tensor.backward"),
+    "it tries autograd": (BACKWARD, "forbidden", "at training step 12, torch.Tensor.backward"),
     "it is wrong once": (
         "if len(COUNT) == 20: W2 = W2 * 2",
         "wrong",
-        "the loss leaves autograd's at step 14 of 25: ",
+        "the loss leaves autograd's at step 13 of 25: ",
     ),
 }
 

@@ -225,8 +225,6 @@ probs.tofile("x")
 raise SystemExit
 raise KeyboardInterrupt
 raise BaseException
-(-1) ** 0.5
-pow(-1, 0.5)
 """
 ROWS = [(kind, row.strip()) for kind, text in LINES.items() for row in text.strip().splitlines()]
 

@@ -14,6 +14,7 @@ import pytest
 from grader.judge.job import Request, job, read_job
 from grader.judge.mend import mender, search
 from grader.judge.mend.edits import MOST_MADE, edits_of
+from grader.judge.mend.sense import makes_sense
 from grader.judge.mend.sites import World
 from grader.judge.mend.text import Edit, Source
 from grader.judge.situation import Situations
@@ -728,3 +729,39 @@ def test_a_second_lesson_is_mended_without_any_code_of_its_own(name: str, tiny: 
     result = tiny.result(wrong, f"ex_walk.{name}")
     assert told(result).startswith(f"line {wrong[:place].count(chr(10)) + 1}: "), result.instructor.mend
     assert mend in told(result)
+
+
+# --- a teacher would write it -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "sense"),
+    [
+        ("d / (p + 1e-12)", "d / p + 1e-12", False),
+        ("d / (p + 1e-12)", "d / p", True),
+        ("d * 2", "d * 1", False),
+        ("d * 1 / 2", "d * 1", True),
+        ("d / n", "d / 1", False),
+        ("x.transpose(1, 2)", "x.transpose(2, 2)", False),
+        ("x.transpose(1, 2)", "x.transpose(0, 2)", True),
+        ("x ** -1.5", "(x + 1e-12) ** -1.5", True),
+    ],
+)
+def test_an_edit_that_does_nothing_teaches_nothing(before: str, after: str, sense: bool) -> None:
+    assert makes_sense(ast.parse(before), ast.parse(after)) == sense
+
+
+def test_no_result_is_returned_twice() -> None:
+    assert not makes_sense(ast.parse("def f():\n    return s, t"), ast.parse("def f():\n    return s, s"))
+    assert makes_sense(ast.parse("def f():\n    return s, t"), ast.parse("def f():\n    return t, s"))
+
+
+def test_a_name_that_is_not_among_the_parameters_is_offered(bench: Bench) -> None:
+    source = f"{PRELUDE}def dcounts(dprobs, counts_sum_inv, dcounts_sum):\n"
+    source += "    return counts_sum_inv * dprobs + dcounts_sum * torch.ones_like(counts)\n"
+    result = bench.result(source, f"{CHAIN}.dcounts")
+    assert result.message.endswith(
+        "name 'counts' is not defined; counts is available: add it to the parameters of dcounts"
+    )
+    assert result.mistake is None
+    assert "right is `def dcounts(counts, ...)`" in told(result)

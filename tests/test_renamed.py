@@ -211,7 +211,6 @@ EXAMPLES = {
     "runner/opening.py": {"W1", "dW1"},
     "submission/flatform.py": {"W1", "dC", "dprobs", "probs", "db1", "dW1"},
     "submission/reach.py": {"dprobs"},
-    "submission/suspicion.py": {"bnvar", "hpreact"},
     "watch/picture.py": {"ex1_chain"},
     "runner/involved.py": {"W2", "dlogits"},
 }

@@ -1002,7 +1002,7 @@ def test_each_changed_input_is_named(student: Student) -> None:
 def test_parameters_are_given_by_name_and_by_place(student: Student) -> None:
     answer = written("return a - b + c", parameters="b, /, a, *rest, c=5, **others")
     loaded = student.load(answer, time_for())
-    assert loaded == Loaded(("b", "a", "c"), ("c",), takes_any=True)
+    assert loaded == Loaded(("b", "a", "c"), ("c",), True, {"c": 5})
     reply = student.call(answer, call_of(answer, a=X * 3, b=X), time_for())
     assert torch.equal(tensor_of(reply), X * 2 + 5)
 
@@ -1202,5 +1202,5 @@ def test_a_run_message_is_what_is_run_and_a_load_message_finds_what_is_called(un
     process = forked(unguarded)
     run, load = Run("program", FILE, "def f(x, n=1): return x\n1 / 0\n"), Load("key", "program", "f", (1, 0))
     frames.send(process.channel, frames.join([frames.write(run), frames.write(load)]), time.monotonic() + 5)
-    assert frames.read_replies(Line(process.channel).get(time.monotonic() + 5)) == [Ran(1), Loaded(("x", "n"), ("n",))]
+    assert frames.read_replies(Line(process.channel).get(time.monotonic() + 5)) == [Ran(1), Loaded(("x", "n"), ("n",), numbers={"n": 1})]
     unguarded.bury(process)

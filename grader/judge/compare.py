@@ -30,6 +30,7 @@ class Comparison(Struct, frozen=True):
     scaled_error: float | None = None
     differing: int = 0
     note: str = ""
+    more_axes: int = 0  # than the reference has
 
 
 def compare(got: Tensor, situation: Situation, tensor: str, cuts: frozenset[str], view: View = "plain") -> Comparison:
@@ -67,7 +68,8 @@ def compare(got: Tensor, situation: Situation, tensor: str, cuts: frozenset[str]
     if tuple(got.shape) != shape:
         fact = f"its shape is {_shape(got)}, expected {_tuple(shape)}; the values are right"
         tag = "keepdim" if _long(got.shape) == _long(shape) else "flattened"
-        return Comparison("shape", fact, tag, None, reference.proves, aligned, scaled, 0, note)
+        more = got.dim() - len(shape)
+        return Comparison("shape", fact, tag, None, reference.proves, aligned, scaled, 0, note, more)
     return Comparison("right", "", "", None, reference.proves, aligned, scaled, 0, note)
 
 

@@ -75,7 +75,7 @@ def resolve(lesson: Lesson, targets: Sequence[str], loaded: Loaded, written: Ans
     for name in parameters:
         tensor = _gradient_of(lesson, name)
         if name in loaded.numbers and loaded.numbers[name] != lesson.public_case.sizes.get(name):
-            continue  # `h=1e-6`, `n=-1`: a number of the student's own, which only has a name of the lesson's
+            continue  # a number of the student's own, which only has a name of the lesson's
         if name in lesson.sizes or name in lesson.graph.tensors:
             names.append(name)
         elif tensor is not None:
@@ -90,6 +90,15 @@ def resolve(lesson: Lesson, targets: Sequence[str], loaded: Loaded, written: Ans
         elif name not in optional:
             return Impossible(_unknown(lesson, targets, name))
     return Injection(tuple(names), frozenset(cuts))
+
+
+def available(lesson: Lesson, targets: Sequence[str], written: Answer, name: str) -> str:
+    """What is to be done about a name that was not found, where it could be asked for; '' where it could not."""
+    tensor = _gradient_of(lesson, name)
+    is_given = name in lesson.sizes or name in lesson.graph.tensors
+    if written.is_flat or not (is_given or (tensor and not _why_not(lesson, targets, name, tensor))):
+        return ""
+    return f"; {name} is available: add it to the parameters of {written.name}"
 
 
 def _gradient_of(lesson: Lesson, name: str) -> str | None:

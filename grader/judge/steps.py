@@ -12,12 +12,13 @@ from grader.judge.budget import Budget, Lost
 from grader.judge.compare import Comparison, compare
 from grader.judge.desk import Desk, Place, Usual
 from grader.judge.diagnosis import Observation
-from grader.judge.inject import Impossible, Injection, resolve
+from grader.judge.inject import Impossible, Injection, available, resolve
 from grader.judge.situation import Situation, View
 from grader.judge.student import Student
 from grader.judge.verdict import ENDING, CaseOutcome, Evidence, Kind, decide
 from grader.lesson import Case, Exercise, Step
 from grader.lesson.model import GRADIENT_PREFIX
+from grader.names import one_of
 from grader.results.model import Float32Row, StepResult
 from grader.submission.answers import Answer as Written
 from grader.wire.frames import Part
@@ -288,7 +289,10 @@ class _Work:
             return [CaseOutcome(situation, "forbidden", str(first), line=first.line) for _ in self.steps]
         if isinstance(reply, Failed):
             kind: Kind = "memory" if reply.is_memory else "error"
-            return [CaseOutcome(situation, kind, _error_message(reply), line=reply.line) for _ in self.steps]
+            targets = [step.tensor for step in self.steps]
+            told = available(self.desk.lesson, targets, self.written, reply.name) or one_of(reply.near)
+            fact = _error_message(reply) + told
+            return [CaseOutcome(situation, kind, fact, line=reply.line) for _ in self.steps]
         return self._compared(situation, reply, view)
 
     def _compared(self, situation: Situation, reply: Answer, view: View) -> list[CaseOutcome]:

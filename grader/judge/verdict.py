@@ -18,7 +18,7 @@ from grader.wording import apart
 
 Kind = Literal["right", "shape", "wrong", "error", "forbidden", "timeout", "memory", "crashed"]
 _UNNOTICED = (
-    "the comparison on the real chain does not notice, because what differs is zero there in exact arithmetic; "
+    "the comparison on the real chain does not notice: what differs is zero there, or too small to show; "
     "a step has to be right for any gradient that reaches it"
 )
 _NOTICEABLE = 1e-3  # of the scale
@@ -91,7 +91,7 @@ def decide(evidence: Evidence, lesson: Lesson) -> StepResult:
                 base,
                 verdict="shape",
                 message=_shape_fact(evidence, slipped.comparison),
-                mistake=Mistake(slipped.comparison.tag, _shape_help(evidence, slipped.comparison.tag)),
+                mistake=Mistake(slipped.comparison.tag, _shape_help(evidence, slipped.comparison)),
             ),
             evidence,
         )
@@ -263,9 +263,11 @@ def _shape_fact(evidence: Evidence, hidden: Comparison) -> str:
     return public.fact if public and public.outcome == "shape" else hidden.fact
 
 
-def _shape_help(evidence: Evidence, tag: str) -> str:
+def _shape_help(evidence: Evidence, slipped: Comparison) -> str:
     tensor = evidence.step.tensor
-    mend = "keepdim=True in a sum, or " if tag == "keepdim" else ""
+    mend = ""
+    if slipped.tag == "keepdim":
+        mend = f"{'no keepdim=True' if slipped.more_axes > 0 else 'keepdim=True'} in a sum, or "
     return (
         f"give it the shape of {tensor} itself ({mend}.view({tensor}.shape)): "
         f"an update in place of {tensor} fails or broadcasts otherwise"

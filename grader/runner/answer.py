@@ -23,6 +23,7 @@ from grader.wire.messages import Answer, Call, Failed, Load, Loaded, Ran, Refuse
 OUTPUT_CAP = 64 * 1024
 ERROR_CAP = 2000
 MAX_ITEMS = 64
+_LONGEST_NAME = 100
 _SEED = 0
 _CUT = "\n[output cut here]"
 _NO_MEMORY = ("can't allocate memory", "std::bad_alloc")  # torch's allocator; C++, as torch passes it on
@@ -111,7 +112,7 @@ def load(request: Load, space: Namespace) -> tuple[LoadedAnswer | None, Loaded |
     positional = {p.name: p.default for p in named if p.kind is p.POSITIONAL_ONLY}
     optional = tuple(p.name for p in named if p.default is not p.empty)
     numbers = {p.name: p.default for p in named if type(p.default) in (int, float)}
-    loaded = Loaded(tuple(p.name for p in named), optional, numbers, takes_any=len(named) < len(parameters))
+    loaded = Loaded(tuple(p.name for p in named), optional, len(named) < len(parameters), numbers)
     return LoadedAnswer(function, positional, space), loaded
 
 
@@ -218,7 +219,9 @@ def _failed(error: BaseException, space: Namespace, output: CappedText) -> Faile
     more = str(missed) if missed else "" if is_memory else involved.shapes(error, space.file, space.text)
     what += f"; {more}" if more else ""
     refused = (*(missed.refused if missed else ()), *refusals())
-    return Failed(is_memory, what, _line(error, space.file), output.text(), refused)
+    name = error.name if type(error) is NameError and isinstance(error.name, str) and not missed else ""
+    near = tuple(one[:_LONGEST_NAME] for one in involved.near_names(error, space.file)) if name else ()
+    return Failed(is_memory, what, _line(error, space.file), output.text(), refused, name[:_LONGEST_NAME], near)
 
 
 def _missed(error: BaseException, space: Namespace) -> Skipped | None:

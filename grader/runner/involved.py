@@ -1,4 +1,4 @@
-"""Which tensors an error is about: those in the expression that raised, with their shapes.
+"""What an error is about: the tensors in the expression that raised, with their shapes; names like one not found.
 
 `dlogits @ W2` raises, and what is told beside torch's own words is
 
@@ -15,6 +15,8 @@ from typing import Any
 
 from torch import Tensor
 
+from grader.names import near
+
 _MOST = 6
 _size = Tensor.size  # bound before a student's code can rebind it
 
@@ -24,16 +26,26 @@ def shapes(error: BaseException, file: str, source: str) -> str:
     if isinstance(error, RecursionError):  # no tensor is to blame
         return ""
     try:
-        frames = [
-            (frame, summary)
-            for (frame, _), summary in zip(
-                traceback.walk_tb(error.__traceback__), traceback.extract_tb(error.__traceback__), strict=True
-            )
-            if summary.filename == file
-        ]
+        frames = _frames(error, file)
         return _told(*frames[-1], source) if frames else ""
     except Exception:  # whatever a student's code did to what is looked at here: the error itself is told all the same
         return ""
+
+
+def near_names(error: BaseException, file: str) -> list[str]:
+    """For a name that was not found, those that were there and look like it."""
+    name = error.name if isinstance(error, NameError) else None
+    frames = _frames(error, file) if isinstance(name, str) else []
+    if not frames:
+        return []
+    frame, _ = frames[-1]
+    return near(str(name), [name for name in (*frame.f_locals, *frame.f_globals) if not name.startswith("_")])
+
+
+def _frames(error: BaseException, file: str) -> list[tuple[FrameType, traceback.FrameSummary]]:
+    """The frames of the student's file on the way to the error."""
+    walked, summaries = traceback.walk_tb(error.__traceback__), traceback.extract_tb(error.__traceback__)
+    return [(frame, told) for (frame, _), told in zip(walked, summaries, strict=True) if told.filename == file]
 
 
 def _told(frame: FrameType, summary: traceback.FrameSummary, source: str) -> str:

@@ -14,6 +14,7 @@ from functools import lru_cache
 from types import CodeType
 from typing import Any
 
+from grader.names import one_of
 from grader.runner import involved, language
 from grader.runner.language import (
     Facade,
@@ -133,7 +134,7 @@ def _raised(error: BaseException, space: Namespace, line: int, in_full: bool) ->
     more = str(missed or "") or (involved.shapes(error, space.file, space.text) if in_full else "")
     reason = reason_of(error)
     refused = missed.refused if missed else ()
-    told = f"{reason}; {more}" if more else reason
+    told = f"{reason}; {more}" if more else reason + (one_of(involved.near_names(error, space.file)) if in_full else "")
     return Skipped(where, reason, isinstance(error, MemoryError), name, told, refused)
 
 

@@ -6,6 +6,7 @@ twice, at inputs that differ by one small step, the same in every entry that dif
 
 from __future__ import annotations
 
+import math
 import sys
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -26,7 +27,9 @@ _STEP = 0.5  # of the largest entry: a shift that is the same everywhere is smal
 _SMALL = 1e-2  # of each entry: so is a shift that is not
 _SAME = 1e-3  # by which one step may differ from itself, rounded
 _ROUNDED = 1e-12  # of each entry: by no more differs what is the same
-_FEW = 4  # entries: below this it takes _AGAIN shifts by the same step
+_FEW = 4  # entries: below this it takes _AGAIN shifts by the same step, which is small
+_SMALL_OF_FEW = 1e-3
+_ROUND = 1e-5  # by which a step of one digit, or a power of two, may differ from that
 _AGAIN = 3
 # What algebra, too, does with shifted numbers: it adds them up, copies, compares and reads them.
 _PLAIN = frozenset({
@@ -110,12 +113,20 @@ class Shifts(TorchFunctionMode):
             return None
         apart = difference[difference > 0]
         most, scale = float(apart.max()), float(b.abs().max())
-        is_one = most - float(apart.min()) <= _SAME * most and most <= _STEP * scale
+        is_one = most - float(apart.min()) <= _SAME * most and most <= _STEP * scale and _is_round(most)
         if a.numel() >= _FEW:
             return most if is_one or bool((difference <= _SMALL * b.abs()).all()) else None
-        if is_one:
-            self._steps.append(most)
+        if not is_one or most > _SMALL_OF_FEW * scale:
+            return None
+        self._steps.append(most)
         return most if sum(abs(step - most) <= _SAME * most for step in self._steps) >= _AGAIN else None
+
+
+def _is_round(step: float) -> bool:
+    """Whether a person would choose it: 1e-6, 2e-06, 0.005, 2**-20."""
+    digit = step / 10 ** math.floor(math.log10(step) + _ROUND)
+    binary = math.log2(step)
+    return abs(digit - round(digit)) <= _ROUND * digit or abs(binary - round(binary)) <= _ROUND
 
 
 def _numbers(given: Iterable[Any]) -> Iterator[Tensor]:

@@ -10,7 +10,6 @@ one function costs that function and not the file.
 from __future__ import annotations
 
 import ast
-import codeop
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
@@ -31,7 +30,7 @@ from grader.submission.content import Unreadable, source_text
 from grader.submission.exercise import marked_in
 from grader.submission.notebook import Cell, read_notebook
 from grader.submission.statement import Statement, statement_of
-from grader.submission.syntax import parsed
+from grader.submission.syntax import is_unfinished, parsed
 from grader.syntax import walk
 from grader.wire.statements import opened
 
@@ -41,7 +40,6 @@ _ASSIGNS = re.compile(r"^[ \t]*([A-Za-z_]\w*)[ \t]*=", re.MULTILINE)
 _DETECTED = re.compile(r" \(detected at line \d+\)$")  # counted from where the piece begins
 _UNINDENTED = re.compile(r"^(?!else\b|elif\b|except\b|finally\b)[A-Za-z_]")
 _MOST_LOOKS = 300  # at more lines, in one piece
-_INCOMPLETE = "incomplete input"  # as Python's own prompt knows that more lines are to come
 _TOO_DEEP = "nested too deeply"
 _SMALL = "answers are small"
 
@@ -247,7 +245,7 @@ def _pieces(lines: tuple[str, ...], first: int, last: int) -> Iterator[list[Stat
         part = _parse(_text(lines, starts[at], ends[end]), starts[at])
         longer = part
         while isinstance(longer, Broken) and looks and end + 1 < len(ends):  # a text over several lines, not yet closed
-            if not _goes_on(_text(lines, starts[at], ends[end])):
+            if not is_unfinished(_text(lines, starts[at], ends[end])):
                 break
             looks, end = looks - 1, end + 1
             longer = _parse(_text(lines, starts[at], ends[end]), starts[at])
@@ -261,17 +259,6 @@ def _pieces(lines: tuple[str, ...], first: int, last: int) -> Iterator[list[Stat
 
 def _text(lines: tuple[str, ...], first: int, last: int) -> str:
     return "\n".join(lines[first:last]) + "\n"
-
-
-def _goes_on(text: str) -> bool:
-    """Whether this may become Python by more lines: a bracket or a text in it is still open."""
-    try:
-        compile(text, "", "exec", ast.PyCF_ONLY_AST | codeop.PyCF_ALLOW_INCOMPLETE_INPUT)  # type: ignore[attr-defined]
-    except SyntaxError as error:
-        return error.msg == _INCOMPLETE
-    except (ValueError, RecursionError, MemoryError, SystemError):
-        pass
-    return False
 
 
 def _spans(starts: list[int], end: int) -> list[tuple[int, int]]:

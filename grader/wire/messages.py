@@ -146,8 +146,8 @@ class Loaded(Struct, frozen=True, tag="loaded", tag_field="kind"):
 
     parameters: Words
     optional: Words  # those that have a default of their own
-    numbers: Mapping[Word, float] = {}  # such defaults that are numbers
     takes_any: bool = False  # `*args` or `**kwargs`: it may hide what it asks for
+    numbers: Mapping[Word, float] = {}  # defaults that are numbers
 
 
 class Refused(Struct, frozen=True):
@@ -185,6 +185,8 @@ class Failed(Struct, frozen=True, tag="failed", tag_field="kind"):
     line: LineNumber  # in the student's file
     output: Output
     refused: Annotated[tuple[Forbidden, ...], Meta(max_length=MOST)] = ()  # as in Answer
+    name: Word = ""  # that was not found,
+    near: Words = ()  # and those like it that were there
 
 
 class Outcome(Struct, frozen=True):

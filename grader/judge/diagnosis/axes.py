@@ -11,6 +11,7 @@ from torch import Tensor
 
 from grader.judge.diagnosis.look import Candidate, Look
 from grader.lesson.graph import Statement
+from grader.lesson.model import GRADIENT_PREFIX
 
 _How = TypeVar("_How")
 
@@ -46,24 +47,30 @@ def sums(look: Look) -> Iterator[Candidate]:
 
 
 def one_of_the_batch(look: Look) -> Iterator[Candidate]:
-    """Of a sum over the first axis, the first or the last term alone."""
+    """Of a sum over an axis, the first or the last term alone."""
     for statement in look.graph.users[look.tensor]:
         if statement.tensor not in look.cuts:
             continue
         place = look.place(statement)
         words = f"only the last of the terms that add up is left, as if each replaced the one before: {place}"
-        yield Candidate("overwritten", words, _term_alone(statement, -1))
+        yield Candidate("overwritten", words, _term_alone(statement, 0, -1))
         words = f"only the first of the terms that add up is there: {place}"
-        yield Candidate("missing-sum", words, _term_alone(statement, 0))
+        yield Candidate("missing-sum", words, _term_alone(statement, 0, 0))
+        for axis in range(1, look.tape.values[statement.tensor].dim()):
+            for which, term in (("first", 0), ("last", -1)):
+                words = (
+                    f"only the {which} place along axis {axis} of {GRADIENT_PREFIX}{statement.tensor} is used: {place}"
+                )
+                yield Candidate("missing-sum", words, _term_alone(statement, axis, term))
 
 
-def _term_alone(statement: Statement, place: int) -> Callable[[Look], Tensor | None]:
+def _term_alone(statement: Statement, axis: int, place: int) -> Callable[[Look], Tensor | None]:
     def predict(look: Look) -> Tensor | None:
         upstream = look.backward.upstream(statement.tensor)
         if upstream.dim() < 2:
             return None
         alone = torch.zeros_like(upstream)
-        alone[place] = upstream[place]
+        alone.select(axis, place).copy_(upstream.select(axis, place))
         return look.altered(statement, look.tape.vjp(statement, alone))
 
     return predict

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import torch
 from torch import Tensor
@@ -20,6 +20,12 @@ _POWERS = (-3, -2, -1.5, -1, -0.5, 0.5, 1, 2, 3)
 _SLOPES: dict[str, Callable[[Tensor], Tensor]] = {
     "{}": lambda z: z,
     "1/{}": lambda z: 1 / z,
+    "-1/{}": lambda z: -1 / z,
+    "1/{}**2": lambda z: 1 / z**2,
+    "-1/{}**2": lambda z: -1 / z**2,
+    "{}.log()": lambda z: z.log(),
+    "2 * {}": lambda z: 2 * z,
+    "-{}**2": lambda z: -(z**2),
     "1 - {}**2": lambda z: 1 - z**2,
     "1 - {}": lambda z: 1 - z,
     "1 + {}**2": lambda z: 1 + z**2,
@@ -134,9 +140,27 @@ def forgotten_constant(look: Look) -> Iterator[Candidate]:
 
 def wrong_slope(look: Look) -> Iterator[Candidate]:
     """An element-wise line at the tensor itself whose slope is taken for another one."""
-    for statement in look.graph.users[look.tensor]:
-        if statement.tensor not in look.cuts:
-            continue  # in a fused step nobody wrote this slope down
+    yield from _slopes(
+        look, [statement for statement in look.graph.users[look.tensor] if statement.tensor in look.cuts]
+    )
+
+
+def wrong_slope_inside(look: Look) -> Iterator[Candidate]:
+    """The same of any line that a fused step goes through: the last guess, because few write these slopes down."""
+    own = [statement for statement in look.graph.users[look.tensor] if statement.tensor in look.cuts]
+    yield from _slopes(look, [statement for statement in look.region if statement not in own])
+
+
+def inverted(look: Look) -> Iterator[Candidate]:
+    """A factor of the derivative by which is multiplied where it should be divided, or the other way round."""
+    for statement in look.region:
+        for read in _floating(look, statement) if not statement.picks else ():
+            words = f"{read} divides where it should multiply, or the other way round: {look.place(statement)}"
+            yield Candidate("derivative", words, _with_reciprocal(statement, read))
+
+
+def _slopes(look: Look, statements: Iterable[Statement]) -> Iterator[Candidate]:
+    for statement in statements:
         floating = _floating(look, statement)
         if len(floating) != 1 or look.tape.values[floating[0]].shape != look.tape.values[statement.tensor].shape:
             continue
@@ -197,6 +221,14 @@ def _with_value(statement: Statement, read: str, other: str) -> Callable[[Look],
         value = look.tape.values[other] if other else torch.ones_like(look.tape.values[read])
         upstream = look.backward.upstream(statement.tensor)
         return look.altered(statement, look.tape.vjp_at(statement, upstream, {read: value}))
+
+    return predict
+
+
+def _with_reciprocal(statement: Statement, read: str) -> Callable[[Look], Tensor | None]:
+    def predict(look: Look) -> Tensor | None:
+        upstream = look.backward.upstream(statement.tensor)
+        return look.altered(statement, look.tape.vjp_at(statement, upstream, {read: 1 / look.tape.values[read]}))
 
     return predict
 

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from grader.judge.diagnosis.look import Candidate, Look
 from grader.lesson.graph import Statement
+from grader.lesson.model import GRADIENT_PREFIX
 
 
 def spread(look: Look) -> Iterator[Candidate]:
@@ -48,6 +49,31 @@ def _constant_everywhere(part: Tensor, _upstream: Tensor) -> Tensor | None:
     if not values.numel() or bool((values - values[0]).abs().max() > 1e-12 * values[0].abs()):
         return None
     return torch.full_like(part, float(values[0]))
+
+
+def misplaced(look: Look) -> Iterator[Candidate]:
+    """A gradient that belongs to one entry a row, given to the entries at an index among the inputs."""
+    for statement in look.graph.users[look.tensor]:
+        for name, index in look.tape.values.items():
+            if not index.is_floating_point() and index.dim() == 1 and look.tensor in statement.reads:
+                words = (
+                    f"{GRADIENT_PREFIX}{statement.tensor} goes to the entries at {name}, "
+                    f"and not to those that {look.place(statement)} reads"
+                )
+                yield Candidate("wrong-tensor", words, _placed_at(statement, look.tensor, name), name)
+
+
+def _placed_at(statement: Statement, read: str, name: str) -> Callable[[Look], Tensor | None]:
+    def predict(look: Look) -> Tensor | None:
+        products, index = look.backward.through(statement.tensor), look.tape.values[name]
+        part, upstream = products[read], look.backward.upstream(statement.tensor).reshape(-1)
+        if part.dim() != 2 or not len(part) == len(index) == len(upstream) or int(index.max()) >= part.shape[1]:
+            return None
+        placed = torch.zeros_like(part)
+        placed[torch.arange(len(index)), index] = upstream
+        return look.altered(statement, {**products, read: placed})
+
+    return predict
 
 
 def elsewhere(look: Look) -> Iterator[Candidate]:

@@ -35,7 +35,10 @@ FAMILIES: tuple[Family, ...] = (
     chain_rule.extra_factor,
     whole.extra_term,
     axes.same_numbers,
+    chain_rule.inverted,
+    entries.misplaced,
     entries.elsewhere,
+    chain_rule.wrong_slope_inside,
 )
 
 

@@ -39,12 +39,15 @@ def ratios_near(constant: float, sizes: Sizes, statements: Sequence[Statement]) 
 
 def _ratios(sizes: Sizes, statements: Sequence[Statement]) -> Iterator[Ratio]:
     yield Ratio("sign", "the negative of the right answer: look for a lost or doubled minus", _always(-1.0))
-    yield from _literals(statements)
+    if len(statements) == 1:
+        yield from _literals(statements)
     for number in _SMALL:
         yield Ratio("factor", f"{number} times the right answer", _always(number))
         yield Ratio("factor", f"1/{number} of the right answer: a factor {number} is missing", _always(1 / number))
         yield Ratio("factor", f"-{number} times the right answer", _always(-number))
         yield Ratio("factor", f"-1/{number} of the right answer", _always(-1 / number))
+    if len(statements) > 1:  # of several lines nobody knows which one's power it is
+        yield from _literals(statements)
     for name in sizes:
         yield from _of_size(name)
     for one in sizes:
@@ -96,10 +99,12 @@ def _literals(statements: Sequence[Statement]) -> Iterator[Ratio]:
             if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow):
                 exponent = number_of(node.right)
                 if exponent is not None and exponent not in (0.0, 1.0, -1.0):
-                    power = f"the factor {exponent:g}, which the power rule brings down from {statement.source},"
+                    rule = f"which the power rule brings down from {statement.source},"
+                    power, number = f"the factor {exponent:g}, {rule}", f"the number {abs(exponent):g}, {rule}"
+                    less = "left out; the sign is there" if exponent < 0 else "left out, and the sign is wrong"
                     yield Ratio("factor", f"without {power} or divided by it", _always(1 / exponent))
                     yield Ratio("factor", f"off because {power} stands twice", _always(exponent))
-                    yield Ratio("factor", f"off because {power} lost its sign", _always(-1 / exponent))
+                    yield Ratio("factor", f"off because {number} is {less}", _always(-1 / exponent))
 
 
 def number_of(node: ast.expr) -> float | None:

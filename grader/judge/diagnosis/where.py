@@ -33,12 +33,14 @@ def where_off(off: Tensor, situation: Situation, tensor: str) -> str:
 
 
 def _named(situation: Situation, tensor: str, shape: tuple[int, ...]) -> Iterator[tuple[Tensor, str]]:
-    """The entries that a forward line picks of a tensor of this shape; those of `tensor` itself first."""
+    """The entries of this shape that a forward line picks of `tensor`, or by an index among the inputs of another."""
     tape = situation.tape
     for statement in sorted(tape.graph.statements, key=lambda s: tensor not in s.reads):
+        by_index = any(not tape.values[read].is_floating_point() for read in statement.reads)
         for read in statement.reads:
             value = tape.values[read]
-            if tuple(value.shape) != shape or not value.is_floating_point():
+            is_told = read == tensor or by_index
+            if not is_told or tuple(value.shape) != shape or not value.is_floating_point():
                 continue
             products = tape.vjp(statement, torch.ones_like(tape.values[statement.tensor]))
             mask = products.get(read, torch.zeros(())) != 0

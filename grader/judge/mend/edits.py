@@ -88,7 +88,8 @@ def _asked_for(source: Source, function: ast.FunctionDef, scope: Scope, world: W
         names = ", ".join(possible)
         words = f"{names} is used, and not among the parameters; right is `def {function.name}({names}, ...)`"
         tag = "factor" if bound & set(possible) else ""
-        yield Edit(NEAR, tag, function.lineno, words, f"where does {names} come from?", edited, asks=possible)
+        cost = NEAR if bound & set(possible) else 0  # else it cannot run as it is
+        yield Edit(cost, tag, function.lineno, words, f"where does {names} come from?", edited, asks=possible)
 
 
 def _edit(source: Source, site: Site, change: Change, scope: Scope, world: World) -> Iterator[Edit]:

@@ -12,6 +12,7 @@ from grader.judge.desk import Desk
 from grader.judge.mend.edits import edits_of
 from grader.judge.mend.flow import flow_of
 from grader.judge.mend.likely import Showing, may_mend, named, places_of
+from grader.judge.mend.sense import makes_sense
 from grader.judge.mend.sites import World
 from grader.judge.mend.text import Edit, Source
 from grader.judge.steps import judge_callable, right_in
@@ -183,9 +184,11 @@ class _Search:
 
         It mends what cannot be told from 0, too, if it mends something that can.
         """
+        asked = self.asked
+        if not makes_sense(parsed(asked.written.source), parsed(edited.source)):
+            return
         self.tried += _VERIFYING
         self.student.forget(edited)
-        asked = self.asked
         judged = judge_callable(self.desk, self.student, asked.exercise, asked.steps, edited)
         passing = {result.step for result in judged if result.passes}
         spoilt = any(step.name not in passing for step in asked.steps if step.name not in asked.wrong)

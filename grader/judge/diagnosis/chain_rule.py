@@ -25,7 +25,6 @@ _SLOPES: dict[str, Callable[[Tensor], Tensor]] = {
     "-1/{}**2": lambda z: -1 / z**2,
     "{}.log()": lambda z: z.log(),
     "2 * {}": lambda z: 2 * z,
-    "-{}**2": lambda z: -(z**2),
     "1 - {}**2": lambda z: 1 - z**2,
     "1 - {}": lambda z: 1 - z,
     "1 + {}**2": lambda z: 1 + z**2,
@@ -148,7 +147,9 @@ def wrong_slope(look: Look) -> Iterator[Candidate]:
 def wrong_slope_inside(look: Look) -> Iterator[Candidate]:
     """The same of any line that a fused step goes through: the last guess, because few write these slopes down."""
     own = [statement for statement in look.graph.users[look.tensor] if statement.tensor in look.cuts]
-    yield from _slopes(look, [statement for statement in look.region if statement not in own])
+    for candidate in _slopes(look, [statement for statement in look.region if statement not in own]):
+        if candidate.tag == "derivative" and candidate.mentions:
+            yield candidate
 
 
 def inverted(look: Look) -> Iterator[Candidate]:
@@ -156,7 +157,7 @@ def inverted(look: Look) -> Iterator[Candidate]:
     for statement in look.region:
         for read in _floating(look, statement) if not statement.picks else ():
             words = f"{read} divides where it should multiply, or the other way round: {look.place(statement)}"
-            yield Candidate("derivative", words, _with_reciprocal(statement, read))
+            yield Candidate("derivative", words, _with_reciprocal(statement, read), read)
 
 
 def _slopes(look: Look, statements: Iterable[Statement]) -> Iterator[Candidate]:
@@ -170,10 +171,11 @@ def _slopes(look: Look, statements: Iterable[Statement]) -> Iterator[Candidate]:
             for written, other in ((read, made), (made, read)):
                 if _is_the_slope(look, statement, read, slope(look.tape.values[other])):
                     words = f"{written} stands where {other} should: the derivative of {place} is written with {other}"
-                    yield Candidate("wrong-tensor", words, _with_slope(statement, read, written, slope))
+                    yield Candidate("wrong-tensor", words, _with_slope(statement, read, written, slope), written)
                 else:
                     words = f"it multiplies by {form.replace('{}', written)}, which is not the derivative of {place}"
-                    yield Candidate("derivative", words, _with_slope(statement, read, written, slope))
+                    is_told = "" if statement.tensor in look.cuts else written
+                    yield Candidate("derivative", words, _with_slope(statement, read, written, slope), is_told)
         words = f"it divides where it should multiply, or the other way round: the derivative of {place}"
         yield Candidate("derivative", words, _with_inverse(statement, read))
         yield from _wrong_powers(look, statement, read)

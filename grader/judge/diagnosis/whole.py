@@ -11,6 +11,8 @@ from grader.judge.diagnosis.look import Candidate, Look
 from grader.judge.diagnosis.ratios import Ratio, ratios_near
 from grader.lesson.model import GRADIENT_PREFIX
 
+_ROUNDING = 1e-9  # of the gradients that arrive
+
 
 def zeros(look: Look) -> Iterator[Candidate]:
     """Nothing but 0."""
@@ -19,8 +21,10 @@ def zeros(look: Look) -> Iterator[Candidate]:
 
 
 def _zeros(look: Look) -> Tensor | None:
-    """Zeros, where the answer is that and not only small beside the right one."""
-    return None if bool(look.got.any()) else torch.zeros_like(look.right)
+    """Zeros, where the answer is that, but for rounding, and not only small beside a large right one."""
+    arrives = [float(gradient.abs().max()) for gradient in look.drawn.values()]
+    is_zero = float(look.got.abs().max()) <= _ROUNDING * max(arrives, default=look.reference.scale)
+    return torch.zeros_like(look.right) if is_zero else None
 
 
 def constant_factor(look: Look) -> Iterator[Candidate]:

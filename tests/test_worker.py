@@ -1202,5 +1202,8 @@ def test_a_run_message_is_what_is_run_and_a_load_message_finds_what_is_called(un
     process = forked(unguarded)
     run, load = Run("program", FILE, "def f(x, n=1): return x\n1 / 0\n"), Load("key", "program", "f", (1, 0))
     frames.send(process.channel, frames.join([frames.write(run), frames.write(load)]), time.monotonic() + 5)
-    assert frames.read_replies(Line(process.channel).get(time.monotonic() + 5)) == [Ran(1), Loaded(("x", "n"), ("n",), numbers={"n": 1})]
+    assert frames.read_replies(Line(process.channel).get(time.monotonic() + 5)) == [
+        Ran(1),
+        Loaded(("x", "n"), ("n",), numbers={"n": 1}),
+    ]
     unguarded.bury(process)

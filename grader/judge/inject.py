@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from grader.judge.draw import PUBLIC, draw_inputs
 from grader.lesson import Lesson
+from grader.lesson.graph import Graph
 from grader.lesson.model import GRADIENT_PREFIX
+from grader.lesson.network import Network
 from grader.names import did_you_mean
 from grader.submission.answers import Answer
 from grader.wire import frames
@@ -16,6 +19,8 @@ from grader.wire.messages import Call, Loaded
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+_WITHOUT: dict[Graph, frozenset[str]] = {}  # of the lesson at hand
 
 
 @dataclass(frozen=True)
@@ -110,6 +115,8 @@ def _gradient_of(lesson: Lesson, name: str) -> str | None:
 def _why_not(lesson: Lesson, targets: Sequence[str], name: str, tensor: str) -> str:
     """Why the gradient `name` cannot be given; '' if it can."""
     graph = lesson.graph
+    if tensor in without_gradient(lesson):
+        return f"the parameter {name} cannot be given: {tensor} holds no floating numbers, and has no gradient"
     if tensor in targets:
         return (
             f"the parameter {name} is the very gradient this asks for; take what comes after {tensor} in forward.py"
@@ -123,6 +130,16 @@ def _why_not(lesson: Lesson, targets: Sequence[str], name: str, tensor: str) -> 
             f"backward, you come from {', '.join(GRADIENT_PREFIX + other for other in possible)}"
         )
     return ""
+
+
+def without_gradient(lesson: Lesson) -> frozenset[str]:
+    """The tensors of forward.py that are masks or indices, as one forward pass shows it."""
+    if lesson.graph not in _WITHOUT:
+        case = lesson.public_case
+        values = Network(lesson.graph).forward(draw_inputs(case, PUBLIC), case.sizes)
+        _WITHOUT.clear()  # the lesson before
+        _WITHOUT[lesson.graph] = frozenset(name for name, value in values.items() if not value.is_floating_point())
+    return _WITHOUT[lesson.graph]
 
 
 def _gradients(users: Iterable[object]) -> str:

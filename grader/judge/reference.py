@@ -69,6 +69,8 @@ class Backward:
         for place, user in enumerate(graph.users[tensor]):
             if (tensor, user.tensor) in self._closed:
                 continue
+            if not self._tape.values[user.tensor].is_floating_point():
+                continue  # a mask, an index: no gradient comes back from it
             if user.tensor == graph.loss or graph.loss in graph.downstream[user.tensor]:
                 products = self.path(place).through(user.tensor)
                 if tensor in products:

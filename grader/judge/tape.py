@@ -34,11 +34,14 @@ class Tape:
             self._keep(statement.tensor, made.detach())
 
     def vjp(self, statement: Statement, upstream: Tensor) -> dict[str, Tensor]:
-        """For each floating tensor t the statement reads: J^T upstream, in the shape of t."""
+        """For each floating tensor t the statement reads: J^T upstream, in the shape of t.
+
+        Zeros where no gradient flows: through a comparison, an index, a shape, a dtype, a detach.
+        """
         reads = [name for name in statement.reads if self._leaves[name].requires_grad]
-        if not reads or not self._made[statement.tensor].requires_grad:
-            return {}
         leaves = [self._leaves[name] for name in reads]
+        if not reads or not self._made[statement.tensor].requires_grad:
+            return {name: torch.zeros_like(leaf) for name, leaf in zip(reads, leaves, strict=True)}
         made = self._made[statement.tensor]
         # The gradient of <made, upstream> instead of grad_outputs=upstream: the same numbers, and torch
         # does not import sympy (half a second) to compare two shapes.

@@ -7,6 +7,7 @@ the whole is wrong at a tie and right everywhere else; it passes, with a note.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import torch
@@ -54,11 +55,11 @@ def ties_of(tape: Tape, tensor: str) -> Ties | None:
 
 
 def _spread(numbers: Tensor, value: Tensor) -> Tensor | None:
-    """`numbers`, one an entry of the maximum, spread over the axis that was reduced."""
-    shapes = [numbers] + [numbers.unsqueeze(axis) for axis in range(value.dim())]
-    for candidate in shapes:
-        if candidate.dim() == value.dim() and all(
-            a in (1, b) for a, b in zip(candidate.shape, value.shape, strict=True)
-        ):
-            return candidate.expand(value.shape)
-    return numbers.expand(value.shape) if numbers.dim() == 0 else None
+    """`numbers`, one an entry of the maximum, spread over the axes that were reduced."""
+    for axes in itertools.combinations(range(value.dim()), value.dim() - numbers.dim()):
+        shape = list(numbers.shape)
+        for axis in axes:
+            shape.insert(axis, 1)
+        if all(a in (1, b) for a, b in zip(shape, value.shape, strict=True)):
+            return numbers.reshape(shape).expand(value.shape)
+    return None

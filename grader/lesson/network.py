@@ -48,13 +48,16 @@ class Network:
         """The right-hand side of one statement, or another `expression` of the kit's own in its place."""
         code = compile(expression, "forward.py", "eval") if expression else self._code[statement.tensor]
         try:
-            result = eval(code, self._globals, dict(values))
+            # One namespace: what a comprehension reads inside is looked for among the globals.
+            result = eval(code, {**self._globals, **values})
         except Exception as error:
             where = f"{self.graph.file}:{statement.line}"
-            raise KitError(f"{statement.source} failed: {type(error).__name__}: {error}", where=where) from None
+            problem = f"{statement.source} failed: {type(error).__name__}: {error}"
+            raise KitError(problem, where=where, mend=_way_out(statement)) from None
         where = f"{self.graph.file}:{statement.line}"
         if not isinstance(result, Tensor):
-            raise KitError(f"{statement.tensor} is no tensor but {type(result).__name__}", where=where)
+            problem = f"{statement.tensor} is no tensor but {type(result).__name__}"
+            raise KitError(problem, where=where, mend="write it into the line that uses it, or give it under [sizes]")
         if statement.tensor == self.graph.loss and result.numel() != 1:
             raise KitError(f"the loss has shape {tuple(result.shape)}; expected one number", where=where)
         return result
@@ -74,3 +77,10 @@ class Network:
         exec(compile(ast.fix_missing_locations(module), str(self.graph.file), "exec"), namespace)
         function: Callable[..., dict[str, Tensor]] = namespace["forward"]
         return function
+
+
+def _way_out(statement: Statement) -> str:
+    """What to write in place of a line that holds only in one dtype: the lesson runs in float32 and in float64."""
+    words = (".float()", ".double()", "float32", "float64")
+    word = next((word for word in words if word in statement.expression), "")
+    return f"{word} fixes the dtype: write .to(t.dtype), with a tensor t that it meets" if word else ""

@@ -48,7 +48,7 @@ def sums(look: Look) -> Iterator[Candidate]:
 
 def one_of_the_batch(look: Look) -> Iterator[Candidate]:
     """Of a sum over an axis, the first or the last term alone."""
-    for statement in look.graph.users[look.tensor]:
+    for statement in look.users:
         if statement.tensor not in look.cuts:
             continue
         place = look.place(statement)
@@ -118,7 +118,7 @@ def orders(look: Look) -> Iterator[Candidate]:
         yield Candidate(tag, words, _of_right(lambda right, order: right.permute(order), order))
         words = (
             f"the right numbers stand in other places: they were read in another order of axes; "
-            f"{look.tensor} keeps its order in {'; '.join(look.place(s) for s in look.graph.users[look.tensor])}"
+            f"{look.tensor} keeps its order in {'; '.join(look.place(s) for s in look.users)}"
         )
         yield Candidate("reordered", words, _of_right(_viewed, order))
     yield from _flips(look)

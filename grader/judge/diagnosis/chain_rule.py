@@ -72,7 +72,7 @@ def skipped(look: Look) -> Iterator[Candidate]:
 
 def local_alone(look: Look) -> Iterator[Candidate]:
     """The local derivative without what arrives."""
-    near = look.cuts or {user.tensor for user in look.graph.users[look.tensor]} - {look.graph.loss}
+    near = look.cuts or {user.tensor for user in look.users} - {look.graph.loss}
     if not near:
         return
     upstream = ", ".join(GRADIENT_PREFIX + cut for cut in sorted(near))
@@ -139,14 +139,12 @@ def forgotten_constant(look: Look) -> Iterator[Candidate]:
 
 def wrong_slope(look: Look) -> Iterator[Candidate]:
     """An element-wise line at the tensor itself whose slope is taken for another one."""
-    yield from _slopes(
-        look, [statement for statement in look.graph.users[look.tensor] if statement.tensor in look.cuts]
-    )
+    yield from _slopes(look, [statement for statement in look.users if statement.tensor in look.cuts])
 
 
 def wrong_slope_inside(look: Look) -> Iterator[Candidate]:
     """The same of any line that a fused step goes through: the last guess, because few write these slopes down."""
-    own = [statement for statement in look.graph.users[look.tensor] if statement.tensor in look.cuts]
+    own = [statement for statement in look.users if statement.tensor in look.cuts]
     for candidate in _slopes(look, [statement for statement in look.region if statement not in own]):
         if candidate.tag == "derivative" and candidate.mentions:
             yield candidate

@@ -14,7 +14,7 @@ from grader.lesson.model import GRADIENT_PREFIX
 
 def spread(look: Look) -> Iterator[Candidate]:
     """A gradient that belongs to the entries a forward line picks, given to all of them."""
-    for statement in look.graph.users[look.tensor]:
+    for statement in look.users:
         if look.tensor in look.backward.through(statement.tensor):
             words = (
                 f"{look.place(statement)} reads some entries of {look.tensor} only; "
@@ -53,7 +53,7 @@ def _constant_everywhere(part: Tensor, _upstream: Tensor) -> Tensor | None:
 
 def misplaced(look: Look) -> Iterator[Candidate]:
     """A gradient that belongs to one entry a row, given to the entries at an index among the inputs."""
-    for statement in look.graph.users[look.tensor]:
+    for statement in look.users:
         for name, index in look.tape.values.items():
             if not index.is_floating_point() and index.dim() == 1 and look.tensor in statement.reads:
                 words = (
@@ -80,7 +80,7 @@ def elsewhere(look: Look) -> Iterator[Candidate]:
     """Right wherever the right answer is not 0, and something in many places where it is."""
     if look.got.numel() != look.right.numel():
         return
-    users = "; ".join(look.place(statement) for statement in look.graph.users[look.tensor])
+    users = "; ".join(look.place(statement) for statement in look.users)
 
     def predict(look: Look) -> Tensor | None:
         if look.got.numel() != look.right.numel() or not bool((look.right == 0).any()):
@@ -96,7 +96,7 @@ def elsewhere(look: Look) -> Iterator[Candidate]:
 def _read(look: Look) -> Tensor:
     """Which entries of the tensor its users read."""
     read = torch.zeros_like(look.right, dtype=torch.bool)
-    for user in look.graph.users[look.tensor]:
+    for user in look.users:
         products = look.tape.vjp(user, torch.ones_like(look.tape.values[user.tensor]))
         if look.tensor in products:
             read |= products[look.tensor] != 0

@@ -71,7 +71,7 @@ class Look:
     def region(self) -> tuple[Statement, ...]:
         """The statements between the tensor and what was drawn (or the loss), nearest first."""
         found: list[Statement] = []
-        waiting = list(self.graph.users[self.tensor])
+        waiting = list(self.users)
         while waiting:
             statement = waiting.pop(0)
             reaches = self.graph.loss == statement.tensor or self.graph.loss in self.graph.downstream[statement.tensor]
@@ -79,8 +79,16 @@ class Look:
                 continue
             found.append(statement)
             if statement.tensor not in self.cuts:
-                waiting += self.graph.users[statement.tensor]
+                waiting += self._users(statement.tensor)
         return tuple(found)
+
+    @cached_property
+    def users(self) -> tuple[Statement, ...]:
+        """The statements that read the tensor, and send a gradient back."""
+        return self._users(self.tensor)
+
+    def _users(self, tensor: str) -> tuple[Statement, ...]:
+        return tuple(user for user in self.graph.users[tensor] if self.tape.values[user.tensor].is_floating_point())
 
     @cached_property
     def _tolerance(self) -> float:

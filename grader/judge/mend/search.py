@@ -256,7 +256,8 @@ def _world(desk: Desk, asked: Asked) -> World:
     lesson = desk.lesson
     shapes = {name: tuple(value.shape) for name, value in desk.situations.public("", "").tape.values.items()}
     targets = tuple(step.tensor for step in asked.steps)
-    return World(lesson.graph, lesson.sizes, shapes, targets, asked.written.name)
+    barred = frozenset(asked.exercise.unless_reads)
+    return World(lesson.graph, lesson.sizes, shapes, targets, asked.written.name, barred)
 
 
 def _edited(written: Answer, edit: Edit) -> Answer | None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import math
 from collections.abc import Iterator
+from typing import TypeGuard
 
 from grader.judge.diagnosis.ratios import number_of
 from grader.syntax import walk
@@ -18,9 +20,12 @@ def makes_sense(before: ast.AST, after: ast.AST) -> bool:
 
 
 def _idle(tree: ast.AST) -> Iterator[ast.AST]:
+    yield from _undoing(tree)
     guarded = {id(inner) for node in walk(tree) for inner in walk(_under(node))}
     for node in walk(tree):
         match node:
+            case ast.BinOp(left=left, op=ast.Div() | ast.Sub(), right=right) if ast.dump(left) == ast.dump(right):
+                yield node
             case ast.BinOp(left=left, op=ast.Mult(), right=right) if 1 in (number_of(left), number_of(right)):
                 yield node
             case ast.BinOp(op=ast.Div() | ast.Pow(), right=right) if number_of(right) == 1:
@@ -34,6 +39,30 @@ def _idle(tree: ast.AST) -> Iterator[ast.AST]:
             case ast.Return(value=ast.Tuple(elts=results)):
                 names = [result.id for result in results if isinstance(result, ast.Name)]
                 yield from [node] * (len(names) - len(set(names)))
+
+
+def _undoing(tree: ast.AST) -> Iterator[ast.AST]:
+    """Products in which numbers undo each other: `2 * x * 0.5`."""
+    inner = {id(side) for node in walk(tree) if _is_product(node) for side in (node.left, node.right)}
+    for node in walk(tree):
+        if _is_product(node) and id(node) not in inner:
+            numbers = list(_factors(node, 1))
+            if len(numbers) > 1 and math.isclose(math.prod(numbers), 1):
+                yield node
+
+
+def _is_product(node: ast.AST) -> TypeGuard[ast.BinOp]:
+    return isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Div | ast.MatMult)
+
+
+def _factors(node: ast.expr, power: int) -> Iterator[float]:
+    """The numbers among the factors of a product."""
+    number = number_of(node)
+    if number:
+        yield number**power
+    elif number is None and _is_product(node):
+        yield from _factors(node.left, power)
+        yield from _factors(node.right, -power if isinstance(node.op, ast.Div) else power)
 
 
 def _under(node: ast.AST) -> ast.AST:

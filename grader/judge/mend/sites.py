@@ -37,6 +37,7 @@ class World:
     shapes: Shapes  # of every tensor of the forward pass, at one set of sizes
     targets: tuple[str, ...]  # the tensors whose gradients are asked for
     name: str  # of the callable
+    barred: frozenset[str] = frozenset()  # gradients that the exercise wants worked out; "*" for all
 
 
 @dataclass(frozen=True)
@@ -225,7 +226,7 @@ def missing_names(new: ast.expr, scope: Scope, world: World) -> tuple[str, ...] 
             if node.id in world.sizes or node.id in world.graph.tensors:
                 missing.append(node.id)
             elif tensor is not None:
-                if tensor in world.targets or tensor not in later(world):
+                if tensor in world.targets or tensor not in later(world) or {node.id, "*"} & world.barred:
                     return None
                 missing.append(node.id)
     return tuple(dict.fromkeys(missing))

@@ -96,8 +96,17 @@ def result_changes(site: Site, world: World) -> Iterator[Change]:
             yield Change(FARTHER, "", viewed, f"give it the shape of {target}", hint)
     if isinstance(node, ast.Tuple) and len(node.elts) == 1:
         yield Change(NEAR, "no-tensor", node.elts[0], "the comma makes it a tuple", "look at the comma")
-    turned = ast.Attribute(node, "T", ast.Load())
-    yield Change(NEAR, "transposed", turned, "it is transposed", "which shape is asked for?")
+    yield Change(NEAR, "transposed", _transposed(node), "it is transposed", "which shape is asked for?")
+
+
+def _transposed(node: ast.expr) -> ast.expr:
+    """The transpose, as one writes it: that of a product is the product of the transposes, turned over."""
+    match node:
+        case ast.Attribute(value=inner, attr="T"):
+            return inner
+        case ast.BinOp(left=left, op=ast.MatMult(), right=right):
+            return ast.BinOp(_transposed(right), ast.MatMult(), _transposed(left))
+    return ast.Attribute(node, "T", ast.Load())
 
 
 def copies(site: Site) -> Iterator[Change]:

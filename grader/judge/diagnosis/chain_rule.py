@@ -103,10 +103,11 @@ def extra_factor(look: Look) -> Iterator[Candidate]:
 
 
 def wrong_tensor(look: Look) -> Iterator[Candidate]:
-    """Another tensor of the same shape in place of one that a forward line reads."""
+    """Another tensor in place of one that a forward line reads: of its shape, or of one that broadcasts as well."""
     for statement in look.region:
+        is_near = statement in look.users
         for read in _floating(look, statement):
-            for other in _alike(look, read):
+            for other in [*_alike(look, read), *(_broadcast(look, read, statement) if is_near else [])]:
                 words = f"{other} stands where {read} should: {look.place(statement)}"
                 yield Candidate("wrong-tensor", words, _with_value(statement, read, other), other)
 
@@ -207,6 +208,19 @@ def _alike(look: Look, name: str) -> list[str]:
         other
         for other, value in look.tape.values.items()
         if other != name and value.shape == shape and value.is_floating_point()
+    ]
+
+
+def _broadcast(look: Look, name: str, statement: Statement) -> list[str]:
+    """Other floating tensors of another shape that stretch to what a statement makes."""
+    values, made = look.tape.values, look.tape.values[statement.tensor].shape
+    return [
+        other
+        for other, value in values.items()
+        if value.is_floating_point()
+        and value.shape != values[name].shape
+        and value.dim() == len(made)
+        and all(length in (1, whole) for length, whole in zip(value.shape, made, strict=True))
     ]
 
 

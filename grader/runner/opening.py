@@ -7,7 +7,8 @@ where it is called, or where it stands if nobody calls it.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Collection, Iterator, Sequence
+import copy
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from grader.wire.statements import bound_names, opened
@@ -206,6 +207,25 @@ def _updates(node: ast.stmt, known: Collection[str]) -> bool:
                 if name in known:
                     return True
     return False
+
+
+@dataclass
+class Keeping(ast.NodeTransformer):
+    """Binds a variable to each gradient that is an item or an attribute, behind the statement that makes it."""
+
+    kept: Mapping[str, str]  # `grads['W2']`, and the variable
+
+    def visit_Assign(self, node: ast.Assign) -> list[ast.stmt]:
+        made: list[ast.stmt] = [node]
+        for target in node.targets:
+            if isinstance(target, ast.Subscript | ast.Attribute) and (name := self.kept.get(ast.unparse(target))):
+                place = copy.copy(target)
+                place.ctx = ast.Load()
+                made.append(ast.copy_location(_assigned(name, place), node))
+        return made
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.ClassDef:
+        return node
 
 
 def opening(statements: Sequence[ast.stmt], is_gradient: IsGradient, tensors: Collection[str]) -> list[Opened]:

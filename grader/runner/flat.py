@@ -18,10 +18,10 @@ import torch
 from torch import Tensor
 
 from grader.runner import language
-from grader.runner.opening import Opened, opening
+from grader.runner.opening import Keeping, Opened, opening
 from grader.runner.program import CompiledStatement, Namespace, Skipped, Turns, compiled_statement, empty_namespace
 from grader.runner.shifts import Shifts
-from grader.runner.tracker import Tracker, place_of
+from grader.runner.tracker import Labels, Tracker, place_of
 from grader.wire.messages import Event, Line, Open
 
 _MOST_RETRIES = 8
@@ -69,10 +69,11 @@ class FlatProgram:
         self.alike: dict[str, str] = {}  # names that hold a tensor of the lesson by the program's own work
         self.turns = Turns()
         tree = ast.parse(request.text, request.file)
+        if request.kept:
+            tree = Keeping(request.kept).visit(tree)
         statements = opening(tree.body, lambda name: self.tensor_of(name) is not None, self.tensors)
         self.lines = [
-            FlatLine(one, compiled_statement(ast.fix_missing_locations(copy.deepcopy(one.node)), request.file))
-            for one in statements
+            FlatLine(one, compiled_statement(_copied(one.node), request.file, forgiving=True)) for one in statements
         ]
         self._guesses = _MOST_GUESSES
 
@@ -136,6 +137,8 @@ class Recorder:
         self.events: list[Event] = []
         self.held: dict[str, Any] = {}  # gradients' variables, and the objects they held last
         self.found: list[Line] = []
+        self.constants: dict[str, str] = {}  # names of small numbers, and the sizes that these may be
+        self.numbers: dict[str, Labels] = {}  # names of what is no tensor, and from which gradients it comes
         self.partial: set[str] = set()  # names of the lesson's whose own value was another one when it was undone
         self.before_loop: dict[str, Any] = {}
         self.is_in_loop = False
@@ -178,8 +181,10 @@ class Recorder:
         if skipped is None or line.opened.names:
             skipped = self.explain(line, skipped)
         if skipped is None:
+            self.understand_constants(line)
             self.pin(line)
         self.note_changes(line)
+        self.note_numbers(line)
         names = line.opened.names
         cuts = self.world.cuts  # the loss has none: its gradient is a number
         unmade = tuple(n for n in names if self.program.tensor_of(n) in cuts and self.is_unmade(n, line, skipped))
@@ -188,7 +193,9 @@ class Recorder:
                 self.names.pop(name, names_now)
                 line.unmade.add(name)
         position = line.code.position
-        return Line(*position, line.opened.section, tuple(self.events[first:]), skipped is not None, unmade)
+        events = tuple(self.events[first:])
+        read = _claimed(self.tracker.read) if unmade else ()
+        return Line(*position, line.opened.section, events, skipped is not None, unmade, read)
 
     def is_unmade(self, name: str, line: FlatLine, skipped: Skipped | None) -> bool:
         """Whether a statement that binds a gradient's name has made no gradient, and is no blank."""
@@ -201,10 +208,12 @@ class Recorder:
 
     def execute(self, line: FlatLine) -> Skipped | None:
         """Runs a statement; a gradient that was never made is given, and it is tried again."""
-        self.tracker.changed.clear()
+        self.tracker.begin(self.labels_of_numbers(line))
         for _ in range(_MOST_RETRIES):
             skipped = self._executed(line)
             name = skipped.name if skipped else ""
+            if self.world.space.skipped_maker(name) and self.is_size(name, line):
+                continue
             tensor = self.program.tensor_of(name) if name else None
             cut = self.world.cuts.get(tensor or "")
             if tensor is None or cut is None or name in self.names or line.opened.section:
@@ -213,6 +222,35 @@ class Recorder:
             self.names[name] = _clone(cut)
             self.event(name, tensor, self.names[name], starts=True, source="given")
         return skipped
+
+    def is_size(self, name: str, line: FlatLine) -> bool:
+        """Tries a name that could not be made as each size: where one alone gives a tensor its shape, that is it."""
+        fitting: list[str] = []
+        for size in [size for size, own in self.world.kit.items() if type(own) is int]:
+            self.names[name] = self.world.kit[size]
+            if self._executed(line) is None and self.makes_shapes(line):
+                fitting.append(size)
+        del self.names[name]
+        if len(fitting) == 1:
+            self.be(name, fitting[0])
+        return len(fitting) == 1
+
+    def has_its_shape(self, target: str) -> bool:
+        """Whether what a name holds is shaped as the tensor of the lesson, or the gradient, that it is for."""
+        wanted = self.world.kit.get(self.program.tensor_of(target) or target)
+        value = self.names.get(target)
+        return isinstance(wanted, Tensor) and isinstance(value, Tensor) and wanted.shape == value.shape
+
+    def labels_of_numbers(self, line: FlatLine) -> Labels:
+        """From which gradients the plain numbers come that a statement reads."""
+        read = (node.id for node in ast.walk(line.opened.node) if isinstance(node, ast.Name)) if self.numbers else ()
+        return frozenset[int]().union(*(self.numbers.get(name, ()) for name in read))
+
+    def note_numbers(self, line: FlatLine) -> None:
+        for name in line.opened.names:
+            self.numbers.pop(name, None)
+            if self.tracker.numbers and type(self.names.get(name)) is not Tensor:
+                self.numbers[name] = self.tracker.numbers
 
     def _executed(self, line: FlatLine) -> Skipped | None:
         if line.opened.section:
@@ -286,10 +324,34 @@ class Recorder:
             return
         read = {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}
         for length, expression in zip(tuple(value.shape), self.program.request.inputs.get(meant, ()), strict=False):
-            for name in read if expression in sizes else ():
-                is_length = type(self.names.get(name)) is int and self.names[name] == length
+            factors = {word: own for word, own in sizes.items() if word in expression.split()}
+            lengths = {expression: length} if expression in sizes else factors
+            for name, (size, number) in itertools.product(read, lengths.items()):
+                is_length = type(self.names.get(name)) is int and self.names[name] == number
                 if is_length and self.program.meant(name, self.world) is None:
-                    self.be(name, expression)
+                    self.be(name, size)
+
+    def understand_constants(self, line: FlatLine) -> None:
+        """A small number of the student's own is a size, where a tensor has its shape by it and by no other number."""
+        node = line.opened.node
+        is_done_once = isinstance(node, ast.Assign | ast.AnnAssign) and not self.tracker.changed
+        if not self.constants or not is_done_once or not self.makes_shapes(line):
+            return
+        for name in {n.id for n in ast.walk(node) if isinstance(n, ast.Name)} & set(self.constants):
+            made = {target: self.names[target] for target in line.opened.names}
+            size = self.constants[name]
+            if self.names.get(name) != self.world.kit[size]:
+                continue
+            self.names[name] = self.world.kit[size] + 1
+            is_size = self.program.execute(line, self.world) is not None or not self.makes_shapes(line)
+            self.names.update(made)
+            self.names[name] = self.world.kit[size]
+            if is_size:
+                self.be(name, size)
+                del self.constants[name]
+
+    def makes_shapes(self, line: FlatLine) -> bool:
+        return bool(line.opened.names) and all(map(self.has_its_shape, line.opened.names))
 
     def be(self, name: str, meant: str) -> None:
         """From now on a name is one of the lesson's."""
@@ -299,13 +361,14 @@ class Recorder:
     def explain(self, line: FlatLine, skipped: Skipped | None) -> Skipped | None:
         """Tries what a statement says if unknown names are inputs of the lesson; a value of the lesson tells."""
         node, names = line.opened.node, self.names
-        number = _number_bound(node)
-        if skipped is None and number and self.program.meant(number[0], self.world) is None:
-            fitting = [n for n, own in self.world.kit.items() if type(own) is int and own == number[1]]
-            if number[1] >= _ENOUGH and len(fitting) == 1:
-                self.be(number[0], fitting[0])
-                line.pinned.add(number[0])
-            return skipped
+        for name, number in _numbers_bound(node) if skipped is None else ():
+            fitting = [n for n, own in self.world.kit.items() if type(own) is int and own == number]
+            if len(fitting) == 1 and self.program.meant(name, self.world) is None:
+                if number >= _ENOUGH:
+                    self.be(name, fitting[0])
+                    line.pinned.add(name)
+                else:
+                    self.constants[name] = fitting[0]
         match node:
             case ast.Assign(targets=[ast.Name(id=target)], value=ast.Name(id=other)) if other in self.program.aliases:
                 if skipped is None and type(names.get(target)) is int and target not in self.world.kit:
@@ -354,6 +417,7 @@ class Recorder:
         for name in (*unknown, target):
             self.names.pop(name, None)
         self.names.update(before)
+        self.world.space.note(line.code.names, skipped)
         return skipped
 
     def note_changes(self, line: FlatLine) -> None:
@@ -374,16 +438,25 @@ class Recorder:
                 self.event(name, self.program.tensor_of(name) or "", value, starts=is_new)
 
     def is_shared(self, name: str, value: Tensor) -> bool:
-        """Whether another gradient lies in the same storage: a change of one would change both."""
+        """Whether another gradient, or a tensor of the lesson, lies in the same storage: a change would change both."""
         place = place_of(value)
-        others = (other for n, other in self.held.items() if n != name and self.names.get(n) is other)
+        others = [other for n, other in self.held.items() if n != name and self.names.get(n) is other]
+        others += [self.names.get(n) for n in self.world.kit]
         return any(isinstance(other, Tensor) and place_of(other) == place for other in others)
 
     def event(self, name: str, tensor: str, value: Tensor, *, starts: bool, source: Any = "made") -> None:
-        reads = tuple(sorted(self.tracker.of(value)))[:1000] if source == "made" else ()
+        reads = _claimed(self.tracker.of(value)) if source == "made" else ()
         self.tracker.label(value, [len(self.events)])
         self.events.append(Event(name, tensor, starts, reads, source))
         self.held[name] = value
+
+
+def _copied(node: ast.stmt) -> ast.stmt:
+    return ast.fix_missing_locations(copy.deepcopy(node))
+
+
+def _claimed(labels: Labels) -> tuple[int, ...]:
+    return tuple(sorted(labels))[:1000]
 
 
 def _is_blank(value: ast.expr) -> bool:
@@ -392,11 +465,17 @@ def _is_blank(value: ast.expr) -> bool:
     return all(isinstance(part, ast.Constant) and part.value in (None, ...) for part in parts)
 
 
-def _number_bound(node: ast.stmt) -> tuple[str, int] | None:
-    match node:
-        case ast.Assign(targets=[ast.Name(id=name)], value=ast.Constant(value=int(number))) if type(number) is int:
-            return name, number
-    return None
+def _numbers_bound(node: ast.stmt) -> Iterator[tuple[str, int]]:
+    """`D = 10`, `D, H = 10, 64`, `N = B = 32`."""
+    if isinstance(node, ast.Assign | ast.AnnAssign) and node.value:
+        for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
+            targets, values = [target], [node.value]
+            if isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple):
+                targets, values = target.elts, node.value.elts
+            for pair in zip(targets, values, strict=False):
+                match pair:
+                    case ast.Name(id=name), ast.Constant(value=int(number)) if type(number) is int:
+                        yield name, number
 
 
 def replay(

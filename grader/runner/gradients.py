@@ -100,11 +100,12 @@ def _replayed(program: FlatProgram, attempts: tuple[Attempt, ...], call: Call) -
 
 
 def _cut(attempt: Attempt, world: World) -> None:
-    """From now on a variable holds the gradient that was given; so do other names of the same tensor."""
-    names, cut = world.space.names, world.cuts[attempt.tensor].clone()
-    own = names.get(attempt.variable)
-    others = [name for name, value in names.items() if value is own] if isinstance(own, Tensor) else []
-    names.update(dict.fromkeys([attempt.variable, *others], cut))
+    """From now on a variable holds the gradient that was given; so does whatever else holds its tensor."""
+    cut, own = world.cuts[attempt.tensor], world.space.names.get(attempt.variable)
+    if type(own) is Tensor and own.shape == cut.shape and own.dtype == cut.dtype and own.is_contiguous():
+        own.detach().copy_(cut)
+    else:
+        world.space.names[attempt.variable] = cut.clone()
 
 
 def _taken(attempt: Attempt, world: World, skipped: Skipped | None, printed: str) -> tuple[Tensor | Refused, Outcome]:

@@ -8,7 +8,6 @@ replayed, each attempt's value is taken where it ends, and from there on its var
 from __future__ import annotations
 
 import ast
-import copy
 import itertools
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -73,7 +72,7 @@ class FlatProgram:
             tree = Keeping(request.kept).visit(tree)
         statements = opening(tree.body, lambda name: self.tensor_of(name) is not None, self.tensors)
         self.lines = [
-            FlatLine(one, compiled_statement(_copied(one.node), request.file, forgiving=True)) for one in statements
+            FlatLine(one, compiled_statement(_located(one.node), request.file, forgiving=True)) for one in statements
         ]
         self._guesses = _MOST_GUESSES
 
@@ -423,7 +422,8 @@ class Recorder:
     def note_changes(self, line: FlatLine) -> None:
         """Events for the gradients that are bound anew or whose numbers have changed."""
         names = self.names
-        for name in [name for name in names if self.program.tensor_of(name)]:
+        may_be = [name for name, value in names.items() if type(value) is Tensor or name in self.held]
+        for name in filter(self.program.tensor_of, may_be):
             value = names[name]
             if type(value) is not Tensor:
                 self.held.pop(name, None)
@@ -451,8 +451,20 @@ class Recorder:
         self.held[name] = value
 
 
-def _copied(node: ast.stmt) -> ast.stmt:
-    return ast.fix_missing_locations(copy.deepcopy(node))
+def _located(node: ast.stmt) -> ast.stmt:
+    located: ast.stmt = ast.fix_missing_locations(_copied(node))
+    return located
+
+
+def _copied(node: Any) -> Any:
+    """A syntax tree, copied: what deepcopy does takes half of a program's compilation."""
+    if isinstance(node, list):
+        return list(map(_copied, node))
+    if not isinstance(node, ast.AST):
+        return node
+    made = type(node).__new__(type(node))
+    made.__dict__.update({name: _copied(value) for name, value in node.__dict__.items()})
+    return made
 
 
 def _claimed(labels: Labels) -> tuple[int, ...]:

@@ -50,12 +50,12 @@ class Tracker(TorchFunctionMode):
             read: list[Tensor] = []
         else:
             read = list(_tensors(args[:1] if name in _LIKE_THE_SECOND else (args, kwargs), 0))
-        labels = self.numbers.union(*(self.of(tensor) for tensor in read))
+        places = list(map(place_of, read))
+        labels = self.numbers.union(*(self.labels.get(place, _NONE) for place in places))
         self.read |= labels  # before it may raise
         result = function(*args, **kwargs)
         if name in _NUMBERS:
             self.numbers = labels
-        places = {place_of(tensor) for tensor in read}
         writes = _writes(name, kwargs)
         made = list(_tensors(result, 0))
         if writes and read:

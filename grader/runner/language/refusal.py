@@ -6,6 +6,7 @@ the record stays: it lives in this module, and no module is a value in a program
 
 from __future__ import annotations
 
+import itertools
 import sys
 from dataclasses import dataclass
 from types import FrameType
@@ -115,7 +116,5 @@ def _program_frame() -> FrameType | None:
 
 
 def _position(frame: FrameType) -> tuple[int | None, int | None, int | None, int | None]:
-    for place, position in enumerate(frame.f_code.co_positions()):
-        if place == frame.f_lasti // 2:
-            return position
-    return None, None, None, None
+    positions = itertools.islice(frame.f_code.co_positions(), frame.f_lasti // 2, None)
+    return next(positions, (None, None, None, None))

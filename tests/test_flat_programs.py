@@ -21,6 +21,7 @@ from tests.notebooks.parts import (
     FORWARD,
     SET_UP,
     TENSORS,
+    TRAINING,
     WHOLE,
     notebook,
     with_lines,
@@ -103,6 +104,13 @@ RIGHT = {
         "class Store: pass\nd = Store()",
         changed("dprobs = dlogprobs / probs", "d.logprobs = dlogprobs\ndprobs = d.logprobs / probs"),
     ),
+    "a context of one's own around it": (
+        "import time\nclass Timer:\n    def __enter__(self):\n        self.start = time.time()\n"
+        "    def __exit__(self, *_):\n        print(time.time() - self.start)",
+        f"with Timer():\n{indented(CHAIN)}",
+    ),
+    "a condition around it": ("run = 1", f"if run == 1:\n{indented(CHAIN)}\nelse:\n    dh = dW2 = 0 * h"),
+    "an attempt around it": (f"try:\n{indented(CHAIN)}\nexcept RuntimeError as error:\n    print(error)",),
     "a dictionary of gradients": ("grads = {}", kept(r"grads['\1']")),
     "a namespace of gradients": (
         "from types import SimpleNamespace\ngrads = SimpleNamespace()",
@@ -123,6 +131,12 @@ RIGHT = {
         "alphabet = open('names.txt').read()\nV = len(alphabet)\nD, H, B = 10, 64, 32\nT = 3\n"
         "C = torch.randn(V, D)\nW1 = torch.randn(T * D, H)\nXb = torch.randint(0, V, (B, T))",
         CHAIN.replace("torch.zeros_like(logprobs)", "torch.zeros(B, V)").replace("emb.shape", "B, T, D"),
+    ),
+    "sizes in a class and in a dictionary": (
+        "class Config:\n    batch = 32\n    width = 10\ncfg = Config()\nsizes = {'block_size': 3, 'v': 27}",
+        CHAIN.replace("/ n\n", "/ cfg.batch\n", 1)
+        .replace("torch.zeros_like(logprobs)", "torch.zeros(Config.batch, sizes['v'])")
+        .replace("emb.shape", "cfg.batch, sizes['block_size'], cfg.width"),
     ),
     "a small number of one's own that only a gradient shows to be a size": (
         "CONTEXT = 3\nsquare = 2",
@@ -198,6 +212,19 @@ def test_a_gradient_read_from_grad_is_forbidden_and_costs_its_own_step(
 def test_exercises_do_not_displace_each_other(judge: Judge, lesson: Lesson, tmp_path: Path) -> None:
     result = judged(judge, lesson, tmp_path, *WHOLE)
     assert result.score == result.max_score
+
+
+LAYER = """class Layer:
+    def __init__(self, W): self.W = W
+    def back(self, d): return d @ self.W.T
+first, second = Layer(W1), Layer(W2)"""
+
+
+def test_layers_that_are_made_before_a_training_loop_hold_its_parameters(
+    judge: Judge, lesson: Lesson, tmp_path: Path
+) -> None:
+    loop = TRAINING.replace("dlogits @ W2.T", "second.back(dlogits)").replace("dhprebn @ W1.T", "first.back(dhprebn)")
+    assert not_passing(judged(judge, lesson, tmp_path, *SET_UP, LAYER, loop), "ex4_training") == {}
 
 
 def test_exercise_3_alone_is_wrong_alone(judge: Judge, lesson: Lesson, tmp_path: Path) -> None:

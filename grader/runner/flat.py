@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from grader.runner import language
+from grader.runner.language.classes import OWN
 from grader.runner.opening import Keeping, Opened, opening
 from grader.runner.program import CompiledStatement, Namespace, Skipped, Turns, compiled_statement, empty_namespace
 from grader.runner.shifts import Shifts
@@ -42,6 +43,7 @@ class FlatLine:
     given: dict[str, str] = field(default_factory=dict)  # gradients' variables that were not there -> tensors
     separated: set[str] = field(default_factory=set)
     unmade: set[str] = field(default_factory=set)  # gradients' variables that it leaves without a gradient
+    sizes: list[tuple[str, Any, str]] = field(default_factory=list)  # what it binds, an attribute or a key: the size
 
 
 @dataclass
@@ -56,6 +58,22 @@ class World:
         """A fresh copy of one of the lesson's values."""
         value = self.kit[meant]
         return _clone(value) if isinstance(value, Tensor) else value
+
+    def is_shaped_as(self, kit: Mapping[str, Any]) -> bool:
+        """Whether a call brings tensors of the same shapes."""
+        return all(
+            getattr(kit.get(name), "shape", None) == getattr(own, "shape", None) for name, own in self.kit.items()
+        )
+
+    def is_filled(self, name: str, meant: str) -> bool:
+        """Fills the tensor under a name with one of the lesson's values, where it is of the same form."""
+        own, value = self.space.names.get(name), self.kit[meant]
+        if not isinstance(own, Tensor) or not isinstance(value, Tensor) or not own.is_contiguous():
+            return False
+        is_alike = own.shape == value.shape and own.dtype == value.dtype
+        if is_alike:
+            own.copy_(value)
+        return is_alike
 
 
 class FlatProgram:
@@ -101,12 +119,10 @@ class FlatProgram:
         self.bind_kit(world)
         return world
 
-    def bind_kit(self, world: World) -> None:
-        """Puts the lesson's values under their names."""
-        for name in world.kit:
-            world.space.names[name] = world.value(name)
-        for name, meant in self.aliases.items():
-            if meant in world.kit:
+    def bind_kit(self, world: World, *, in_place: bool = False) -> None:
+        """Puts the lesson's values under their names; in place: into the tensors there, which objects may hold, too."""
+        for name, meant in {**{name: name for name in world.kit}, **self.aliases}.items():
+            if meant in world.kit and not (in_place and world.is_filled(name, meant)):
                 world.space.names[name] = world.value(meant)
 
     def execute(self, line: FlatLine, world: World, *, in_full: bool = False) -> Skipped | None:
@@ -330,6 +346,11 @@ class Recorder:
                 if is_length and self.program.meant(name, self.world) is None:
                     self.be(name, size)
 
+    def size_of(self, number: int) -> str:
+        """The size of the lesson that alone has this number; '' for none."""
+        fitting = [name for name, own in self.world.kit.items() if type(own) is int and own == number]
+        return fitting[0] if len(fitting) == 1 else ""
+
     def understand_constants(self, line: FlatLine) -> None:
         """A small number of the student's own is a size, where a tensor has its shape by it and by no other number."""
         node = line.opened.node
@@ -361,13 +382,18 @@ class Recorder:
         """Tries what a statement says if unknown names are inputs of the lesson; a value of the lesson tells."""
         node, names = line.opened.node, self.names
         for name, number in _numbers_bound(node) if skipped is None else ():
-            fitting = [n for n, own in self.world.kit.items() if type(own) is int and own == number]
-            if len(fitting) == 1 and self.program.meant(name, self.world) is None:
+            size = self.size_of(number)
+            if size and self.program.meant(name, self.world) is None:
                 if number >= _ENOUGH:
-                    self.be(name, fitting[0])
+                    self.be(name, size)
                     line.pinned.add(name)
                 else:
-                    self.constants[name] = fitting[0]
+                    self.constants[name] = size
+        for name in line.opened.names:
+            for key, number in _held_by(names.get(name)).items():
+                size = self.size_of(number) if type(number) is int else ""
+                if size and (number >= _ENOUGH or key == size):
+                    line.sizes.append((name, key, size))
         match node:
             case ast.Assign(targets=[ast.Name(id=target)], value=ast.Name(id=other)) if other in self.program.aliases:
                 if skipped is None and type(names.get(target)) is int and target not in self.world.kit:
@@ -477,6 +503,21 @@ def _is_blank(value: ast.expr) -> bool:
     return all(isinstance(part, ast.Constant) and part.value in (None, ...) for part in parts)
 
 
+def _held_by(value: Any) -> Mapping[Any, Any]:
+    """What a dictionary, a class of the student's own or an object of one holds by name."""
+    if type(value) is dict:
+        return value
+    is_own = value in OWN if isinstance(value, type) else type(value) in OWN
+    return getattr(value, "__dict__", {}) if is_own else {}
+
+
+def _hold(holder: Any, key: Any, value: int) -> None:
+    if type(holder) is dict:
+        holder[key] = value
+    elif key in _held_by(holder):
+        (type if isinstance(holder, type) else object).__setattr__(holder, key, value)
+
+
 def _numbers_bound(node: ast.stmt) -> Iterator[tuple[str, int]]:
     """`D = 10`, `D, H = 10, 64`, `N = B = 32`."""
     if isinstance(node, ast.Assign | ast.AnnAssign) and node.value:
@@ -509,8 +550,11 @@ def replay(
         for name in line.unmade:
             if type(names.get(name)) is not Tensor:
                 names.pop(name, None)
+        for name, key, size in line.sizes:
+            _hold(names.get(name), key, world.kit[size])
         for name in line.pinned:
             meant = program.meant(name, world)
-            if meant:
+            is_changed = isinstance(line.opened.node, ast.AugAssign)  # an object may hold it, too
+            if meant and not (is_changed and world.is_filled(name, meant)):
                 names[name] = world.value(meant)
         yield line, skipped

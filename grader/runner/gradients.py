@@ -137,14 +137,14 @@ class _Loop:
         told = {id(lines[attempt.last]) for attempt in wanted}
         values: dict[int, Tensor | Refused] = {}
         with StudentWorld(output, call.dtype):
-            if self.world is None:
+            if self.world is None or not self.world.is_shaped_as(_kit(call)):
                 self.world = self.program.world(_kit(call))
                 before = [line for line in lines[:first] if not line.opened.section]
                 for _ in replay(self.program, self.world, before):
                     pass
             world = self.world
             world.kit = _kit(call)
-            self.program.bind_kit(world)
+            self.program.bind_kit(world, in_place=True)
             for at, (_, skipped) in enumerate(replay(self.program, world, body, told, section), start=first):
                 for place, attempt in enumerate(self.plan.loop):
                     if attempt and attempt.last == at:

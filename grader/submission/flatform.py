@@ -18,6 +18,7 @@ from grader.syntax import walk
 _AFFIXES = ((GRADIENT_PREFIX, ""), (f"{GRADIENT_PREFIX}_", ""))  # dprobs, d_probs
 _FEW = 4
 _TWICE = 2
+_MANY = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -103,20 +104,29 @@ class FlatProgram:
 
     @cached_property
     def _kept(self) -> dict[str, tuple[str, int]]:
-        """By what owns them, as long as it is made backwards: from gradients nearer to the loss, twice at least."""
+        """By their owner, if it is filled backwards only: from gradients nearer to the loss, twice at least."""
         found: dict[str, dict[str, tuple[str, int]]] = {}
         backwards: Counter[str] = Counter()
+        copied: dict[str, set[str]] = {}  # `steps["W2"] = -rate * dW2`: from whom
+        downstream = self.lesson.graph.downstream
         for statement in self.program.statements:
             nodes = statement.nodes if not isinstance(statement.node, ast.ClassDef) else ()
             for node in (node for node in nodes if isinstance(node, ast.Assign)):
                 for target in node.targets:
                     owner, tensor = self._owned(target)
-                    if tensor and tensor not in self._variables:
-                        found.setdefault(owner, {}).setdefault(ast.unparse(target), (tensor, node.lineno))
-                        read = {self._owned(inner)[1] for inner in walk(node.value)} - {tensor}
-                        backwards[owner] += bool(read & self.lesson.graph.downstream[tensor])
-        owners = [owner for owner in found if backwards[owner] >= _TWICE]
-        return {place: one for owner in owners for place, one in found[owner].items()}
+                    if not owner or not tensor:
+                        continue
+                    place = ast.unparse(target)
+                    found.setdefault(owner, {}).setdefault(place, (tensor, node.lineno))
+                    read = [(inner, *self._owned(inner)) for inner in walk(node.value)]
+                    sources = {whose for inner, whose, other in read if other == tensor and ast.unparse(inner) != place}
+                    copied.setdefault(place, set()).update(sources)
+                    backwards[owner] += any(other in downstream[tensor] for _, _, other in read)
+                    if any(whose == owner and tensor in downstream.get(other, ()) for _, whose, other in read):
+                        backwards[owner] -= _MANY  # what is kept there is a forward pass
+        owners = {owner for owner in found if backwards[owner] >= _TWICE}
+        places = [(place, one) for owner in sorted(owners) for place, one in found[owner].items()]
+        return {place: one for place, one in places if not copied[place] & {"", *owners}}
 
     def _owned(self, node: ast.AST) -> tuple[str, str]:
         """Whose a gradient is, and of which tensor: `grads["W2"]`, `grads.W2`; a variable is nobody's."""

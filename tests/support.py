@@ -22,7 +22,7 @@ from grader.runner import language as _language
 class _OwnFile:
     def __init__(self, names):
         self.__dict__ = names
-def _compiled(tree, file, source=""):
+def _compiled(tree, file, source="", **_):
     whole = tree if isinstance(tree, _ast.Module) else _ast.Module([tree], [])
     return compile(whole, file, "exec", dont_inherit=True)
 def _namespace(name="submission", own=None):

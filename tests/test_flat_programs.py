@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from pathlib import Path
 
@@ -12,7 +13,19 @@ from grader.judge.submission import Judge
 from grader.lesson import Lesson
 from grader.results.model import PASSING, SubmissionResult
 from grader.submission.find import submission_at
-from tests.notebooks.parts import CHAIN, COMPARISONS, DHPREBN, DLOGITS, FORWARD, SET_UP, WHOLE, notebook, with_lines
+from tests.notebooks.parts import (
+    CHAIN,
+    COMPARISONS,
+    DHPREBN,
+    DLOGITS,
+    FORWARD,
+    SET_UP,
+    TENSORS,
+    TRAINING,
+    WHOLE,
+    notebook,
+    with_lines,
+)
 from tests.support import step_of
 
 
@@ -41,6 +54,11 @@ def indented(text: str) -> str:
 def changed(old: str, new: str) -> str:
     assert old in CHAIN
     return CHAIN.replace(old, new)
+
+
+def kept(place: str) -> str:
+    """The chain with its gradients in other places than variables."""
+    return re.sub(rf"\bd({'|'.join(TENSORS)})\b", place, CHAIN)
 
 
 LINES = CHAIN.split("\n")
@@ -82,6 +100,57 @@ RIGHT = {
     ),
     "a half-written cell, a plot and a download": ("dprobs = (", "plt.plot(x)", "!wget x", CHAIN),
     "another name, compared later and wrong": (CHAIN, COMPARISONS, "dC2 = dC * 2\ncmp('C', dC2, C)"),
+    "gradients that an object holds, too": (
+        "class Store: pass\nd = Store()",
+        changed("dprobs = dlogprobs / probs", "d.logprobs = dlogprobs\ndprobs = d.logprobs / probs"),
+    ),
+    "a context of one's own around it": (
+        "import time\nclass Timer:\n    def __enter__(self):\n        self.start = time.time()\n"
+        "    def __exit__(self, *_):\n        print(time.time() - self.start)",
+        f"with Timer():\n{indented(CHAIN)}",
+    ),
+    "a condition around it": ("run = 1", f"if run == 1:\n{indented(CHAIN)}\nelse:\n    dh = dW2 = 0 * h"),
+    "an attempt around it": (f"try:\n{indented(CHAIN)}\nexcept RuntimeError as error:\n    print(error)",),
+    "a dictionary of gradients": ("grads = {}", kept(r"grads['\1']")),
+    "a namespace of gradients": (
+        "from types import SimpleNamespace\ngrads = SimpleNamespace()",
+        kept(r"grads.\1"),
+    ),
+    "gradients that go through plain numbers": (
+        with_lines(
+            CHAIN,
+            dlogits="dlogits = dnorm_logits.clone()",
+            dlogit_maxes="dlogit_maxes = -dnorm_logits.sum(1, keepdim=True)\nmaxes = dlogit_maxes.tolist()\n"
+            "for i in range(n):\n    dlogits[i, logits[i].argmax()] += maxes[i][0]",
+        ),
+    ),
+    "a product that float64 cannot make": (
+        CHAIN.replace(DC, "dC = F.one_hot(Xb.view(-1), C.shape[0]).float().T @ demb.view(-1, C.shape[1])"),
+    ),
+    "sizes of one's own from what was refused": (
+        "alphabet = open('names.txt').read()\nV = len(alphabet)\nD, H, B = 10, 64, 32\nT = 3\n"
+        "C = torch.randn(V, D)\nW1 = torch.randn(T * D, H)\nXb = torch.randint(0, V, (B, T))",
+        CHAIN.replace("torch.zeros_like(logprobs)", "torch.zeros(B, V)").replace("emb.shape", "B, T, D"),
+    ),
+    "sizes in a class and in a dictionary": (
+        "class Config:\n    batch = 32\n    width = 10\ncfg = Config()\nsizes = {'block_size': 3, 'v': 27}",
+        CHAIN.replace("/ n\n", "/ cfg.batch\n", 1)
+        .replace("torch.zeros_like(logprobs)", "torch.zeros(Config.batch, sizes['v'])")
+        .replace("emb.shape", "cfg.batch, sizes['block_size'], cfg.width"),
+    ),
+    "a small number of one's own that only a gradient shows to be a size": (
+        "CONTEXT = 3\nsquare = 2",
+        CHAIN.replace("emb.shape", "n, CONTEXT, -1"),
+    ),
+    "a helper that compares what it hands back": (
+        "def noted(grad, t):\n    ok = torch.allclose(grad, t.grad)\n    print(ok)\n    cmp('', grad, t)\n"
+        "    if not ok:\n        print('no')\n    assert torch.allclose(grad, t.grad), 'no'\n    return grad",
+        re.sub(r"^(d\w+) = (.*)$", r"\1 = noted(\2, h)", CHAIN, flags=re.MULTILINE),
+    ),
+    "a variable that is bound to what it holds already": (
+        "def same(x):\n    return x",
+        changed("dprobs = dlogprobs / probs", "dlogprobs = same(dlogprobs)\ndprobs = dlogprobs / probs"),
+    ),
 }
 
 
@@ -112,6 +181,20 @@ def test_a_mistake_costs_its_own_step_also_where_a_function_holds_all(
     assert list(not_passing(judged(judge, lesson, tmp_path, *SET_UP, text))) == ["dprobs"]
 
 
+def test_a_gradient_that_is_a_tensor_of_the_lesson_costs_its_own_step(
+    judge: Judge, lesson: Lesson, tmp_path: Path
+) -> None:
+    result = judged(judge, lesson, tmp_path, *SET_UP, changed("dh = dlogits @ W2.T", "dh = h"))
+    assert list(not_passing(result)) == ["dh"]
+
+
+def test_a_gradient_read_from_grad_in_a_helper_is_forbidden(judge: Judge, lesson: Lesson, tmp_path: Path) -> None:
+    helper = "def true(t):\n    print(t.grad)\n    found = t.grad\n    return found"
+    result = judged(judge, lesson, tmp_path, *SET_UP, helper, changed("dh = dlogits @ W2.T", "dh = true(h)"))
+    assert list(not_passing(result)) == ["dh"]
+    assert step_of(result, "ex1_chain.dh").verdict == "forbidden"
+
+
 def test_a_gradient_that_could_not_be_made_costs_its_own_step(judge: Judge, lesson: Lesson, tmp_path: Path) -> None:
     result = judged(judge, lesson, tmp_path, *SET_UP, changed("dprobs = dlogprobs / probs", "dprobs = nothing / probs"))
     assert list(not_passing(result)) == ["dprobs"]
@@ -129,6 +212,19 @@ def test_a_gradient_read_from_grad_is_forbidden_and_costs_its_own_step(
 def test_exercises_do_not_displace_each_other(judge: Judge, lesson: Lesson, tmp_path: Path) -> None:
     result = judged(judge, lesson, tmp_path, *WHOLE)
     assert result.score == result.max_score
+
+
+LAYER = """class Layer:
+    def __init__(self, W): self.W = W
+    def back(self, d): return d @ self.W.T
+first, second = Layer(W1), Layer(W2)"""
+
+
+def test_layers_that_are_made_before_a_training_loop_hold_its_parameters(
+    judge: Judge, lesson: Lesson, tmp_path: Path
+) -> None:
+    loop = TRAINING.replace("dlogits @ W2.T", "second.back(dlogits)").replace("dhprebn @ W1.T", "first.back(dhprebn)")
+    assert not_passing(judged(judge, lesson, tmp_path, *SET_UP, LAYER, loop), "ex4_training") == {}
 
 
 def test_exercise_3_alone_is_wrong_alone(judge: Judge, lesson: Lesson, tmp_path: Path) -> None:

@@ -278,7 +278,9 @@ SAMPLES = [
     framed(Failed(False, "ValueError: no", 3, "", (Forbidden(3, "torch.autograd"),))),
     framed(Sealed(("process", "rlimits"))),
     framed(Unsealed("landlock: no")),
-    framed(Open("0", "a.py", "dx = y\n", {}, ("x", "y"), {"x": ("n",)}, (("d", ""),), ((1, 3),), {"g": "x"})),
+    framed(
+        Open("0", "a.py", "dx = y\n", {}, ("x", "y"), {"x": ("n",)}, (("d", ""),), ((1, 3),), {"g": "x"}, {"g.x": "dx"})
+    ),
     framed(Plan("0", ".", (Attempt("dx", "x", 3, True),), "ex4.gradients", 1, (Attempt("dx", "x", 9, False), None))),
     framed(Ran(2)),
     framed(Recorded((LineRecord(1, 0, 0, (Event("dx", "x", True, (0,)),), True, ("dy",)),), {"a": "x"})),

@@ -162,25 +162,22 @@ class Planner:
         cuts: set[str] = set()
         stale: set[str] = set()
         seen: set[int] = set()
-        waiting = [one.end[1]] if one.end[1] >= 0 else [number for _, number in one.events if number >= 0]
+        at, last = one.end
+        own = [number for _, number in one.events if number >= 0]
+        waiting = [r for r in self._events[last].reads if r < last] if last >= 0 else [*own, *self._lines[at].read]
         while waiting:
-            number = waiting.pop()
-            if number in seen or number >= len(self._events):
+            read = waiting.pop()
+            if read in seen or not 0 <= read < len(self._events):
                 continue
-            seen.add(number)
-            for read in self._events[number].reads:
-                if read >= number:  # a claim that cannot be
-                    continue
-                event, final = self._events[read], self._finals.get(read)
-                if event.source == "stale":
-                    stale.add(event.variable)
-                elif event.source == "given" or (final and final.is_cut and not final.section and final is not one):
-                    if event.tensor != one.tensor:
-                        cuts.add(event.tensor)
-                    else:
-                        waiting.append(read)
-                else:
-                    waiting.append(read)
+            seen.add(read)
+            event, final = self._events[read], self._finals.get(read)
+            is_cut = event.source == "given" or (final and final.is_cut and not final.section and final is not one)
+            if event.source == "stale":
+                stale.add(event.variable)
+            elif is_cut and event.tensor != one.tensor:
+                cuts.add(event.tensor)
+            else:
+                waiting += [earlier for earlier in event.reads if earlier < read]  # no claim can be of what comes later
         return frozenset(cuts), frozenset(stale)
 
     # Which attempt is whose
@@ -410,7 +407,7 @@ def _made(
     program = flat.program
     opened = Open(
         flat.key, program.file, program.text, flat.own_files, tuple(sorted(lesson.graph.tensors)), inputs,
-        flat.affixes, flat.backward, flat.compared,
+        flat.affixes, flat.backward, flat.compared, flat.kept,
     )  # fmt: skip
     values = situation.tape.values
     call = written_call(flat.key, "float64", desk.everything, situation.case.sizes, values, situation.drawn)
@@ -418,8 +415,11 @@ def _made(
     recorded = student.record(opened, call, student.budget(lesson.limits.step_seconds))
     if not isinstance(recorded, Recorded):
         return []
-    for line in recorded.lines:
-        names = {*line.unmade, *(event.variable for event in line.events if event.source == "made")}
+    made: set[str] = set()
+    for line in recorded.lines:  # a variable that is bound to what it holds already stays one
+        made |= {event.variable for event in line.events if event.source == "made"}
+        statement = flat.statement_at((line.line, line.column))
+        names = line.unmade if statement and statement.is_definition else {*line.unmade, *made}
         variables |= {(name, line.line, line.column) for name in names}
     aliases = {own: meant for own, meant in sorted(recorded.aliases.items()) if own != meant}
     used = {word for statement in program.statements for word in statement.mentions}

@@ -8,7 +8,6 @@ replayed, each attempt's value is taken where it ends, and from there on its var
 from __future__ import annotations
 
 import ast
-import copy
 import itertools
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,10 +17,11 @@ import torch
 from torch import Tensor
 
 from grader.runner import language
-from grader.runner.opening import Opened, opening
+from grader.runner.language.classes import OWN
+from grader.runner.opening import Keeping, Opened, opening
 from grader.runner.program import CompiledStatement, Namespace, Skipped, Turns, compiled_statement, empty_namespace
 from grader.runner.shifts import Shifts
-from grader.runner.tracker import Tracker, place_of
+from grader.runner.tracker import Labels, Tracker, place_of
 from grader.wire.messages import Event, Line, Open
 
 _MOST_RETRIES = 8
@@ -43,6 +43,7 @@ class FlatLine:
     given: dict[str, str] = field(default_factory=dict)  # gradients' variables that were not there -> tensors
     separated: set[str] = field(default_factory=set)
     unmade: set[str] = field(default_factory=set)  # gradients' variables that it leaves without a gradient
+    sizes: list[tuple[str, Any, str]] = field(default_factory=list)  # what it binds, an attribute or a key: the size
 
 
 @dataclass
@@ -58,6 +59,22 @@ class World:
         value = self.kit[meant]
         return _clone(value) if isinstance(value, Tensor) else value
 
+    def is_shaped_as(self, kit: Mapping[str, Any]) -> bool:
+        """Whether a call brings tensors of the same shapes."""
+        return all(
+            getattr(kit.get(name), "shape", None) == getattr(own, "shape", None) for name, own in self.kit.items()
+        )
+
+    def is_filled(self, name: str, meant: str) -> bool:
+        """Fills the tensor under a name with one of the lesson's values, where it is of the same form."""
+        own, value = self.space.names.get(name), self.kit[meant]
+        if not isinstance(own, Tensor) or not isinstance(value, Tensor) or not own.is_contiguous():
+            return False
+        is_alike = own.shape == value.shape and own.dtype == value.dtype
+        if is_alike:
+            own.copy_(value)
+        return is_alike
+
 
 class FlatProgram:
     """One program, its statements compiled once."""
@@ -69,10 +86,11 @@ class FlatProgram:
         self.alike: dict[str, str] = {}  # names that hold a tensor of the lesson by the program's own work
         self.turns = Turns()
         tree = ast.parse(request.text, request.file)
+        if request.kept:
+            tree = Keeping(request.kept).visit(tree)
         statements = opening(tree.body, lambda name: self.tensor_of(name) is not None, self.tensors)
         self.lines = [
-            FlatLine(one, compiled_statement(ast.fix_missing_locations(copy.deepcopy(one.node)), request.file))
-            for one in statements
+            FlatLine(one, compiled_statement(_located(one.node), request.file, forgiving=True)) for one in statements
         ]
         self._guesses = _MOST_GUESSES
 
@@ -101,12 +119,10 @@ class FlatProgram:
         self.bind_kit(world)
         return world
 
-    def bind_kit(self, world: World) -> None:
-        """Puts the lesson's values under their names."""
-        for name in world.kit:
-            world.space.names[name] = world.value(name)
-        for name, meant in self.aliases.items():
-            if meant in world.kit:
+    def bind_kit(self, world: World, *, in_place: bool = False) -> None:
+        """Puts the lesson's values under their names; in place: into the tensors there, which objects may hold, too."""
+        for name, meant in {**{name: name for name in world.kit}, **self.aliases}.items():
+            if meant in world.kit and not (in_place and world.is_filled(name, meant)):
                 world.space.names[name] = world.value(meant)
 
     def execute(self, line: FlatLine, world: World, *, in_full: bool = False) -> Skipped | None:
@@ -136,6 +152,8 @@ class Recorder:
         self.events: list[Event] = []
         self.held: dict[str, Any] = {}  # gradients' variables, and the objects they held last
         self.found: list[Line] = []
+        self.constants: dict[str, str] = {}  # names of small numbers, and the sizes that these may be
+        self.numbers: dict[str, Labels] = {}  # names of what is no tensor, and from which gradients it comes
         self.partial: set[str] = set()  # names of the lesson's whose own value was another one when it was undone
         self.before_loop: dict[str, Any] = {}
         self.is_in_loop = False
@@ -178,8 +196,10 @@ class Recorder:
         if skipped is None or line.opened.names:
             skipped = self.explain(line, skipped)
         if skipped is None:
+            self.understand_constants(line)
             self.pin(line)
         self.note_changes(line)
+        self.note_numbers(line)
         names = line.opened.names
         cuts = self.world.cuts  # the loss has none: its gradient is a number
         unmade = tuple(n for n in names if self.program.tensor_of(n) in cuts and self.is_unmade(n, line, skipped))
@@ -188,7 +208,9 @@ class Recorder:
                 self.names.pop(name, names_now)
                 line.unmade.add(name)
         position = line.code.position
-        return Line(*position, line.opened.section, tuple(self.events[first:]), skipped is not None, unmade)
+        events = tuple(self.events[first:])
+        read = _claimed(self.tracker.read) if unmade else ()
+        return Line(*position, line.opened.section, events, skipped is not None, unmade, read)
 
     def is_unmade(self, name: str, line: FlatLine, skipped: Skipped | None) -> bool:
         """Whether a statement that binds a gradient's name has made no gradient, and is no blank."""
@@ -201,10 +223,12 @@ class Recorder:
 
     def execute(self, line: FlatLine) -> Skipped | None:
         """Runs a statement; a gradient that was never made is given, and it is tried again."""
-        self.tracker.changed.clear()
+        self.tracker.begin(self.labels_of_numbers(line))
         for _ in range(_MOST_RETRIES):
             skipped = self._executed(line)
             name = skipped.name if skipped else ""
+            if self.world.space.skipped_maker(name) and self.is_size(name, line):
+                continue
             tensor = self.program.tensor_of(name) if name else None
             cut = self.world.cuts.get(tensor or "")
             if tensor is None or cut is None or name in self.names or line.opened.section:
@@ -213,6 +237,35 @@ class Recorder:
             self.names[name] = _clone(cut)
             self.event(name, tensor, self.names[name], starts=True, source="given")
         return skipped
+
+    def is_size(self, name: str, line: FlatLine) -> bool:
+        """Tries a name that could not be made as each size: where one alone gives a tensor its shape, that is it."""
+        fitting: list[str] = []
+        for size in [size for size, own in self.world.kit.items() if type(own) is int]:
+            self.names[name] = self.world.kit[size]
+            if self._executed(line) is None and self.makes_shapes(line):
+                fitting.append(size)
+        del self.names[name]
+        if len(fitting) == 1:
+            self.be(name, fitting[0])
+        return len(fitting) == 1
+
+    def has_its_shape(self, target: str) -> bool:
+        """Whether what a name holds is shaped as the tensor of the lesson, or the gradient, that it is for."""
+        wanted = self.world.kit.get(self.program.tensor_of(target) or target)
+        value = self.names.get(target)
+        return isinstance(wanted, Tensor) and isinstance(value, Tensor) and wanted.shape == value.shape
+
+    def labels_of_numbers(self, line: FlatLine) -> Labels:
+        """From which gradients the plain numbers come that a statement reads."""
+        read = (node.id for node in ast.walk(line.opened.node) if isinstance(node, ast.Name)) if self.numbers else ()
+        return frozenset[int]().union(*(self.numbers.get(name, ()) for name in read))
+
+    def note_numbers(self, line: FlatLine) -> None:
+        for name in line.opened.names:
+            self.numbers.pop(name, None)
+            if self.tracker.numbers and type(self.names.get(name)) is not Tensor:
+                self.numbers[name] = self.tracker.numbers
 
     def _executed(self, line: FlatLine) -> Skipped | None:
         if line.opened.section:
@@ -286,10 +339,39 @@ class Recorder:
             return
         read = {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}
         for length, expression in zip(tuple(value.shape), self.program.request.inputs.get(meant, ()), strict=False):
-            for name in read if expression in sizes else ():
-                is_length = type(self.names.get(name)) is int and self.names[name] == length
+            factors = {word: own for word, own in sizes.items() if word in expression.split()}
+            lengths = {expression: length} if expression in sizes else factors
+            for name, (size, number) in itertools.product(read, lengths.items()):
+                is_length = type(self.names.get(name)) is int and self.names[name] == number
                 if is_length and self.program.meant(name, self.world) is None:
-                    self.be(name, expression)
+                    self.be(name, size)
+
+    def size_of(self, number: int) -> str:
+        """The size of the lesson that alone has this number; '' for none."""
+        fitting = [name for name, own in self.world.kit.items() if type(own) is int and own == number]
+        return fitting[0] if len(fitting) == 1 else ""
+
+    def understand_constants(self, line: FlatLine) -> None:
+        """A small number of the student's own is a size, where a tensor has its shape by it and by no other number."""
+        node = line.opened.node
+        is_done_once = isinstance(node, ast.Assign | ast.AnnAssign) and not self.tracker.changed
+        if not self.constants or not is_done_once or not self.makes_shapes(line):
+            return
+        for name in {n.id for n in ast.walk(node) if isinstance(n, ast.Name)} & set(self.constants):
+            made = {target: self.names[target] for target in line.opened.names}
+            size = self.constants[name]
+            if self.names.get(name) != self.world.kit[size]:
+                continue
+            self.names[name] = self.world.kit[size] + 1
+            is_size = self.program.execute(line, self.world) is not None or not self.makes_shapes(line)
+            self.names.update(made)
+            self.names[name] = self.world.kit[size]
+            if is_size:
+                self.be(name, size)
+                del self.constants[name]
+
+    def makes_shapes(self, line: FlatLine) -> bool:
+        return bool(line.opened.names) and all(map(self.has_its_shape, line.opened.names))
 
     def be(self, name: str, meant: str) -> None:
         """From now on a name is one of the lesson's."""
@@ -299,13 +381,19 @@ class Recorder:
     def explain(self, line: FlatLine, skipped: Skipped | None) -> Skipped | None:
         """Tries what a statement says if unknown names are inputs of the lesson; a value of the lesson tells."""
         node, names = line.opened.node, self.names
-        number = _number_bound(node)
-        if skipped is None and number and self.program.meant(number[0], self.world) is None:
-            fitting = [n for n, own in self.world.kit.items() if type(own) is int and own == number[1]]
-            if number[1] >= _ENOUGH and len(fitting) == 1:
-                self.be(number[0], fitting[0])
-                line.pinned.add(number[0])
-            return skipped
+        for name, number in _numbers_bound(node) if skipped is None else ():
+            size = self.size_of(number)
+            if size and self.program.meant(name, self.world) is None:
+                if number >= _ENOUGH:
+                    self.be(name, size)
+                    line.pinned.add(name)
+                else:
+                    self.constants[name] = size
+        for name in line.opened.names:
+            for key, number in _held_by(names.get(name)).items():
+                size = self.size_of(number) if type(number) is int else ""
+                if size and (number >= _ENOUGH or key == size):
+                    line.sizes.append((name, key, size))
         match node:
             case ast.Assign(targets=[ast.Name(id=target)], value=ast.Name(id=other)) if other in self.program.aliases:
                 if skipped is None and type(names.get(target)) is int and target not in self.world.kit:
@@ -354,12 +442,14 @@ class Recorder:
         for name in (*unknown, target):
             self.names.pop(name, None)
         self.names.update(before)
+        self.world.space.note(line.code.names, skipped)
         return skipped
 
     def note_changes(self, line: FlatLine) -> None:
         """Events for the gradients that are bound anew or whose numbers have changed."""
         names = self.names
-        for name in [name for name in names if self.program.tensor_of(name)]:
+        may_be = [name for name, value in names.items() if type(value) is Tensor or name in self.held]
+        for name in filter(self.program.tensor_of, may_be):
             value = names[name]
             if type(value) is not Tensor:
                 self.held.pop(name, None)
@@ -374,16 +464,37 @@ class Recorder:
                 self.event(name, self.program.tensor_of(name) or "", value, starts=is_new)
 
     def is_shared(self, name: str, value: Tensor) -> bool:
-        """Whether another gradient lies in the same storage: a change of one would change both."""
+        """Whether another gradient, or a tensor of the lesson, lies in the same storage: a change would change both."""
         place = place_of(value)
-        others = (other for n, other in self.held.items() if n != name and self.names.get(n) is other)
+        others = [other for n, other in self.held.items() if n != name and self.names.get(n) is other]
+        others += [self.names.get(n) for n in self.world.kit]
         return any(isinstance(other, Tensor) and place_of(other) == place for other in others)
 
     def event(self, name: str, tensor: str, value: Tensor, *, starts: bool, source: Any = "made") -> None:
-        reads = tuple(sorted(self.tracker.of(value)))[:1000] if source == "made" else ()
+        reads = _claimed(self.tracker.of(value)) if source == "made" else ()
         self.tracker.label(value, [len(self.events)])
         self.events.append(Event(name, tensor, starts, reads, source))
         self.held[name] = value
+
+
+def _located(node: ast.stmt) -> ast.stmt:
+    located: ast.stmt = ast.fix_missing_locations(_copied(node))
+    return located
+
+
+def _copied(node: Any) -> Any:
+    """A syntax tree, copied: what deepcopy does takes half of a program's compilation."""
+    if isinstance(node, list):
+        return list(map(_copied, node))
+    if not isinstance(node, ast.AST):
+        return node
+    made = type(node).__new__(type(node))
+    made.__dict__.update({name: _copied(value) for name, value in node.__dict__.items()})
+    return made
+
+
+def _claimed(labels: Labels) -> tuple[int, ...]:
+    return tuple(sorted(labels))[:1000]
 
 
 def _is_blank(value: ast.expr) -> bool:
@@ -392,11 +503,32 @@ def _is_blank(value: ast.expr) -> bool:
     return all(isinstance(part, ast.Constant) and part.value in (None, ...) for part in parts)
 
 
-def _number_bound(node: ast.stmt) -> tuple[str, int] | None:
-    match node:
-        case ast.Assign(targets=[ast.Name(id=name)], value=ast.Constant(value=int(number))) if type(number) is int:
-            return name, number
-    return None
+def _held_by(value: Any) -> Mapping[Any, Any]:
+    """What a dictionary, a class of the student's own or an object of one holds by name."""
+    if type(value) is dict:
+        return value
+    is_own = value in OWN if isinstance(value, type) else type(value) in OWN
+    return getattr(value, "__dict__", {}) if is_own else {}
+
+
+def _hold(holder: Any, key: Any, value: int) -> None:
+    if type(holder) is dict:
+        holder[key] = value
+    elif key in _held_by(holder):
+        (type if isinstance(holder, type) else object).__setattr__(holder, key, value)
+
+
+def _numbers_bound(node: ast.stmt) -> Iterator[tuple[str, int]]:
+    """`D = 10`, `D, H = 10, 64`, `N = B = 32`."""
+    if isinstance(node, ast.Assign | ast.AnnAssign) and node.value:
+        for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
+            targets, values = [target], [node.value]
+            if isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple):
+                targets, values = target.elts, node.value.elts
+            for pair in zip(targets, values, strict=False):
+                match pair:
+                    case ast.Name(id=name), ast.Constant(value=int(number)) if type(number) is int:
+                        yield name, number
 
 
 def replay(
@@ -418,8 +550,11 @@ def replay(
         for name in line.unmade:
             if type(names.get(name)) is not Tensor:
                 names.pop(name, None)
+        for name, key, size in line.sizes:
+            _hold(names.get(name), key, world.kit[size])
         for name in line.pinned:
             meant = program.meant(name, world)
-            if meant:
+            is_changed = isinstance(line.opened.node, ast.AugAssign)  # an object may hold it, too
+            if meant and not (is_changed and world.is_filled(name, meant)):
                 names[name] = world.value(meant)
         yield line, skipped

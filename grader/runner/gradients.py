@@ -100,11 +100,12 @@ def _replayed(program: FlatProgram, attempts: tuple[Attempt, ...], call: Call) -
 
 
 def _cut(attempt: Attempt, world: World) -> None:
-    """From now on a variable holds the gradient that was given; so do other names of the same tensor."""
-    names, cut = world.space.names, world.cuts[attempt.tensor].clone()
-    own = names.get(attempt.variable)
-    others = [name for name, value in names.items() if value is own] if isinstance(own, Tensor) else []
-    names.update(dict.fromkeys([attempt.variable, *others], cut))
+    """From now on a variable holds the gradient that was given; so does whatever else holds its tensor."""
+    cut, own = world.cuts[attempt.tensor], world.space.names.get(attempt.variable)
+    if type(own) is Tensor and own.shape == cut.shape and own.dtype == cut.dtype and own.is_contiguous():
+        own.detach().copy_(cut)
+    else:
+        world.space.names[attempt.variable] = cut.clone()
 
 
 def _taken(attempt: Attempt, world: World, skipped: Skipped | None, printed: str) -> tuple[Tensor | Refused, Outcome]:
@@ -136,14 +137,14 @@ class _Loop:
         told = {id(lines[attempt.last]) for attempt in wanted}
         values: dict[int, Tensor | Refused] = {}
         with StudentWorld(output, call.dtype):
-            if self.world is None:
+            if self.world is None or not self.world.is_shaped_as(_kit(call)):
                 self.world = self.program.world(_kit(call))
                 before = [line for line in lines[:first] if not line.opened.section]
                 for _ in replay(self.program, self.world, before):
                     pass
             world = self.world
             world.kit = _kit(call)
-            self.program.bind_kit(world)
+            self.program.bind_kit(world, in_place=True)
             for at, (_, skipped) in enumerate(replay(self.program, world, body, told, section), start=first):
                 for place, attempt in enumerate(self.plan.loop):
                     if attempt and attempt.last == at:

@@ -7,7 +7,8 @@ where it is called, or where it stands if nobody calls it.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Collection, Iterator, Sequence
+import copy
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from grader.wire.statements import bound_names, opened
@@ -53,6 +54,8 @@ class _Opening:
             self.top(list(opened(node.body)), inside)
         elif isinstance(node, ast.With | ast.If | ast.Try) and loop:
             self.top(list(opened(node.body)), inside)
+        elif (parts := list(self.apart(node))) != [node]:
+            self.top(parts, inside)
         elif isinstance(node, ast.FunctionDef):
             self.add(node)
             if node.name not in self.called or node.name == "_":
@@ -68,6 +71,30 @@ class _Opening:
                     self.add(inner.node, source=inner.source)
                 else:
                     self.statement(inner.node, inside | {name})
+
+    def makes_several(self, node: ast.With | ast.If | ast.Try) -> bool:
+        """Whether several statements in a block make gradients."""
+        bodies = [*node.body, *getattr(node, "orelse", ())]
+        if sum(any(map(self.is_gradient, bound_names(inner))) for inner in bodies) >= FEW:
+            return True
+        return any(isinstance(one, ast.With | ast.If | ast.Try) and self.makes_several(one) for one in bodies)
+
+    def apart(self, node: ast.stmt) -> Iterator[ast.stmt]:
+        """The statements of a block in which several gradients are made: each under the block's own condition."""
+        if not isinstance(node, ast.With | ast.If | ast.Try) or not self.makes_several(node):
+            yield node
+            return
+        inner = [part for statement in opened(node.body) for part in self.apart(statement)]
+        if isinstance(node, ast.With):
+            yield ast.copy_location(ast.With(node.items, [ast.copy_location(ast.Pass(), node)]), node)
+            yield from inner
+        elif isinstance(node, ast.Try):
+            yield from (ast.copy_location(ast.Try([one], node.handlers, [], []), one) for one in inner)
+        else:
+            yield from (ast.copy_location(ast.If(node.test, [one], []), one) for one in inner)
+            other = ast.copy_location(ast.UnaryOp(ast.Not(), node.test), node.test)
+            parts = [part for statement in opened(node.orelse) for part in self.apart(statement)]
+            yield from (ast.copy_location(ast.If(other, [one], []), one) for one in parts)
 
     def uncalled(self, node: ast.FunctionDef) -> None:
         """A function that nobody calls: opened, where it makes gradients or trains."""
@@ -206,6 +233,25 @@ def _updates(node: ast.stmt, known: Collection[str]) -> bool:
                 if name in known:
                     return True
     return False
+
+
+@dataclass
+class Keeping(ast.NodeTransformer):
+    """Binds a variable to each gradient that is an item or an attribute, behind the statement that makes it."""
+
+    kept: Mapping[str, str]  # `grads['W2']`, and the variable
+
+    def visit_Assign(self, node: ast.Assign) -> list[ast.stmt]:
+        made: list[ast.stmt] = [node]
+        for target in node.targets:
+            if isinstance(target, ast.Subscript | ast.Attribute) and (name := self.kept.get(ast.unparse(target))):
+                place = copy.copy(target)
+                place.ctx = ast.Load()
+                made.append(ast.copy_location(_assigned(name, place), node))
+        return made
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.ClassDef:
+        return node
 
 
 def opening(statements: Sequence[ast.stmt], is_gradient: IsGradient, tensors: Collection[str]) -> list[Opened]:

@@ -18,9 +18,11 @@ from grader.names import one_of
 from grader.runner import involved, language
 from grader.runner.language import (
     Facade,
+    Facts,
     Overrun,
     Refusal,
     budget,
+    forgiven_refusals,
     own_facade,
     remember,
     taken_refusals,
@@ -88,7 +90,11 @@ class Namespace:
 
 def refusals() -> tuple[Forbidden, ...]:
     """What the language refused since this was last asked, also where the program swallowed it."""
-    return tuple(Forbidden(facts.line, facts.message()) for facts in taken_refusals())
+    return _forbidden(taken_refusals())
+
+
+def _forbidden(refused: Iterable[Facts]) -> tuple[Forbidden, ...]:
+    return tuple(Forbidden(facts.line, facts.message()) for facts in refused)
 
 
 @dataclass
@@ -121,7 +127,8 @@ class Turns:
             if not self.depth:
                 self.in_all -= min(turns_used(), allowed)
                 budget(None)
-        refused = refusals()
+        forgiven = forgiven_refusals()
+        refused = refusals() or (_forbidden(forgiven) if skipped else ())
         if refused:
             return Skipped(refused[0].line or line, refused[0].message, refused=refused)
         return skipped
@@ -226,11 +233,11 @@ def compiled(file: str, text: str, is_main: bool) -> tuple[CompiledStatement, ..
     return tuple(compiled_statement(node, file) for node in opened(ast.parse(text, file).body, is_main=is_main))
 
 
-def compiled_statement(node: ast.stmt, file: str) -> CompiledStatement:
+def compiled_statement(node: ast.stmt, file: str, *, forgiving: bool = False) -> CompiledStatement:
     """One statement, by itself; its syntax tree is used up."""
     position, names = (node.lineno, node.col_offset), tuple(bound_names(node))
     try:
-        code = language.compiled(node, file)
+        code = language.compiled(node, file, forgiving=forgiving)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         return CompiledStatement(position, None, names, reason_of(error))
     return CompiledStatement(position, code, names)

@@ -17,6 +17,7 @@ _SHAPES_ONLY = frozenset({
     "new_ones", "new_empty", "new_full", "new_tensor", "size", "dim", "ndimension", "numel", "nelement", "stride",
     "element_size", "is_floating_point", "is_complex",
 })  # fmt: skip
+_NUMBERS = frozenset({"item", "tolist", "__float__", "__int__", "__index__"})  # no tensor comes out of these
 _LIKE_THE_SECOND = frozenset({"view_as", "expand_as", "reshape_as", "type_as"})
 _DEEPEST = 3
 
@@ -27,7 +28,12 @@ class Tracker(TorchFunctionMode):
     def __init__(self) -> None:
         super().__init__()
         self.labels: dict[int, Labels] = {}
+        self.begin()
+
+    def begin(self, numbers: Labels = _NONE) -> None:
+        """Before a statement; numbers: the labels of what it reads that is no tensor."""
         self.changed: set[int] = set()  # storages that were written to
+        self.read = self.numbers = numbers  # what it computes with; what of that it has as plain numbers
 
     def of(self, tensor: Tensor) -> Labels:
         """The labels of a tensor's numbers."""
@@ -39,14 +45,17 @@ class Tracker(TorchFunctionMode):
 
     def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        result = function(*args, **kwargs)
         name = getattr(function, "__name__", "")
         if name in _SHAPES_ONLY:
             read: list[Tensor] = []
         else:
             read = list(_tensors(args[:1] if name in _LIKE_THE_SECOND else (args, kwargs), 0))
-        labels = _NONE.union(*(self.of(tensor) for tensor in read))
-        places = {place_of(tensor) for tensor in read}
+        places = list(map(place_of, read))
+        labels = self.numbers.union(*(self.labels.get(place, _NONE) for place in places))
+        self.read |= labels  # before it may raise
+        result = function(*args, **kwargs)
+        if name in _NUMBERS:
+            self.numbers = labels
         writes = _writes(name, kwargs)
         made = list(_tensors(result, 0))
         if writes and read:

@@ -17,6 +17,8 @@ from grader.syntax import walk
 
 _AFFIXES = ((GRADIENT_PREFIX, ""), (f"{GRADIENT_PREFIX}_", ""))  # dprobs, d_probs
 _FEW = 4
+_TWICE = 2
+_MANY = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,55 @@ class FlatProgram:
 
     @cached_property
     def gradients(self) -> dict[str, int]:
+        """The tensors whose gradients are bound somewhere, and the line where that is first."""
+        return self._variables | dict(self._kept.values())
+
+    @cached_property
+    def kept(self) -> dict[str, str]:
+        """Gradients that are items or attributes, `grads["W2"]`, and the variables that stand for them."""
+        return {place: GRADIENT_PREFIX + tensor for place, (tensor, _) in self._kept.items()}
+
+    @cached_property
+    def _kept(self) -> dict[str, tuple[str, int]]:
+        """By their owner, if it is filled backwards only: from gradients nearer to the loss, twice at least."""
+        found: dict[str, dict[str, tuple[str, int]]] = {}
+        backwards: Counter[str] = Counter()
+        copied: dict[str, set[str]] = {}  # `steps["W2"] = -rate * dW2`: from whom
+        downstream = self.lesson.graph.downstream
+        for statement in self.program.statements:
+            nodes = statement.nodes if not isinstance(statement.node, ast.ClassDef) else ()
+            for node in (node for node in nodes if isinstance(node, ast.Assign)):
+                for target in node.targets:
+                    owner, tensor = self._owned(target)
+                    if not owner or not tensor:
+                        continue
+                    place = ast.unparse(target)
+                    found.setdefault(owner, {}).setdefault(place, (tensor, node.lineno))
+                    read = [(inner, *self._owned(inner)) for inner in walk(node.value)]
+                    sources = {whose for inner, whose, other in read if other == tensor and ast.unparse(inner) != place}
+                    copied.setdefault(place, set()).update(sources)
+                    backwards[owner] += any(other in downstream[tensor] for _, _, other in read)
+                    if any(whose == owner and tensor in downstream.get(other, ()) for _, whose, other in read):
+                        backwards[owner] -= _MANY  # what is kept there is a forward pass
+        owners = {owner for owner in found if backwards[owner] >= _TWICE}
+        places = [(place, one) for owner in sorted(owners) for place, one in found[owner].items()]
+        return {place: one for place, one in places if not copied[place] & {"", *owners}}
+
+    def _owned(self, node: ast.AST) -> tuple[str, str]:
+        """Whose a gradient is, and of which tensor: `grads["W2"]`, `grads.W2`; a variable is nobody's."""
+        match node:
+            case ast.Subscript(value=ast.Name(id=owner), slice=ast.Constant(value=str(name))):
+                pass
+            case ast.Attribute(value=ast.Name(id=owner), attr=name):
+                pass
+            case ast.Name(id=name):
+                return "", self.tensor_of(name, {}) or ""
+            case _:
+                return "", ""
+        return owner, name if name in self.lesson.graph.tensors else self.tensor_of(name, {}) or ""
+
+    @cached_property
+    def _variables(self) -> dict[str, int]:
         """The tensors whose gradients are bound by name somewhere, and the line where that is first."""
         found: dict[str, int] = {}
         for statement in self.program.statements:

@@ -81,6 +81,7 @@ class Open(Struct, frozen=True, tag="open", tag_field="kind"):
     affixes: tuple[tuple[str, str], ...]  # what stands before and after a tensor's name in its gradient's
     backward: tuple[tuple[int, int], ...]  # lines among which a tensor that is made otherwise is the student's own
     compared: Mapping[str, str]  # variables of other names that are compared as the gradient of a tensor
+    kept: Mapping[str, str]  # gradients that are items or attributes, as code, and the variables that stand for them
 
 
 class Shift(Struct, frozen=True):
@@ -110,6 +111,7 @@ class Line(Struct, frozen=True):
     events: Annotated[tuple[Event, ...], Meta(max_length=512)] = ()
     failed: bool = False
     unmade: Words = ()  # gradients' variables that it would have bound
+    read: Annotated[tuple[int, ...], Meta(max_length=1024)] = ()  # if so, the events that it computed with
 
 
 class Recorded(Struct, frozen=True, tag="recorded", tag_field="kind"):

@@ -654,3 +654,36 @@ for row in range(emb.shape[0]):
     for column in range(emb.shape[1]):
         dC[Xb[row, column]] += demb[row, column]
 # take ex1"""
+
+CHAINS["in a timer of one's own, numbers taken out of tensors"] = """eps = 1e-5
+n_inv = 1/n
+class Timer:
+    def __enter__(self):
+        import time; self.t = time.time(); return self
+    def __exit__(self, *a):
+        import time; print(f"{time.time() - self.t:.3f}s")
+with Timer():
+    dlogprobs = torch.zeros_like(logprobs)
+    dlogprobs[range(n), Yb] = -n_inv
+    dprobs = dlogprobs / probs
+    dcounts_sum_inv = (dprobs * counts).sum(1, keepdim=True)
+    dcounts_sum = -dcounts_sum_inv / counts_sum**2
+    dcounts = dprobs * counts_sum_inv + dcounts_sum
+    dnorm_logits = dcounts * counts
+    dlogit_maxes = -dnorm_logits.sum(1, keepdim=True)
+    dlogits = dnorm_logits.clone()
+    for i, token in enumerate(logits.argmax(1).tolist()):
+        dlogits[i, token] += dlogit_maxes[i].item()
+    dh, dW2, db2 = dlogits @ W2.T, h.T @ dlogits, dlogits.sum(0)
+    dhpreact = dh * (1 - h**2)
+    dbngain, dbnraw, dbnbias = (dhpreact * bnraw).sum(0, keepdim=True), dhpreact * bngain, dhpreact.sum(0, keepdim=True)
+    dbnvar_inv = (dbnraw * bndiff).sum(0, keepdim=True)
+    dbnvar = dbnvar_inv * -0.5 * (bnvar + eps)**-1.5
+    dbndiff2 = dbnvar / (n - 1) * torch.ones_like(bndiff2)
+    dbndiff = dbnraw * bnvar_inv + 2 * bndiff * dbndiff2
+    dbnmeani = -dbndiff.sum(0, keepdim=True)
+    dhprebn = dbndiff + dbnmeani * n_inv
+    dembcat, dW1, db1 = dhprebn @ W1.T, embcat.T @ dhprebn, dhprebn.sum(0)
+    demb = dembcat.view(emb.shape)
+    dC = F.one_hot(Xb.view(-1), len(C)).float().T @ demb.view(-1, n_embd)
+# take ex1"""

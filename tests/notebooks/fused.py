@@ -639,3 +639,88 @@ with torch.no_grad():
             p += -0.1 * grad
 """
 )
+
+TRAINING[
+    "dictionaries of activations, gradients and momentum"
+] = """params = dict(C=C, W1=W1, b1=b1, W2=W2, b2=b2, bngain=bngain, bnbias=bnbias)
+m = {k: torch.zeros_like(v) for k, v in params.items()}
+max_steps = 200000
+with torch.no_grad():
+    for it in range(max_steps):
+        ix = torch.randint(0, Xtr.shape[0], (batch_size,), generator=g)
+        Xb, Yb = Xtr[ix], Ytr[ix]
+        act = {}
+        act['emb'] = params['C'][Xb]
+        act['embcat'] = act['emb'].view(batch_size, -1)
+        act['hprebn'] = act['embcat'] @ params['W1'] + params['b1']
+        mu, var = act['hprebn'].mean(0, keepdim=True), act['hprebn'].var(0, keepdim=True)
+        act['bnvar_inv'] = (var + 1e-5)**-0.5
+        act['bnraw'] = (act['hprebn'] - mu) * act['bnvar_inv']
+        act['hpreact'] = params['bngain'] * act['bnraw'] + params['bnbias']
+        act['h'] = torch.tanh(act['hpreact'])
+        act['logits'] = act['h'] @ params['W2'] + params['b2']
+        loss = F.cross_entropy(act['logits'], Yb)
+        gr = {}
+        gr['logits'] = F.softmax(act['logits'], 1)
+        gr['logits'][range(batch_size), Yb] -= 1
+        gr['logits'] /= batch_size
+        gr['h'] = gr['logits'] @ params['W2'].T
+        gr['W2'] = act['h'].T @ gr['logits']
+        gr['b2'] = gr['logits'].sum(0)
+        gr['hpreact'] = (1 - act['h']**2) * gr['h']
+        gr['bngain'] = (act['bnraw'] * gr['hpreact']).sum(0, keepdim=True)
+        gr['bnbias'] = gr['hpreact'].sum(0, keepdim=True)
+        d, xh, nn_ = gr['hpreact'], act['bnraw'], batch_size
+        gr['hprebn'] = params['bngain'] * act['bnvar_inv'] / nn_ * (nn_*d - d.sum(0) - nn_/(nn_-1)*xh*(d*xh).sum(0))
+        gr['W1'] = act['embcat'].T @ gr['hprebn']
+        gr['b1'] = gr['hprebn'].sum(0)
+        gr['emb'] = (gr['hprebn'] @ params['W1'].T).view(act['emb'].shape)
+        gr['C'] = torch.zeros_like(params['C'])
+        gr['C'].index_put_((Xb,), gr['emb'], accumulate=True)
+        # take ex4 C=gr['C'] W1=gr['W1'] b1=gr['b1'] W2=gr['W2'] b2=gr['b2'] bngain=gr['bngain'] bnbias=gr['bnbias']
+        for k in params:
+            m[k] = 0.0 * m[k] + gr[k]
+            params[k] -= 0.1 * m[k]
+        if it % 10000 == 0: print(it, loss.item())"""
+
+TRAINING["layers as classes, made before the loop"] = """class Linear:
+    def __init__(self, W, b): self.W, self.b = W, b
+    def forward(self, x): self.x = x; return x @ self.W + self.b
+    def backward(self, dout):
+        self.dW = self.x.T @ dout; self.db = dout.sum(0)
+        return dout @ self.W.T
+class BN:
+    def __init__(self, g, b): self.g, self.b = g, b
+    def forward(self, x):
+        self.inv = (x.var(0, keepdim=True) + 1e-5)**-0.5
+        self.raw = (x - x.mean(0, keepdim=True)) * self.inv
+        return self.g * self.raw + self.b
+    def backward(self, d):
+        n = d.shape[0]
+        self.dg = (d * self.raw).sum(0, keepdim=True); self.db = d.sum(0, keepdim=True)
+        return self.g * self.inv / n * (n * d - d.sum(0) - n/(n-1) * self.raw * (d * self.raw).sum(0))
+class Tanh:
+    def forward(self, x): self.o = torch.tanh(x); return self.o
+    def backward(self, d): return d * (1 - self.o**2)
+l1, bn, act, l2 = Linear(W1, b1), BN(bngain, bnbias), Tanh(), Linear(W2, b2)
+max_steps = 200000
+with torch.no_grad():
+    for i in range(max_steps):
+        ix = torch.randint(0, Xtr.shape[0], (batch_size,), generator=g)
+        Xb, Yb = Xtr[ix], Ytr[ix]
+        emb = C[Xb]
+        x = emb.view(n, -1)
+        for layer in [l1, bn, act, l2]: x = layer.forward(x)
+        loss = F.cross_entropy(x, Yb)
+        dlogits = F.softmax(x, 1)
+        dlogits[range(n), Yb] -= 1
+        dlogits /= n
+        dh = l2.backward(dlogits)
+        dhpreact = act.backward(dh)
+        dhprebn = bn.backward(dhpreact)
+        dembcat = l1.backward(dhprebn)
+        dW1, db1, dW2, db2, dbngain, dbnbias = l1.dW, l1.db, l2.dW, l2.db, bn.dg, bn.db
+        dC = torch.zeros_like(C).index_add_(0, Xb.view(-1), dembcat.view(-1, n_embd))
+        # take ex4
+        for p, gr in zip(parameters, [dC, dW1, db1, dW2, db2, dbngain, dbnbias]):
+            p -= 0.1 * gr"""

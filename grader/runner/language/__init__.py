@@ -14,7 +14,7 @@ lets it take n turns (iterations and calls), then raises `Overrun`; `turns_used(
 from grader.runner.language.budget import budget, turns_used, was_overrun
 from grader.runner.language.compiler import compiled
 from grader.runner.language.facades import bound_names, extend, facade, namespace, own_facade, prepare
-from grader.runner.language.refusal import Facts, Overrun, Refusal, remember, taken_refusals
+from grader.runner.language.refusal import Facts, Overrun, Refusal, forgiven_refusals, remember, taken_refusals
 from grader.runner.language.values import Facade, Unavailable
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "compiled",
     "extend",
     "facade",
+    "forgiven_refusals",
     "namespace",
     "own_facade",
     "prepare",

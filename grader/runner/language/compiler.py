@@ -34,16 +34,18 @@ _UNDERSCORES = "names with double underscores reach into Python itself"
 _COMPLEX = "complex numbers hide a derivative that is not worked out by hand"
 
 
-def compiled(tree: ast.Module | ast.stmt, file: str, source: str = "") -> CodeType:
+def compiled(tree: ast.Module | ast.stmt, file: str, source: str = "", *, forgiving: bool = False) -> CodeType:
     """The code of a whole program, or of one statement of its top level, for `exec` in a `namespace()`.
 
+    forgiving: a refusal inside a function skips the statement in which it comes, where that binds nothing but names
+    of the function's own: a comparison with autograd's gradient is skipped there as it is at the top level.
     `tree` is changed on the way: parse again for another use. `source` lets refusals quote the text of `file`.
     Raises SyntaxError as Python's compiler does (`return` outside a function), RecursionError for deep nesting.
     """
     if source:
         remember(file, source)
     statements = tree.body if isinstance(tree, ast.Module) else [tree]
-    module = ast.Module(_Compiler().block(statements), [])
+    module = ast.Module(_Compiler(forgiving).block(statements), [])
     code = compile(module, file, "exec", dont_inherit=True)
     audit.check(code)
     return code
@@ -52,7 +54,8 @@ def compiled(tree: ast.Module | ast.stmt, file: str, source: str = "") -> CodeTy
 class _Compiler:
     """The rewriting of one tree."""
 
-    def __init__(self) -> None:
+    def __init__(self, forgiving: bool) -> None:
+        self._forgiving = forgiving
         self._classes: list[str] = []  # around the node at hand, for names like __x
         self._firsts: list[str | None] = []  # first parameters of the functions around it, for super()
         self._temporaries = 0
@@ -71,7 +74,9 @@ class _Compiler:
         if rule is None:
             what = "async" if type(node).__name__.startswith("Async") else type(node).__name__
             return [self._refusal_statement(node, what, _ASYNC if what == "async" else "")]
-        return rule(self, node)
+        is_forgiven = self._forgiving and self._firsts and _is_local(node)
+        made = rule(self, node)
+        return [_forgiven(node, made)] if is_forgiven else made
 
     def _as_it_is(self, node: ast.stmt) -> list[ast.stmt]:
         """A statement of expressions alone."""
@@ -555,6 +560,21 @@ def _expression(place: ast.AST, value: ast.expr) -> ast.stmt:
 
 def _assignment(place: ast.AST, target: ast.expr, value: ast.expr) -> ast.stmt:
     return _copied(ast.Assign([target], value), place)
+
+
+def _is_local(node: ast.stmt) -> bool:
+    """Whether a statement is no matter to what is outside of its function."""
+    if isinstance(node, ast.Assign):
+        return all(isinstance(target, ast.Name) for target in node.targets)
+    if isinstance(node, ast.If | ast.For):
+        return all(map(_is_local, (*node.body, *node.orelse)))
+    return isinstance(node, ast.Expr | ast.Assert | ast.Pass | ast.Break | ast.Continue)
+
+
+def _forgiven(place: ast.AST, statements: list[ast.stmt]) -> ast.stmt:
+    forgive = _copied(ast.Expr(_call(place, ":forgive")), place)
+    handler = _copied(ast.ExceptHandler(_name(place, ":Forgivable"), None, [forgive]), place)
+    return _copied(ast.Try(statements, [handler], [], []), place)
 
 
 def _forget(place: ast.AST, names: Sequence[ast.expr]) -> ast.stmt:

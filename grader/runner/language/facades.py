@@ -21,7 +21,7 @@ from grader.names import did_you_mean
 from grader.runner.language import classes, guards, tables
 from grader.runner.language.budget import turn
 from grader.runner.language.names import GUARD, is_own_name
-from grader.runner.language.refusal import current_line, refuse
+from grader.runner.language.refusal import FORGIVABLE, current_line, forgive, refuse
 from grader.runner.language.values import Facade, Hint, OwnValues, Unavailable, context
 
 _HELPLESS = "a step needs no more than torch, math and Python's own small helpers"
@@ -281,7 +281,8 @@ def namespace(name: str = "submission", own: Mapping[str, Facade] | None = None)
         "it": guards.iterated, "mapping": guards.mapping, "known": guards.known, "with": guards.managed,
         "power": guards.power, "remainder": guards.remainder, "changed": guards.changed, "shown": guards.shown,
         "joined": guards.joined, "slice": slice, "super": guards.super_of, "no_grad": guards.no_grad,
-        "Exception": Exception, "turn": turn, "refuse": _refusing, "hint": Hint("type"),
+        "Exception": Exception, "Forgivable": FORGIVABLE, "forgive": forgive, "turn": turn, "refuse": _refusing,
+        "hint": Hint("type"),
         "import": imports.module, "import_from": imports.value, "import_all": imports.everything,
     }  # fmt: skip
     return {

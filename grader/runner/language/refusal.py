@@ -6,6 +6,7 @@ the record stays: it lives in this module, and no module is a value in a program
 
 from __future__ import annotations
 
+import itertools
 import sys
 from dataclasses import dataclass
 from types import FrameType
@@ -43,7 +44,9 @@ class Overrun(BaseException):
     """A program used up its turns: loop iterations and calls of its own functions."""
 
 
+FORGIVABLE = (Refusal, UnboundLocalError)  # the latter where a statement that was skipped would have bound a name
 _recorded: list[Facts] = []
+_forgiven: list[Facts] = []
 _sources: dict[str, list[bytes]] = {}  # by file: its lines, for the text of what is refused
 
 
@@ -69,7 +72,21 @@ def taken_refusals() -> tuple[Facts, ...]:
     """What was refused since this was last asked, also where the program swallowed it."""
     taken = tuple(_recorded)
     _recorded.clear()
+    _forgiven.clear()
     return taken
+
+
+def forgive() -> None:
+    """Called where a refusal, or what follows from one that was forgiven, has ended a statement inside a function."""
+    if not isinstance(sys.exception(), Refusal) and not _forgiven:
+        raise
+    _forgiven.extend(_recorded)
+    _recorded.clear()
+
+
+def forgiven_refusals() -> tuple[Facts, ...]:
+    """What was forgiven since refusals were last taken: the reason, where something failed afterwards."""
+    return tuple(_forgiven)
 
 
 def current_line() -> int | None:
@@ -99,7 +116,5 @@ def _program_frame() -> FrameType | None:
 
 
 def _position(frame: FrameType) -> tuple[int | None, int | None, int | None, int | None]:
-    for place, position in enumerate(frame.f_code.co_positions()):
-        if place == frame.f_lasti // 2:
-            return position
-    return None, None, None, None
+    positions = itertools.islice(frame.f_code.co_positions(), frame.f_lasti // 2, None)
+    return next(positions, (None, None, None, None))

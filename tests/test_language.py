@@ -176,6 +176,8 @@ LINES = {
         x = probs.conj()
         x = torch.polar(probs, probs)
         x = probs.angle()
+        (-1) ** 0.5
+        pow(-1, 0.5)
     """,
 }
 # Modules and names that are refused once they are used.
@@ -197,7 +199,7 @@ import torch.utils.cpp_extension
 import torch.nn.modules
 from torch.jit import script
 import os
-import sys
+from sys import modules
 import os.path as math
 import math, subprocess
 import ctypes
@@ -207,7 +209,7 @@ import pickle
 import scipy.special
 import jax
 import json
-import time
+from time import get_clock_info
 import weakref
 from functools import singledispatch
 import grader
@@ -225,8 +227,6 @@ probs.tofile("x")
 raise SystemExit
 raise KeyboardInterrupt
 raise BaseException
-(-1) ** 0.5
-pow(-1, 0.5)
 """
 ROWS = [(kind, row.strip()) for kind, text in LINES.items() for row in text.strip().splitlines()]
 
@@ -445,7 +445,7 @@ def test_a_builtin_cannot_hide_behind_a_name_of_ones_own(name: str, verdict_of: 
     assert step.verdict == "forbidden" or name in HARMLESS_SHADOWS, step.message
 
 
-@pytest.mark.parametrize("module", ["os", "sys", "builtins", "torch.autograd", "torch.func", "forward", "."])
+@pytest.mark.parametrize("module", ["os", "subprocess", "builtins", "torch.autograd", "torch.func", "forward", "."])
 def test_star_imports_of_other_modules_are_refused(module: str, verdict_of: Callable[[str], StepResult]) -> None:
     step = verdict_of(f"import torch\nfrom {module} import *\ndef dprobs(probs):\n    return something(probs)\n")
     assert (step.verdict, step.line) == ("forbidden", 2), step.message
@@ -1127,7 +1127,48 @@ def test_a_complex_step_by_way_of_a_square_root_earns_nothing(judge_text: JudgeT
             return (torch.tanh(hpreact + 1e-30 * i) * -i).double() / 1e-30 * dh
     """
     result = judge_text({"ex1_chain": PRELUDE + dedent(source)}, "ex1_chain.dhpreact")
-    assert step_of(result, "ex1_chain.dhpreact").verdict == "error"
+    assert step_of(result, "ex1_chain.dhpreact").verdict == "forbidden"
+
+
+# A program's own sequence, in a list that it empties while torch reads from it.
+CHANGED_WHILE_READ = """
+    held = []
+    class Row:
+        def __len__(self):
+            return 2
+        def __getitem__(self, place):
+            return [1.0, 2.0][place]
+        def __iter__(self):
+            held.clear()
+            return iter([1.0, 2.0])
+    held.extend([Row()] + [[1.0, 2.0]] * 200)
+    try:
+        LINE
+    except Exception:
+        pass
+"""
+READERS = """
+torch.tensor(held, dtype=torch.float64)
+torch.as_tensor(data=held, dtype=torch.float64)
+torch.asarray(held, dtype=torch.float64)
+torch.Tensor(held)
+torch.FloatTensor(held)
+list(map(type(probs), [held]))
+probs.new_tensor(held)
+probs[held]
+probs[0:1, held]
+probs[held] = 1
+probs.__getitem__(held)
+probs.__setitem__(held, 1)
+torch.tensor((held, held), dtype=torch.float64)
+"""
+
+
+@pytest.mark.parametrize("line", READERS.strip().splitlines())
+def test_no_list_changes_while_torch_reads_it(line: str, verdict_of: Callable[[str], StepResult]) -> None:
+    body = dedent(CHANGED_WHILE_READ).replace("LINE", line)
+    step = verdict_of(answer(f"given, probs = probs, probs.clone()\n{body.strip()}\nprobs = given"))
+    assert step.passes, step.message
 
 
 # --- allowed ----------------------------------------------------------------------------------------------
@@ -1743,6 +1784,123 @@ def dprobs(dlogprobs: "np.ndarray", probs: Type[int]) -> type:
     kind: type = int
     x: type[int] = int
     return cast(torch.Tensor, dlogprobs / probs)
+--- contexts of contextlib
+from contextlib import contextmanager, nullcontext, suppress
+@contextmanager
+def scope(name):
+    print('in', name)
+    try:
+        yield name.upper()
+    except ZeroDivisionError as error:
+        print(error)
+    finally:
+        print('out')
+def dprobs(dlogprobs, probs):
+    with scope('a') as name, suppress(KeyError):
+        assert name == 'A'
+        {}['a']
+    with scope('b'):
+        1 / 0
+    with nullcontext(probs) as given:
+        return dlogprobs / given
+--- enumerations
+from enum import Enum, IntEnum, auto
+class Op(Enum):
+    LOG = auto()
+    EXP = auto()
+    TANH = 'tanh'
+    @property
+    def short(self):
+        return self.name.lower()
+class Dim(IntEnum):
+    BATCH = 0
+    VOCAB = 1
+def dprobs(dlogprobs, probs):
+    assert [op.short for op in Op] == ['log', 'exp', 'tanh'] and Op['LOG'] is Op(1) is Op.LOG and Op('tanh') in Op
+    assert f'{Op.LOG} {Op.EXP!r}' == "Op.LOG <Op.EXP: 2>" and {Op.LOG: 1}[Op.LOG] == len(Dim) - 1
+    assert probs.sum(dim=Dim.VOCAB).ndim == 1 and Dim.VOCAB + 1 == 2 and isinstance(Op.LOG, Op)
+    return dlogprobs / probs
+--- abstract classes and protocols
+from abc import ABC, ABCMeta, abstractmethod
+from typing import Generic, Protocol, TypeVar
+T = TypeVar('T')
+class Layer(ABC, Generic[T]):
+    @abstractmethod
+    def back(self, g): ...
+class Plain(metaclass=ABCMeta): pass
+class HasBack(Protocol):
+    def back(self, g): ...
+class Log(Layer[int]):
+    def __init__(self, x): self.x = x
+    def back(self, g): return g / self.x
+def dprobs(dlogprobs, probs):
+    return Log(probs).back(dlogprobs)
+--- more of functools, itertools, operator
+from functools import total_ordering, update_wrapper
+from itertools import chain
+from operator import attrgetter, methodcaller
+@total_ordering
+class Size:
+    def __init__(self, n): self.n = n
+    def __eq__(self, other): return self.n == other.n
+    def __lt__(self, other): return self.n < other.n
+class Counted:
+    def __init__(self, f):
+        update_wrapper(self, f)
+        self.f, self.calls = f, 0
+    def __call__(self, *values):
+        self.calls += 1
+        return self.f(*values)
+@Counted
+def dprobs(dlogprobs, probs):
+    assert list(chain.from_iterable([[1], [2]])) == [1, 2] and Size(2) >= Size(1) and not Size(2) <= Size(1)
+    assert attrgetter('shape', 'T.ndim')(probs) == (probs.shape, 2)
+    return methodcaller('div', probs)(dlogprobs)
+--- a clock, a log, and prints to stderr
+import logging, sys, time, warnings
+from types import SimpleNamespace
+warnings.filterwarnings('ignore')
+logging.basicConfig(level=logging.INFO)
+log = logging.getLogger(__name__)
+config = SimpleNamespace(eps=1e-5)
+def timed(f):
+    def inner(dlogprobs, probs):
+        start = time.perf_counter()
+        out = f(dlogprobs, probs)
+        print(f'{f.__name__}: {(time.perf_counter() - start) * 1e3:.2f} ms', file=sys.stderr)
+        return out
+    return inner
+@timed
+def dprobs(dlogprobs, probs):
+    config.eps *= 2
+    log.info('shape %s', probs.shape)
+    warnings.warn('unused')
+    sys.stdout.flush()
+    return dlogprobs / probs
+--- a wrapper that takes no names
+from functools import wraps
+def loud(f):
+    @wraps(f)
+    def inner(*values):
+        return f(*values)
+    return inner
+@loud
+def dprobs(dlogprobs, probs, n=3):
+    return dlogprobs / probs
+--- defaults that are no plain numbers
+def dprobs(dlogprobs, probs, low=float('-inf'), none=float('nan'), many=1 << 99):
+    return dlogprobs / probs
+--- a sequence of one's own, read by torch
+import torch
+from collections import deque
+class Row:
+    def __init__(self, *values): self.values = values
+    def __len__(self): return len(self.values)
+    def __getitem__(self, place): return self.values[place]
+def dprobs(dlogprobs, probs):
+    assert torch.tensor([Row(1, 2), deque([3, 4])]).tolist() == [[1, 2], [3, 4]]
+    assert probs[Row(0, 1)].numel() and isinstance(torch.LongTensor([1]).float(), torch.FloatTensor)
+    return dlogprobs / probs
 --- everything of math, unused
 from math import *
 def dprobs(dlogprobs, probs):

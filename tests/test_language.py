@@ -1161,6 +1161,8 @@ probs[held] = 1
 probs.__getitem__(held)
 probs.__setitem__(held, 1)
 torch.tensor((held, held), dtype=torch.float64)
+torch.sparse_coo_tensor(held, [1.0])
+torch.sparse_coo_tensor([[0, 1]], held)
 """
 
 
@@ -1815,7 +1817,11 @@ class Op(Enum):
 class Dim(IntEnum):
     BATCH = 0
     VOCAB = 1
+class Pair(Enum):
+    FIRST = 1, 2
+    def __init__(self, a, b): self.both = self.__class__.__name__, a, b
 def dprobs(dlogprobs, probs):
+    assert Pair.FIRST.both == ('Pair', 1, 2) and probs[Dim.VOCAB].ndim == 1
     assert [op.short for op in Op] == ['log', 'exp', 'tanh'] and Op['LOG'] is Op(1) is Op.LOG and Op('tanh') in Op
     assert f'{Op.LOG} {Op.EXP!r}' == "Op.LOG <Op.EXP: 2>" and {Op.LOG: 1}[Op.LOG] == len(Dim) - 1
     assert probs.sum(dim=Dim.VOCAB).ndim == 1 and Dim.VOCAB + 1 == 2 and isinstance(Op.LOG, Op)

@@ -149,6 +149,7 @@ def _enum_of(body: type, root: Any) -> type:
         "__str__": lambda self: f"{body.__name__}.{self.name}",
     }
     made: Any = EnumClass(body.__name__, (root,), {"__hash__": root.__hash__, **show, **methods})
+    OWN.add(made)
     made.__members__, last = {}, 0
     for name, value in values.items():
         last = value = last + 1 if value is Auto or type(value) is Auto else value
@@ -160,7 +161,6 @@ def _enum_of(body: type, root: Any) -> type:
                 one.__init__(*value if isinstance(value, tuple) else (value,))
         made.__members__[name] = one
         setattr(made, name, one)
-    OWN.add(made)
     return made  # type: ignore[no-any-return]
 
 

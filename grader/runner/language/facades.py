@@ -93,11 +93,11 @@ def _deep_copy(value: Any) -> Any:
     return copy.deepcopy(value)
 
 
-def _set_print_options(**options: Any) -> None:
+def _set_print_options(*values: Any, **options: Any) -> None:
     """torch.set_printoptions. What it is given is looked at while a tensor is printed, of whatever exercise."""
-    if any(type(value) not in (int, float, bool, str, type(None)) for value in options.values()):
+    if any(type(value) not in (int, float, bool, str, type(None)) for value in (*values, *options.values())):
         raise TypeError("set_printoptions takes numbers, texts and None")
-    torch.set_printoptions(**options)  # type: ignore[no-untyped-call]
+    torch.set_printoptions(*values, **options)  # type: ignore[no-untyped-call]
 
 
 def _cast(_: Any, value: Any) -> Any:
@@ -131,7 +131,7 @@ def _sparse_coo_tensor(indices: Any, values: Any, size: Any = None, **options: A
     """torch.sparse_coo_tensor, with its indices checked, and dense at once."""
     options |= {"check_invariants": True}
     sizes = () if size is None else (size,)
-    return torch.sparse_coo_tensor(indices, values, *sizes, **options).to_dense()
+    return torch.sparse_coo_tensor(*map(guards.settled, (indices, values)), *sizes, **options).to_dense()
 
 
 def _embedding_bag(input: Any, weight: Any, offsets: Any = None, *more: Any, **options: Any) -> Any:

@@ -432,7 +432,7 @@ def settled(data: Any) -> Any:
     kind = type(data)
     if issubclass(kind, tuple):
         return tuple(map(settled, tuple.__iter__(data)))
-    if kind in (list, collections.deque) or (kind in OWN and hasattr(kind, "__getitem__")):
+    if kind in (list, collections.deque) or (kind in OWN and hasattr(data, "__getitem__")):
         return list(map(settled, data))
     return data
 

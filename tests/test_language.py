@@ -1695,6 +1695,14 @@ def dprobs(dlogprobs, probs):
     both = Both(dlogprobs, probs)._replace(lower=probs)
     assert both._fields and both._asdict() and Pair(1, 2).left == Three().one
     return both.upper / both.lower
+--- a class derived from a named tuple
+from collections import namedtuple
+class Rule(namedtuple('Rule', 'top bottom', defaults=[1])):
+    def ratio(self):
+        assert len(self) == 2 and super().__len__() == 2
+        return self.top / self.bottom
+def dprobs(dlogprobs, probs):
+    return Rule(dlogprobs)._replace(bottom=probs).ratio()
 --- a dataclass
 from dataclasses import dataclass, field
 import dataclasses
@@ -1954,6 +1962,9 @@ def test_ones_own_attributes_may_have_any_name(word: str, verdict_of: Callable[[
         ("probs.clnoe()", "clone"),
         ("probs.summ(1)", "sum"),
         ("F.sofmax(probs, 1)", "softmax"),
+        ("dlogprob * 2", "dlogprobs"),
+        ("tourch.exp(probs)", "torch"),
+        ("enumrate(probs)", "enumerate"),
     ],
 )
 def test_a_misspelt_word_is_an_error_that_names_near_ones(

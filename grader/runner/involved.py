@@ -1,4 +1,4 @@
-"""Which tensors an error is about: those in the expression that raised, with their shapes.
+"""What an error is about: the tensors in the expression that raised, with their shapes; or names that were meant.
 
 `dlogits @ W2` raises, and what is told beside torch's own words is
 
@@ -15,12 +15,16 @@ from typing import Any
 
 from torch import Tensor
 
+from grader.names import did_you_mean
+from grader.runner.language.names import is_own_name
+from grader.runner.language.tables import BUILTIN_WORDS
+
 _MOST = 6
 _size = Tensor.size  # bound before a student's code can rebind it
 
 
 def shapes(error: BaseException, file: str, source: str) -> str:
-    """The tensors of the innermost expression in the student's file that raised; '' where there are none."""
+    """The tensors of the innermost expression in the student's file that raised, or names near one that it misses."""
     if isinstance(error, RecursionError):  # no tensor is to blame
         return ""
     try:
@@ -31,9 +35,16 @@ def shapes(error: BaseException, file: str, source: str) -> str:
             )
             if summary.filename == file
         ]
+        if frames and type(error) is NameError and type(error.name) is str:
+            return _meant(error.name, frames[-1][0])
         return _told(*frames[-1], source) if frames else ""
     except Exception:  # whatever a student's code did to what is looked at here: the error itself is told all the same
         return ""
+
+
+def _meant(name: str, frame: FrameType) -> str:
+    known = {*frame.f_locals, *frame.f_globals, *BUILTIN_WORDS}
+    return did_you_mean(name, filter(is_own_name, known)).removeprefix("; ")
 
 
 def _told(frame: FrameType, summary: traceback.FrameSummary, source: str) -> str:

@@ -18,6 +18,7 @@ from grader.runner.language.values import Hint, Unavailable
 
 OWN: set[type] = set()  # the classes that programs of this process have made
 _FROZEN: set[type] = set()
+_TUPLES: set[type] = set()  # what namedtuple has made
 _MISSING: Any = object()
 _MOST_FIELDS = 200
 NAMED_TUPLE, TYPED_DICT = Hint("NamedTuple"), Hint("TypedDict")
@@ -37,7 +38,7 @@ def build_class(function: Any, name: str, *bases: Any, **options: Any) -> Any:
     for base in real:
         if type(base) is Unavailable:
             base.refuse()
-        if not (isinstance(base, type) and (base in OWN or base is object or _is_error(base))):
+        if not (isinstance(base, type) and (base in OWN or base in _TUPLES or base is object or _is_error(base))):
             reason = "a class of a step is derived from its own classes and exceptions"
             refuse(f"class {name}({_shown(base)})", reason, "keep what you would derive from in an attribute")
     if any(base is NAMED_TUPLE for base in bases):
@@ -96,6 +97,7 @@ def _tuple_class(typename: object, names: list[str], defaults: tuple[Any, ...], 
         raise ValueError("the fields of a named tuple are names")
     made: type = _python_namedtuple(typename, names, rename=bool(rename), defaults=defaults)  # type: ignore[misc, arg-type]
     made.__module__ = "submission"
+    _TUPLES.add(made)
     TABLES[made] = _TUPLE_WORDS | frozenset(made._fields)
     return made
 

@@ -505,7 +505,8 @@ def _all_of(arguments: ast.arguments) -> list[ast.arg]:
 def _is_field(node: ast.AnnAssign) -> bool:
     """Whether an annotated name of a class body is a field of a dataclass."""
     return not any(
-        getattr(inner, "id", getattr(inner, "attr", "")) == "ClassVar" for inner in ast.walk(node.annotation)
+        getattr(inner, "id", getattr(inner, "attr", "")) in ("ClassVar", "KW_ONLY")
+        for inner in ast.walk(node.annotation)
     )
 
 

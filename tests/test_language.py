@@ -1891,6 +1891,38 @@ def dprobs(dlogprobs, probs):
     warnings.warn('unused')
     sys.stdout.flush()
     return dlogprobs / probs
+--- class patterns
+from collections import namedtuple
+from dataclasses import dataclass
+from typing import Any
+Pair = namedtuple('Pair', 'left right')
+@dataclass
+class Div:
+    top: Any
+    bottom: Any
+class Log:
+    __match_args__ = ('x',)
+    def __init__(self, x): self.x = x
+def shown(thing):
+    match thing:
+        case None: return 'none'
+        case bool(): return 'bool'
+        case int(n) | float(n) if n > 2: return f'big {n}'
+        case int() | float(): return 'number'
+        case str() as text: return text
+        case Pair(left, right=_): return f'pair {left}'
+        case [int(a), *rest]: return f'{a} {len(rest)}'
+        case Div(Log(x), bottom=Log() as low): return f'logs {x} {low.x}'
+        case Div(1 | 2, None): return 'constants'
+        case {'a': Log(x)}: return f'dict {x}'
+        case _: return 'else'
+def dprobs(dlogprobs, probs):
+    things = None, True, 3, 1.5, 'text', [1, 2, 3], Div(Log(1), Log(2)), Div(2, None), Pair(1, 2), {'a': Log(5)}, ['b']
+    words = 'none,bool,big 3,number,text,1 2,logs 1 2,constants,pair 1,dict 5,else'
+    assert ','.join(map(shown, things)) == words, list(map(shown, things))
+    match Div(dlogprobs, probs):
+        case Log(): return probs
+        case Div(top, bottom): return top / bottom
 --- a wrapper that takes no names
 from functools import wraps
 def loud(f):

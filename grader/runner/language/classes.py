@@ -11,7 +11,7 @@ from collections import namedtuple as _python_namedtuple
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from grader.runner.language.names import FIELDS, METHODS, is_own_name
+from grader.runner.language.names import FIELDS, METHODS, RENAMED, is_own_name
 from grader.runner.language.refusal import refuse
 from grader.runner.language.tables import TABLES
 from grader.runner.language.values import Hint, Unavailable
@@ -239,6 +239,14 @@ def fields(thing: Any) -> tuple[Field, ...]:
     if kind not in _FIELDS_OF:
         raise TypeError("it is no dataclass")
     return _FIELDS_OF[kind]
+
+
+def places_of(kind: Any) -> tuple[Any, ...]:
+    """The attributes that patterns of a class name by place: `__match_args__`, fields."""
+    if kind not in OWN and kind not in _TUPLES:
+        return ()
+    fields_of = (one.name for one in _FIELDS_OF.get(kind, ()) if one.init and not one.kw_only)
+    return tuple(getattr(kind, f"{RENAMED}__match_args__", ()) or fields_of) or getattr(kind, "_fields", ())
 
 
 def replace(thing: Any, /, **changes: Any) -> Any:

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from grader.names import did_you_mean
-from grader.runner.language.classes import OWN, EnumClass, is_frozen
+from grader.runner.language.classes import OWN, EnumClass, is_frozen, places_of
 from grader.runner.language.names import METHODS, READABLE, is_dunder, is_own_name
 from grader.runner.language.refusal import MARK, current_text, refuse
 from grader.runner.language.tables import REASONS, TABLES
@@ -559,6 +559,21 @@ def _real_classes(classes: Any) -> Any:
     if isinstance(classes, type | UnionType):
         return classes
     raise TypeError("isinstance() arg 2 must be a type, a tuple of types, or a union")
+
+
+def part(thing: Any, kind: Any, key: int | str) -> Any:
+    """What a class pattern compares: an attribute, by its name or by its place among those of the class."""
+    if isinstance(key, str):
+        return get(thing, key)
+    names = places_of(kind)
+    if key == 0 and kind in _WHOLE:
+        return thing
+    if not key < len(names):
+        raise TypeError(f"{kind.__name__}() accepts {len(names)} positional sub-patterns")
+    return get_attribute(thing, names[key])
+
+
+_WHOLE = (int, float, bool, str, list, tuple, dict, set, frozenset, bytes)
 
 
 # Special attributes of tensors

@@ -1173,6 +1173,19 @@ def test_no_list_changes_while_torch_reads_it(line: str, verdict_of: Callable[[s
     assert step.passes, step.message
 
 
+UNCHECKED = """
+F.embedding_bag(torch.tensor([1]), torch.rand(5, 3), torch.tensor([0]), mode="max", include_last_offset=True)
+F.embedding_bag(torch.tensor([0, 1, 0]), torch.rand(4, 5), torch.zeros(0).long(), mode="sum")
+torch.linalg.lstsq(torch.rand(3, 3), torch.rand(3, 0), driver="gelss")
+torch.binomial(torch.tensor([math.nan]), torch.tensor([0.5]))
+"""
+
+
+@pytest.mark.parametrize("line", UNCHECKED.strip().splitlines())
+def test_no_kernel_is_given_what_it_does_not_check(line: str, verdict_of: Callable[[str], StepResult]) -> None:
+    assert verdict_of(answer(line)).verdict in ("error", "forbidden")
+
+
 # --- allowed ----------------------------------------------------------------------------------------------
 
 BODIES = blocks(r'''
@@ -1923,6 +1936,15 @@ def dprobs(dlogprobs, probs):
     match Div(dlogprobs, probs):
         case Log(): return probs
         case Div(top, bottom): return top / bottom
+--- rows added up in bags
+import torch
+import torch.nn.functional as F
+def dprobs(dlogprobs, probs):
+    table, at, starts = torch.rand(5, 3), torch.tensor([0, 4, 4, 1]), torch.tensor([0, 1, 1, 3])
+    sums = torch.stack([table[0], 0 * table[0], 2 * table[4], table[1]])
+    assert torch.allclose(F.embedding_bag(at, table, starts, mode='sum'), sums)
+    assert torch.allclose(F.embedding_bag(at, table, starts)[2], table[4])
+    return dlogprobs / probs
 --- a wrapper that takes no names
 from functools import wraps
 def loud(f):

@@ -176,6 +176,8 @@ LINES = {
         x = probs.conj()
         x = torch.polar(probs, probs)
         x = probs.angle()
+        (-1) ** 0.5
+        pow(-1, 0.5)
     """,
 }
 # Modules and names that are refused once they are used.
@@ -197,7 +199,7 @@ import torch.utils.cpp_extension
 import torch.nn.modules
 from torch.jit import script
 import os
-import sys
+from sys import modules
 import os.path as math
 import math, subprocess
 import ctypes
@@ -207,7 +209,7 @@ import pickle
 import scipy.special
 import jax
 import json
-import time
+from time import get_clock_info
 import weakref
 from functools import singledispatch
 import grader
@@ -443,7 +445,7 @@ def test_a_builtin_cannot_hide_behind_a_name_of_ones_own(name: str, verdict_of: 
     assert step.verdict == "forbidden" or name in HARMLESS_SHADOWS, step.message
 
 
-@pytest.mark.parametrize("module", ["os", "sys", "builtins", "torch.autograd", "torch.func", "forward", "."])
+@pytest.mark.parametrize("module", ["os", "subprocess", "builtins", "torch.autograd", "torch.func", "forward", "."])
 def test_star_imports_of_other_modules_are_refused(module: str, verdict_of: Callable[[str], StepResult]) -> None:
     step = verdict_of(f"import torch\nfrom {module} import *\ndef dprobs(probs):\n    return something(probs)\n")
     assert (step.verdict, step.line) == ("forbidden", 2), step.message
@@ -1128,6 +1130,62 @@ def test_a_complex_step_by_way_of_a_square_root_earns_nothing(judge_text: JudgeT
     assert step_of(result, "ex1_chain.dhpreact").verdict == "forbidden"
 
 
+# A program's own sequence, in a list that it empties while torch reads from it.
+CHANGED_WHILE_READ = """
+    held = []
+    class Row:
+        def __len__(self):
+            return 2
+        def __getitem__(self, place):
+            return [1.0, 2.0][place]
+        def __iter__(self):
+            held.clear()
+            return iter([1.0, 2.0])
+    held.extend([Row()] + [[1.0, 2.0]] * 200)
+    try:
+        LINE
+    except Exception:
+        pass
+"""
+READERS = """
+torch.tensor(held, dtype=torch.float64)
+torch.as_tensor(data=held, dtype=torch.float64)
+torch.asarray(held, dtype=torch.float64)
+torch.Tensor(held)
+torch.FloatTensor(held)
+list(map(type(probs), [held]))
+probs.new_tensor(held)
+probs[held]
+probs[0:1, held]
+probs[held] = 1
+probs.__getitem__(held)
+probs.__setitem__(held, 1)
+torch.tensor((held, held), dtype=torch.float64)
+torch.sparse_coo_tensor(held, [1.0])
+torch.sparse_coo_tensor([[0, 1]], held)
+"""
+
+
+@pytest.mark.parametrize("line", READERS.strip().splitlines())
+def test_no_list_changes_while_torch_reads_it(line: str, verdict_of: Callable[[str], StepResult]) -> None:
+    body = dedent(CHANGED_WHILE_READ).replace("LINE", line)
+    step = verdict_of(answer(f"given, probs = probs, probs.clone()\n{body.strip()}\nprobs = given"))
+    assert step.passes, step.message
+
+
+UNCHECKED = """
+F.embedding_bag(torch.tensor([1]), torch.rand(5, 3), torch.tensor([0]), mode="max", include_last_offset=True)
+F.embedding_bag(torch.tensor([0, 1, 0]), torch.rand(4, 5), torch.zeros(0).long(), mode="sum")
+torch.linalg.lstsq(torch.rand(3, 3), torch.rand(3, 0), driver="gelss")
+torch.binomial(torch.tensor([math.nan]), torch.tensor([0.5]))
+"""
+
+
+@pytest.mark.parametrize("line", UNCHECKED.strip().splitlines())
+def test_no_kernel_is_given_what_it_does_not_check(line: str, verdict_of: Callable[[str], StepResult]) -> None:
+    assert verdict_of(answer(line)).verdict in ("error", "forbidden")
+
+
 # --- allowed ----------------------------------------------------------------------------------------------
 
 BODIES = blocks(r'''
@@ -1650,6 +1708,14 @@ def dprobs(dlogprobs, probs):
     both = Both(dlogprobs, probs)._replace(lower=probs)
     assert both._fields and both._asdict() and Pair(1, 2).left == Three().one
     return both.upper / both.lower
+--- a class derived from a named tuple
+from collections import namedtuple
+class Rule(namedtuple('Rule', 'top bottom', defaults=[1])):
+    def ratio(self):
+        assert len(self) == 2 and super().__len__() == 2
+        return self.top / self.bottom
+def dprobs(dlogprobs, probs):
+    return Rule(dlogprobs)._replace(bottom=probs).ratio()
 --- a dataclass
 from dataclasses import dataclass, field
 import dataclasses
@@ -1741,6 +1807,168 @@ def dprobs(dlogprobs: "np.ndarray", probs: Type[int]) -> type:
     kind: type = int
     x: type[int] = int
     return cast(torch.Tensor, dlogprobs / probs)
+--- contexts of contextlib
+from contextlib import contextmanager, nullcontext, suppress
+@contextmanager
+def scope(name):
+    print('in', name)
+    try:
+        yield name.upper()
+    except ZeroDivisionError as error:
+        print(error)
+    finally:
+        print('out')
+def dprobs(dlogprobs, probs):
+    with scope('a') as name, suppress(KeyError):
+        assert name == 'A'
+        {}['a']
+    with scope('b'):
+        1 / 0
+    with nullcontext(probs) as given:
+        return dlogprobs / given
+--- enumerations
+from enum import Enum, IntEnum, auto
+class Op(Enum):
+    LOG = auto()
+    EXP = auto()
+    TANH = 'tanh'
+    @property
+    def short(self):
+        return self.name.lower()
+class Dim(IntEnum):
+    BATCH = 0
+    VOCAB = 1
+class Pair(Enum):
+    FIRST = 1, 2
+    def __init__(self, a, b): self.both = self.__class__.__name__, a, b
+def dprobs(dlogprobs, probs):
+    assert Pair.FIRST.both == ('Pair', 1, 2) and probs[Dim.VOCAB].ndim == 1
+    assert [op.short for op in Op] == ['log', 'exp', 'tanh'] and Op['LOG'] is Op(1) is Op.LOG and Op('tanh') in Op
+    assert f'{Op.LOG} {Op.EXP!r}' == "Op.LOG <Op.EXP: 2>" and {Op.LOG: 1}[Op.LOG] == len(Dim) - 1
+    assert probs.sum(dim=Dim.VOCAB).ndim == 1 and Dim.VOCAB + 1 == 2 and isinstance(Op.LOG, Op)
+    return dlogprobs / probs
+--- abstract classes and protocols
+from abc import ABC, ABCMeta, abstractmethod
+from typing import Generic, Protocol, TypeVar
+T = TypeVar('T')
+class Layer(ABC, Generic[T]):
+    @abstractmethod
+    def back(self, g): ...
+class Plain(metaclass=ABCMeta): pass
+class HasBack(Protocol):
+    def back(self, g): ...
+class Log(Layer[int]):
+    def __init__(self, x): self.x = x
+    def back(self, g): return g / self.x
+def dprobs(dlogprobs, probs):
+    return Log(probs).back(dlogprobs)
+--- more of functools, itertools, operator
+from functools import total_ordering, update_wrapper
+from itertools import chain
+from operator import attrgetter, methodcaller
+@total_ordering
+class Size:
+    def __init__(self, n): self.n = n
+    def __eq__(self, other): return self.n == other.n
+    def __lt__(self, other): return self.n < other.n
+class Counted:
+    def __init__(self, f):
+        update_wrapper(self, f)
+        self.f, self.calls = f, 0
+    def __call__(self, *values):
+        self.calls += 1
+        return self.f(*values)
+@Counted
+def dprobs(dlogprobs, probs):
+    assert list(chain.from_iterable([[1], [2]])) == [1, 2] and Size(2) >= Size(1) and not Size(2) <= Size(1)
+    assert attrgetter('shape', 'T.ndim')(probs) == (probs.shape, 2)
+    return methodcaller('div', probs)(dlogprobs)
+--- a clock, a log, and prints to stderr
+import logging, sys, time, warnings
+from types import SimpleNamespace
+warnings.filterwarnings('ignore')
+logging.basicConfig(level=logging.INFO)
+log = logging.getLogger(__name__)
+config = SimpleNamespace(eps=1e-5)
+def timed(f):
+    def inner(dlogprobs, probs):
+        start = time.perf_counter()
+        out = f(dlogprobs, probs)
+        print(f'{f.__name__}: {(time.perf_counter() - start) * 1e3:.2f} ms', file=sys.stderr)
+        return out
+    return inner
+@timed
+def dprobs(dlogprobs, probs):
+    config.eps *= 2
+    log.info('shape %s', probs.shape)
+    warnings.warn('unused')
+    sys.stdout.flush()
+    return dlogprobs / probs
+--- class patterns
+from collections import namedtuple
+from dataclasses import dataclass
+from typing import Any
+Pair = namedtuple('Pair', 'left right')
+@dataclass
+class Div:
+    top: Any
+    bottom: Any
+class Log:
+    __match_args__ = ('x',)
+    def __init__(self, x): self.x = x
+def shown(thing):
+    match thing:
+        case None: return 'none'
+        case bool(): return 'bool'
+        case int(n) | float(n) if n > 2: return f'big {n}'
+        case int() | float(): return 'number'
+        case str() as text: return text
+        case Pair(left, right=_): return f'pair {left}'
+        case [int(a), *rest]: return f'{a} {len(rest)}'
+        case Div(Log(x), bottom=Log() as low): return f'logs {x} {low.x}'
+        case Div(1 | 2, None): return 'constants'
+        case {'a': Log(x)}: return f'dict {x}'
+        case _: return 'else'
+def dprobs(dlogprobs, probs):
+    things = None, True, 3, 1.5, 'text', [1, 2, 3], Div(Log(1), Log(2)), Div(2, None), Pair(1, 2), {'a': Log(5)}, ['b']
+    words = 'none,bool,big 3,number,text,1 2,logs 1 2,constants,pair 1,dict 5,else'
+    assert ','.join(map(shown, things)) == words, list(map(shown, things))
+    match Div(dlogprobs, probs):
+        case Log(): return probs
+        case Div(top, bottom): return top / bottom
+--- rows added up in bags
+import torch
+import torch.nn.functional as F
+def dprobs(dlogprobs, probs):
+    table, at, starts = torch.rand(5, 3), torch.tensor([0, 4, 4, 1]), torch.tensor([0, 1, 1, 3])
+    sums = torch.stack([table[0], 0 * table[0], 2 * table[4], table[1]])
+    assert torch.allclose(F.embedding_bag(at, table, starts, mode='sum'), sums)
+    assert torch.allclose(F.embedding_bag(at, table, starts)[2], table[4])
+    return dlogprobs / probs
+--- a wrapper that takes no names
+from functools import wraps
+def loud(f):
+    @wraps(f)
+    def inner(*values):
+        return f(*values)
+    return inner
+@loud
+def dprobs(dlogprobs, probs, n=3):
+    return dlogprobs / probs
+--- defaults that are no plain numbers
+def dprobs(dlogprobs, probs, low=float('-inf'), none=float('nan'), many=1 << 99):
+    return dlogprobs / probs
+--- a sequence of one's own, read by torch
+import torch
+from collections import deque
+class Row:
+    def __init__(self, *values): self.values = values
+    def __len__(self): return len(self.values)
+    def __getitem__(self, place): return self.values[place]
+def dprobs(dlogprobs, probs):
+    assert torch.tensor([Row(1, 2), deque([3, 4])]).tolist() == [[1, 2], [3, 4]]
+    assert probs[Row(0, 1)].numel() and isinstance(torch.LongTensor([1]).float(), torch.FloatTensor)
+    return dlogprobs / probs
 --- everything of math, unused
 from math import *
 def dprobs(dlogprobs, probs):
@@ -1788,6 +2016,9 @@ def test_ones_own_attributes_may_have_any_name(word: str, verdict_of: Callable[[
         ("probs.clnoe()", "clone"),
         ("probs.summ(1)", "sum"),
         ("F.sofmax(probs, 1)", "softmax"),
+        ("dlogprob * 2", "dlogprobs"),
+        ("tourch.exp(probs)", "torch"),
+        ("enumrate(probs)", "enumerate"),
     ],
 )
 def test_a_misspelt_word_is_an_error_that_names_near_ones(

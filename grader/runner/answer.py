@@ -18,7 +18,7 @@ from grader.runner.language import Unavailable
 from grader.runner.program import Namespace, Skipped, line_of, refusals, run
 from grader.runner.shifts import Shifts
 from grader.wire.block import crosses
-from grader.wire.messages import Answer, Call, Failed, Load, Loaded, Ran, Refused, Run
+from grader.wire.messages import MOST, Answer, Call, Failed, Load, Loaded, Ran, Refused, Run
 
 OUTPUT_CAP = 64 * 1024
 ERROR_CAP = 2000
@@ -28,7 +28,6 @@ _SEED = 0
 _CUT = "\n[output cut here]"
 _NO_MEMORY = ("can't allocate memory", "std::bad_alloc")  # torch's allocator; C++, as torch passes it on
 _TOO_DEEP = "maximum recursion depth exceeded"  # what follows hangs on Python's version
-_UNNAMED = "<unknown>"  # how ast.parse calls what it reads
 # A student's code may rebind torch's own functions (`torch.equal = ...`): these are bound before it runs.
 _clone, _equal, _is_complex = Tensor.clone, torch.equal, Tensor.is_complex
 _is_neg, _resolve_neg = Tensor.is_neg, Tensor.resolve_neg
@@ -41,6 +40,8 @@ _set_deterministic = torch._C._set_deterministic_algorithms  # torch's own funct
 _generator, _strided = torch.default_generator, torch.strided
 _DTYPES = {"float64": torch.float64, "float32": torch.float32}
 _PLAIN = frozenset(_DTYPES.values())
+_LONGEST_NAME = 200  # characters of a parameter
+_INFINITE = 1e300  # a number from which on a default is not told: not every one can be sent
 _REHEARSAL_THAT_ENDS = "def trial(x):\n    return x\n"
 _REHEARSAL = "import torch\ndef trial(x):\n    print(x.exp() @ x.softmax(1).T, repr(x))\n    raise ValueError\n"
 
@@ -106,14 +107,27 @@ def load(request: Load, space: Namespace) -> tuple[LoadedAnswer | None, Loaded |
     try:
         with StudentWorld(output, "float64"):
             parameters = list(inspect.signature(function).parameters.values())
+            by_place = _takes_places_alone(function)
     except BaseException as error:
         return None, _failed(error, space, output)
     named = [p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
-    positional = {p.name: p.default for p in named if p.kind is p.POSITIONAL_ONLY}
+    if len(named) > MOST or any(len(p.name) > _LONGEST_NAME for p in named):
+        return None, Failed(False, f"it has {len(named)} parameters, or one with a very long name", None, "")
+    positional = {
+        p.name: p.default
+        for p in named
+        if p.kind is p.POSITIONAL_ONLY or (by_place and p.kind is p.POSITIONAL_OR_KEYWORD)
+    }
     optional = tuple(p.name for p in named if p.default is not p.empty)
-    numbers = {p.name: p.default for p in named if type(p.default) in (int, float)}
+    numbers = {p.name: p.default for p in named if type(p.default) in (int, float) and abs(p.default) < _INFINITE}
     loaded = Loaded(tuple(p.name for p in named), optional, len(named) < len(parameters), numbers)
     return LoadedAnswer(function, positional, space), loaded
+
+
+def _takes_places_alone(function: Callable[..., Any]) -> bool:
+    """Whether a decorated function, which tells the parameters of the one inside, takes `*values` and no names."""
+    kinds = {p.kind for p in inspect.signature(function, follow_wrapped=False).parameters.values()}
+    return inspect.Parameter.VAR_POSITIONAL in kinds and inspect.Parameter.VAR_KEYWORD not in kinds
 
 
 def call(answer: LoadedAnswer, request: Call) -> Answer | Failed:
@@ -221,7 +235,7 @@ def _failed(error: BaseException, space: Namespace, output: CappedText) -> Faile
     refused = (*(missed.refused if missed else ()), *refusals())
     name = error.name if type(error) is NameError and isinstance(error.name, str) and not missed else ""
     near = tuple(one[:_LONGEST_NAME] for one in involved.near_names(error, space.file)) if name else ()
-    return Failed(is_memory, what, _line(error, space.file), output.text(), refused, name[:_LONGEST_NAME], near)
+    return Failed(is_memory, what, line_of(error, space.file), output.text(), refused, name[:_LONGEST_NAME], near)
 
 
 def _missed(error: BaseException, space: Namespace) -> Skipped | None:
@@ -243,10 +257,3 @@ def _text(error: BaseException) -> str:
     except BaseException:  # a student's exception may have a broken __str__
         return "(its message cannot be shown)"
     return _TOO_DEEP if text.startswith(_TOO_DEEP) else text
-
-
-def _line(error: BaseException, file: str) -> int | None:
-    """The innermost line of the student's file on the way to the error."""
-    if isinstance(error, SyntaxError) and error.filename in (file, _UNNAMED):
-        return error.lineno
-    return line_of(error, file)

@@ -16,13 +16,15 @@ from typing import Any
 from torch import Tensor
 
 from grader.names import near
+from grader.runner.language.names import is_own_name
+from grader.runner.language.tables import BUILTIN_WORDS
 
 _MOST = 6
 _size = Tensor.size  # bound before a student's code can rebind it
 
 
 def shapes(error: BaseException, file: str, source: str) -> str:
-    """The tensors of the innermost expression in the student's file that raised; '' where there are none."""
+    """The tensors of the innermost expression in the student's file that raised, or names near one that it misses."""
     if isinstance(error, RecursionError):  # no tensor is to blame
         return ""
     try:
@@ -39,7 +41,7 @@ def near_names(error: BaseException, file: str) -> list[str]:
     if not frames:
         return []
     frame, _ = frames[-1]
-    return near(str(name), [name for name in (*frame.f_locals, *frame.f_globals) if not name.startswith("_")])
+    return near(str(name), filter(is_own_name, {*frame.f_locals, *frame.f_globals, *BUILTIN_WORDS}))
 
 
 def _frames(error: BaseException, file: str) -> list[tuple[FrameType, traceback.FrameSummary]]:

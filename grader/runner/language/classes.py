@@ -8,35 +8,46 @@ from __future__ import annotations
 import builtins
 import copy
 from collections import namedtuple as _python_namedtuple
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from grader.runner.language.names import FIELDS, is_own_name
+from grader.runner.language.names import FIELDS, METHODS, RENAMED, is_own_name
 from grader.runner.language.refusal import refuse
 from grader.runner.language.tables import TABLES
-from grader.runner.language.values import Hint
+from grader.runner.language.values import Hint, Unavailable
 
 OWN: set[type] = set()  # the classes that programs of this process have made
 _FROZEN: set[type] = set()
+_TUPLES: set[type] = set()  # what namedtuple has made
 _MISSING: Any = object()
 _MOST_FIELDS = 200
 NAMED_TUPLE, TYPED_DICT = Hint("NamedTuple"), Hint("TypedDict")
+ENUM, INT_ENUM = Hint("Enum"), Hint("IntEnum")
+_ROOTS: dict[Any, type] = {ENUM: object, INT_ENUM: int}
 _TUPLE_WORDS = frozenset({"_replace", "_asdict", "_fields", "_make", "count", "index"})
 _build: Callable[..., type] = builtins.__build_class__
 
 
 def build_class(function: Any, name: str, *bases: Any, **options: Any) -> Any:
     """What a `class` statement calls."""
+    if type(options.get("metaclass")) is Hint:  # ABCMeta
+        del options["metaclass"]
     if options and set(options) != {"total"}:
         refuse(f"class {name}({next(iter(options))}=...)", "it changes how Python makes classes")
     real = tuple(base for base in bases if type(base) is not Hint)
     for base in real:
-        if not (isinstance(base, type) and (base in OWN or base is object or _is_error(base))):
-            refuse(f"class {name}({_shown(base)})", "a class of a step is derived from its own classes and exceptions")
+        if type(base) is Unavailable:
+            base.refuse()
+        if not (isinstance(base, type) and (base in OWN or base in _TUPLES or base is object or _is_error(base))):
+            reason = "a class of a step is derived from its own classes and exceptions"
+            refuse(f"class {name}({_shown(base)})", reason, "keep what you would derive from in an attribute")
     if any(base is NAMED_TUPLE for base in bases):
         return _named_tuple_of(_build(function, name))
     if any(base is TYPED_DICT for base in bases):
         return dict
+    for base in bases:
+        if base in _ROOTS or type(base) is EnumClass:
+            return _enum_of(_build(function, name), _ROOTS.get(base, base))
     made = _build(function, name, *real)
     OWN.add(made)
     return made
@@ -86,27 +97,73 @@ def _tuple_class(typename: object, names: list[str], defaults: tuple[Any, ...], 
         raise ValueError("the fields of a named tuple are names")
     made: type = _python_namedtuple(typename, names, rename=bool(rename), defaults=defaults)  # type: ignore[misc, arg-type]
     made.__module__ = "submission"
+    _TUPLES.add(made)
     TABLES[made] = _TUPLE_WORDS | frozenset(made._fields)
     return made
 
 
-# A namespace
+# Enumerations
 
 
-class SimpleNamespace:
-    """types.SimpleNamespace."""
+class EnumClass(type):
+    """An enumeration of a program: its members, by name, by value and in order."""
 
-    def __init__(self, /, **values: Any) -> None:
-        for name, value in values.items():
-            if not is_own_name(name):
-                refuse(f"SimpleNamespace({name}=...)"[:80], "names with double underscores reach into Python itself")
-            setattr(self, name, value)
+    __members__: dict[str, Any]
 
-    def __repr__(self) -> str:
-        return f"namespace({', '.join(f'{name}={value!r}' for name, value in self.__dict__.items())})"
+    def __iter__(cls) -> Iterator[Any]:
+        return iter(dict.fromkeys(cls.__members__.values()))
+
+    def __len__(cls) -> int:
+        return len(set(cls.__members__.values()))
+
+    def __contains__(cls, thing: object) -> bool:
+        return type(thing) is cls or any(one.value == thing for one in cls)
+
+    def __getitem__(cls, name: str) -> Any:
+        return cls.__members__[name]
+
+    def __call__(cls, value: Any) -> Any:
+        for one in cls:
+            if one is value or one.value == value:
+                return one
+        raise ValueError(f"{value!r} is not a valid {cls.__name__}")
+
+    def __repr__(cls) -> str:
+        return f"<enum {cls.__name__!r}>"
 
 
-OWN.add(SimpleNamespace)
+class Auto:
+    """enum.auto"""
+
+
+def _enum_of(body: type, root: Any) -> type:
+    """The class that `class A(Enum)` stands for: one object for each value of its body, and methods."""
+    values = {
+        name: value
+        for name, value in vars(body).items()
+        if is_own_name(name) and not name.startswith("_") and not hasattr(value, "__get__")
+    }
+    methods = {name: value for name, value in vars(body).items() if name in METHODS or name not in values}
+    for name in ("__dict__", "__weakref__"):
+        methods.pop(name, None)
+    show = {
+        "__repr__": lambda self: f"<{self}: {self.value!r}>",
+        "__str__": lambda self: f"{body.__name__}.{self.name}",
+    }
+    made: Any = EnumClass(body.__name__, (root,), {"__hash__": root.__hash__, **show, **methods})
+    OWN.add(made)
+    made.__members__, last = {}, 0
+    for name, value in values.items():
+        last = value = last + 1 if value is Auto or type(value) is Auto else value
+        one = next((one for one in made.__members__.values() if one.value == value), None)
+        if one is None:
+            one = root.__new__(made, value) if issubclass(root, int) else root.__new__(made)
+            one.name, one.value = name, value
+            if "__init__" in methods:
+                one.__init__(*value if isinstance(value, tuple) else (value,))
+        made.__members__[name] = one
+        setattr(made, name, one)
+    return made  # type: ignore[no-any-return]
 
 
 # Dataclasses
@@ -182,6 +239,14 @@ def fields(thing: Any) -> tuple[Field, ...]:
     if kind not in _FIELDS_OF:
         raise TypeError("it is no dataclass")
     return _FIELDS_OF[kind]
+
+
+def places_of(kind: Any) -> tuple[Any, ...]:
+    """The attributes that patterns of a class name by place: `__match_args__`, fields."""
+    if kind not in OWN and kind not in _TUPLES:
+        return ()
+    fields_of = (one.name for one in _FIELDS_OF.get(kind, ()) if one.init and not one.kw_only)
+    return tuple(getattr(kind, f"{RENAMED}__match_args__", ()) or fields_of) or getattr(kind, "_fields", ())
 
 
 def replace(thing: Any, /, **changes: Any) -> Any:
@@ -280,3 +345,4 @@ def _ordered(compare: Callable[[Any, Any], bool], found: tuple[Field, ...]) -> C
 
 
 TABLES[Field] = frozenset({"name", "default", "init", "repr", "compare"})
+TABLES[Auto] = frozenset()

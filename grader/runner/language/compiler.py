@@ -306,7 +306,10 @@ class _Compiler:
     def _match(self, node: ast.Match) -> list[ast.stmt]:
         node.subject = _call(node.subject, ":known", self.expression(node.subject))
         for case in node.cases:
-            guard = self.expression(case.guard) if case.guard else None
+            tests: list[ast.expr] = []
+            case.pattern = self._without_classes(case.pattern, tests)
+            tests += [self.expression(case.guard)] if case.guard else []
+            guard = _all_hold(case.pattern, tests) if tests else None
             problem = self._pattern(case.pattern)
             if problem:
                 what = f"the pattern {ast.unparse(case.pattern)[:40]}"
@@ -316,11 +319,53 @@ class _Compiler:
             case.body = self.block(case.body)
         return [node]
 
+    def _without_classes(self, node: ast.pattern, tests: list[ast.expr]) -> ast.pattern:
+        """The pattern with names in place of class patterns, which read attributes; tests of these are added."""
+        if isinstance(node, ast.MatchClass | ast.MatchOr) and any(
+            isinstance(n, ast.MatchClass) for n in ast.walk(node)
+        ):
+            name = f"{TEMPORARY}{self._new_number()}"
+            tests.append(self._test(node, lambda: _name(node, name)))
+            return _copied(ast.MatchAs(name=name), node)
+        if isinstance(node, ast.MatchAs) and node.pattern:
+            node.pattern = self._without_classes(node.pattern, tests)
+        if isinstance(node, ast.MatchSequence | ast.MatchMapping):
+            node.patterns = [self._without_classes(one, tests) for one in node.patterns]
+        return node
+
+    def _test(self, node: ast.pattern, subject: Callable[[], ast.expr]) -> ast.expr:
+        """Whether a pattern fits, as an expression that binds its names."""
+        match node:
+            case ast.MatchClass(cls=kind, patterns=by_place, kwd_attrs=names, kwd_patterns=by_name):
+                given = ast.unparse(kind)
+
+                def part(key: int | str) -> Callable[[], ast.expr]:
+                    return lambda: _call(node, ":part", subject(), a_class(), _constant(node, key))
+
+                def a_class() -> ast.expr:
+                    return self.expression(_at(node, ast.parse(given, mode="eval").body))
+
+                tests = [_call(node, ":isinstance", subject(), a_class())]
+                pairs: list[tuple[Any, ast.pattern]] = [*enumerate(by_place), *zip(names, by_name, strict=True)]
+                return _all_hold(node, tests + [self._test(inner, part(key)) for key, inner in pairs])
+            case ast.MatchAs(pattern=inner, name=name):
+                tests = [self._test(inner, subject)] if inner else []
+                if name:
+                    bound = _copied(ast.NamedExpr(ast.Name(_safe(name), ast.Store()), subject()), node)
+                    tests.append(_at(node, ast.Tuple([bound], ast.Load())))
+                return _all_hold(node, tests)
+            case ast.MatchOr(patterns=inner_ones):
+                return _at(node, ast.BoolOp(ast.Or(), [self._test(inner, subject) for inner in inner_ones]))
+            case ast.MatchValue(value=value):
+                return _at(node, ast.Compare(subject(), [ast.Eq()], [self.expression(value)]))
+            case ast.MatchSingleton(value=value):
+                return _at(node, ast.Compare(subject(), [ast.Is()], [ast.Constant(value)]))
+        what = f"the pattern {ast.unparse(node)[:40]}"
+        return self._refusal(node, what, "it is inside of a class pattern", "compare with ==, isinstance or len")
+
     def _pattern(self, node: ast.pattern) -> str:
         """Makes a pattern's names safe. Returns why it is outside the language, '' if it is not."""
         match node:
-            case ast.MatchClass():
-                return "a class pattern reads attributes"
             case ast.MatchValue(value=ast.Attribute()):
                 return "a dotted name reads an attribute"
             case ast.MatchValue(value=value):
@@ -487,9 +532,12 @@ class _Compiler:
     def _turn(self, node: ast.AST) -> ast.stmt:
         return _expression(node, _call(node, ":turn"))
 
-    def _temporary(self, node: ast.AST) -> ast.expr:
+    def _new_number(self) -> int:
         self._temporaries += 1
-        return _copied(ast.Name(f"{TEMPORARY}{self._temporaries}", ast.Store()), node)
+        return self._temporaries
+
+    def _temporary(self, node: ast.AST) -> ast.expr:
+        return _copied(ast.Name(f"{TEMPORARY}{self._new_number()}", ast.Store()), node)
 
     def _mangled(self, name: str) -> str:
         """As Python names `self.__x` in a class."""
@@ -510,7 +558,8 @@ def _all_of(arguments: ast.arguments) -> list[ast.arg]:
 def _is_field(node: ast.AnnAssign) -> bool:
     """Whether an annotated name of a class body is a field of a dataclass."""
     return not any(
-        getattr(inner, "id", getattr(inner, "attr", "")) == "ClassVar" for inner in ast.walk(node.annotation)
+        getattr(inner, "id", getattr(inner, "attr", "")) in ("ClassVar", "KW_ONLY")
+        for inner in ast.walk(node.annotation)
     )
 
 
@@ -544,6 +593,19 @@ def _store(place: ast.AST, name: str) -> ast.expr:
 def _load(stored: ast.expr) -> ast.expr:
     assert isinstance(stored, ast.Name)
     return _copied(ast.Name(stored.id, ast.Load()), stored)
+
+
+def _at(place: ast.AST, node: _Node) -> _Node:
+    """A node whose parts, where they have no place of their own, are there, too."""
+    for inner in ast.walk(node):
+        if not hasattr(inner, "lineno") or inner is node:
+            _copied(inner, place)
+    return node
+
+
+def _all_hold(place: ast.AST, tests: list[ast.expr]) -> ast.expr:
+    true = _constant(place, True)
+    return _copied(ast.BoolOp(ast.And(), [true, *tests]), place) if tests else true
 
 
 def _constant(place: ast.AST, value: Any) -> ast.expr:

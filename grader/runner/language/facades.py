@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import builtins
 import collections
 import copy
@@ -12,14 +13,15 @@ import math
 import operator
 import sys
 from collections.abc import Callable, Mapping
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 import torch
 
 from grader.names import did_you_mean
-from grader.runner.language import classes, guards, tables
+from grader.runner.language import classes, guards, library, tables
 from grader.runner.language.budget import turn
+from grader.runner.language.compiler import compiled
 from grader.runner.language.names import GUARD, is_own_name
 from grader.runner.language.refusal import FORGIVABLE, current_line, forgive, refuse
 from grader.runner.language.values import Facade, Hint, OwnValues, Unavailable, context
@@ -34,14 +36,13 @@ def wraps(function: Any) -> Callable[[Any], Any]:
     """functools.wraps, with one argument."""
 
     def decorate(wrapper: Any) -> Any:
-        if guards.is_own(wrapper):
-            if guards.is_own(function):
-                wrapper.__name__, wrapper.__qualname__ = function.__name__, function.__qualname__
-                wrapper.__doc__ = function.__doc__
-                own = {name: value for name, value in function.__dict__.items() if is_own_name(name)}
-                wrapper.__dict__.update(own)
-            if callable(function):
-                wrapper.__wrapped__ = function  # by which the parameters of a decorated step are known
+        if guards.is_own(wrapper) and guards.is_own(function):
+            wrapper.__name__, wrapper.__qualname__ = function.__name__, function.__qualname__
+            wrapper.__doc__ = function.__doc__
+            own = {name: value for name, value in function.__dict__.items() if is_own_name(name)}
+            wrapper.__dict__.update(own)
+        if callable(function) and (guards.is_own(wrapper) or type(wrapper) in classes.OWN):
+            wrapper.__dict__["__wrapped__"] = function  # by which the parameters of a decorated step are known
         return wrapper
 
     return decorate
@@ -52,6 +53,51 @@ def item_getter(*keys: Any) -> Callable[[Any], Any]:
     if len(keys) == 1:
         return lambda thing: guards.item(thing, keys[0])
     return lambda thing: tuple(guards.item(thing, key) for key in keys)
+
+
+def attribute_getter(*names: str) -> Callable[[Any], Any]:
+    """operator.attrgetter"""
+
+    def one(thing: Any, name: str) -> Any:
+        return functools.reduce(guards.get_attribute, name.split("."), thing)
+
+    if len(names) == 1:
+        return lambda thing: one(thing, names[0])
+    return lambda thing: tuple(one(thing, name) for name in names)
+
+
+def method_caller(name: str, /, *values: Any, **options: Any) -> Callable[[Any], Any]:
+    """operator.methodcaller"""
+    return lambda thing: guards.get_attribute(thing, name)(*values, **options)
+
+
+def total_ordering(kind: Any) -> Any:
+    """functools.total_ordering, for a class that has `__lt__`."""
+    if kind not in classes.OWN or "__lt__" not in vars(kind):
+        raise ValueError("total_ordering takes a class of the file's own, with a method __lt__")
+    for name, compare in _FROM_LESS.items():
+        if name not in vars(kind):
+            setattr(kind, name, compare)
+    return kind
+
+
+_FROM_LESS: dict[str, Callable[[Any, Any], Any]] = {
+    "__gt__": lambda self, other: not (self < other or self == other),
+    "__le__": lambda self, other: self < other or self == other,
+    "__ge__": lambda self, other: not self < other,
+}
+
+
+def _deep_copy(value: Any) -> Any:
+    """copy.deepcopy, without its memory: there torch leaves storages."""
+    return copy.deepcopy(value)
+
+
+def _set_print_options(*values: Any, **options: Any) -> None:
+    """torch.set_printoptions. What it is given is looked at while a tensor is printed, of whatever exercise."""
+    if any(type(value) not in (int, float, bool, str, type(None)) for value in (*values, *options.values())):
+        raise TypeError("set_printoptions takes numbers, texts and None")
+    torch.set_printoptions(*values, **options)  # type: ignore[no-untyped-call]
 
 
 def _cast(_: Any, value: Any) -> Any:
@@ -85,18 +131,20 @@ def _sparse_coo_tensor(indices: Any, values: Any, size: Any = None, **options: A
     """torch.sparse_coo_tensor, with its indices checked, and dense at once."""
     options |= {"check_invariants": True}
     sizes = () if size is None else (size,)
-    return torch.sparse_coo_tensor(indices, values, *sizes, **options).to_dense()
+    return torch.sparse_coo_tensor(*map(guards.settled, (indices, values)), *sizes, **options).to_dense()
 
 
-def _embedding_bag(input: Any, weight: Any, offsets: Any = None, *more: Any, **options: Any) -> Any:
-    """F.embedding_bag, which does not look at all of its indices and offsets itself."""
-    if input.numel() and not 0 <= int(input.min()) <= int(input.max()) < len(weight):
-        raise IndexError("embedding_bag: an index is out of range")
-    if offsets is not None:
-        ends = [0, *offsets.tolist(), input.numel()]
-        if offsets.ndim != 1 or sorted(ends) != ends:
-            raise ValueError("embedding_bag: offsets rise from 0 to the number of indices")
-    return torch.nn.functional.embedding_bag(input, weight, offsets, *more, **options)
+def _embedding_bag(input: Any, weight: Any, offsets: Any = None, *, mode: str = "mean") -> Any:
+    """F.embedding_bag for sums and means, by operations that look at their indices: its own kernel does not."""
+    if mode not in ("sum", "mean"):
+        raise ValueError("embedding_bag: mode is 'sum' or 'mean' here")
+    rows = weight[input]
+    if offsets is None:
+        return rows.sum(1) if mode == "sum" else rows.mean(1)
+    bags = torch.searchsorted(offsets, torch.arange(len(input)), right=True) - 1
+    sums = weight.new_zeros(len(offsets), weight.shape[1]).index_add(0, bags, rows)
+    sizes = torch.bincount(bags, minlength=len(offsets)).clamp(min=1)
+    return sums if mode == "sum" else sums / sizes[:, None]
 
 
 def _cached_property(function: Any) -> Any:
@@ -127,16 +175,26 @@ _HINTS: dict[str, Any] = {
 _OURS: dict[str, dict[str, Any]] = {
     "torch": {
         **{name: context(name) for name in ("no_grad", "inference_mode", "set_grad_enabled")},
+        **{name: guards.reading(getattr(torch, name)) for name in ("tensor", "as_tensor", "asarray")},
+        **guards.LEGACY,
         "sparse_coo_tensor": _sparse_coo_tensor,
+        "set_num_threads": lambda _: None,
+        "set_printoptions": _set_print_options,
     },
     "torch.cuda": {"is_available": lambda: False, "device_count": lambda: 0},
     "torch.backends.mps": {"is_available": lambda: False, "is_built": lambda: False},
-    "functools": {"wraps": wraps, "cached_property": _cached_property},
+    "functools": {
+        "wraps": wraps, "cached_property": _cached_property, "total_ordering": total_ordering,
+        "update_wrapper": lambda wrapper, wrapped: wraps(wrapped)(wrapper),
+    },
+    "copy": {"deepcopy": _deep_copy},
+    "abc": {"abstractmethod": _as_it_is},
+    "enum": {"Enum": classes.ENUM, "IntEnum": classes.INT_ENUM, "auto": classes.Auto, "unique": _as_it_is},
     "operator": {
-        "itemgetter": item_getter, "getitem": guards.item, "pow": guards.power, "mod": guards.remainder,
+        "itemgetter": item_getter, "attrgetter": attribute_getter, "methodcaller": method_caller,
+        "getitem": guards.item, "pow": guards.power, "mod": guards.remainder,
         "setitem": lambda thing, index, value: guards.set_item(value, thing, index),
     },
-    "types": {"SimpleNamespace": classes.SimpleNamespace},
     "torch.nn.functional": {"embedding_bag": _embedding_bag},
     "collections": {"namedtuple": classes.named_tuple},
     "dataclasses": {
@@ -163,8 +221,8 @@ def facade(name: str) -> Facade | None:
     real = _REAL.get(name) or sys.modules.get(name)
     if real is None and name != "numpy":  # which need not be there
         real = importlib.import_module(name)
-    if name in ("typing", "collections.abc"):
-        return Facade(name, {word: _HINTS.get(word, Hint(word)) for word in words}, real)
+    if name in ("typing", "collections.abc", "abc"):
+        return Facade(name, {word: ours.get(word) or _HINTS.get(word, Hint(word)) for word in words}, real)
     if "*" in words:
         words = frozenset(word for word in dir(real) if not word.startswith("_"))
     if name in tables.OF_TENSORS:
@@ -179,9 +237,14 @@ def facade(name: str) -> Facade | None:
     return Facade(name, values, real)
 
 
-def own_facade(name: str, namespace: Mapping[str, Any]) -> Facade:
+def own_facade(name: str, namespace: Mapping[str, Any], real: object = None) -> Facade:
     """The facade of a student's own file, from the namespace in which it was run."""
-    return Facade(name, OwnValues(namespace))
+    return Facade(name, OwnValues(namespace), real)
+
+
+@functools.cache
+def _library_code(name: str) -> CodeType:
+    return compiled(ast.parse(library.text(name)), f"{library.FILES}/{name}.py")
 
 
 def extend(words: Mapping[str, tuple[str, ...]]) -> None:
@@ -197,6 +260,8 @@ def prepare() -> None:
     """Makes every facade, so that nothing is imported for one later on."""
     for name in list(tables.MODULE_WORDS):
         facade(name)
+    for name in library.MODULES:
+        _library_code(name)
 
 
 # Imports
@@ -207,6 +272,7 @@ class _Imports:
 
     def __init__(self, own: Mapping[str, Facade]) -> None:
         self._own = own
+        self._library: dict[str, Facade] = {}
 
     def module(self, name: str, whole: bool) -> Any:
         """`import a.b as c`, or `import a.b`, which binds `a`."""
@@ -248,11 +314,18 @@ class _Imports:
         own = self._own.get(name.lstrip("."))
         if own is not None:
             return own
-        found = None if name.startswith(".") else facade(name)
+        found = None if name.startswith(".") else facade(name) or self._of_library(name)
         root = name.split(".")[0]
         if found is None and root != name and facade(root) is not None:
             return Unavailable(name, line=current_line())
         return found or Unavailable(name or ".", _HELPLESS, line=current_line())
+
+    def _of_library(self, name: str) -> Facade | None:
+        if name in library.MODULES and name not in self._library:
+            space = namespace(name)
+            self._library[name] = own_facade(name, space, sys.modules.get(name))
+            exec(_library_code(name), space)
+        return self._library.get(name)
 
 
 def _refusing(what: str, reason: str, instead: str) -> None:
@@ -278,11 +351,11 @@ def namespace(name: str = "submission", own: Mapping[str, Facade] | None = None)
         "get": guards.get, "set": guards.set_, "delete": guards.delete, "held": guards.held,
         "changed_attribute": guards.changed_attribute, "item": guards.item, "set_item": guards.set_item,
         "delete_item": guards.delete_item, "held_item": guards.held_item, "changed_item": guards.changed_item,
-        "it": guards.iterated, "mapping": guards.mapping, "known": guards.known, "with": guards.managed,
+        "it": guards.iterated, "mapping": guards.mapping, "known": guards.known,  "with": guards.managed,
         "power": guards.power, "remainder": guards.remainder, "changed": guards.changed, "shown": guards.shown,
         "joined": guards.joined, "slice": slice, "super": guards.super_of, "no_grad": guards.no_grad,
         "Exception": Exception, "Forgivable": FORGIVABLE, "forgive": forgive, "turn": turn, "refuse": _refusing,
-        "hint": Hint("type"),
+        "part": guards.part, "isinstance": guards.is_instance, "hint": Hint("type"),
         "import": imports.module, "import_from": imports.value, "import_all": imports.everything,
     }  # fmt: skip
     return {

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import _string  # type: ignore[import-not-found]
 import collections.abc
+import functools
 import operator
 import string
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import FunctionType, UnionType
 from typing import Any, NoReturn
 
@@ -19,7 +20,7 @@ import torch
 from torch import Tensor
 
 from grader.names import did_you_mean
-from grader.runner.language.classes import OWN, is_frozen
+from grader.runner.language.classes import OWN, EnumClass, is_frozen, places_of
 from grader.runner.language.names import METHODS, READABLE, is_dunder, is_own_name
 from grader.runner.language.refusal import MARK, current_text, refuse
 from grader.runner.language.tables import REASONS, TABLES
@@ -79,6 +80,8 @@ def _of_module(module: Facade, name: str) -> Any:
         return value
     if name == "__name__":
         return module.name
+    if module.name == "numpy" and hasattr(module.real, name):
+        refuse(current_text() or f"numpy.{name}", *REASONS["numpy"])
     if is_dunder(name) or hasattr(module.real, name):
         _refuse_name(name)
     raise AttributeError(f"module '{module.name}' has no attribute '{name}'{did_you_mean(name, module.values)}")
@@ -93,20 +96,20 @@ def _of_object(thing: Any, kind: type, name: str) -> Any:
         if name not in READABLE or not _class_has(kind, name):
             _refuse_name(name)
         return getattr(thing, name)
-    if name in thing.__dict__ or _class_has(kind, name):
+    if (name in thing.__dict__ and not hasattr(kind, name)) or _class_has(kind, name):
         return getattr(thing, name)
     return _missing(thing, kind, name)
 
 
 def _class_has(kind: type, name: str) -> bool:
     """Whether a class has a name by its own body, or that of a class it is derived from."""
-    for base in kind.__mro__:
-        if base in OWN:
-            if name in base.__dict__:
-                return True
-        elif name in TABLES.get(base, ()):
-            return True
-    return False
+    return _is_found(name, kind.__mro__)
+
+
+def _is_found(name: str, order: Iterable[type]) -> bool:
+    """Whether the first of these classes that has a name may give it."""
+    first = next((base for base in order if name in base.__dict__), object)
+    return first in OWN or name in TABLES.get(first, ())
 
 
 def _of_function(function: Any, name: str) -> Any:
@@ -254,14 +257,14 @@ def super_of(after: Any, thing: Any) -> Any:
     return SuperOf(after, thing)
 
 
+_OF_OBJECT = frozenset({"__init__", "__repr__", "__str__", "__eq__", "__ne__", "__hash__"})
+
+
 def _of_super(found: SuperOf, name: str) -> Any:
     kind = found.thing if isinstance(found.thing, type) else type(found.thing)
     order = kind.__mro__
-    for base in order[order.index(found.after) + 1 :]:
-        known = base.__dict__ if base in OWN else TABLES.get(base, ())
-        if name in known and (not is_dunder(name) or name in READABLE):
-            return getattr(super(found.after, found.thing), name)
-    if name in ("__init__", "__repr__", "__str__", "__eq__", "__ne__", "__hash__"):
+    behind = order[order.index(found.after) + 1 :]
+    if name in _OF_OBJECT or ((not is_dunder(name) or name in READABLE) and _is_found(name, behind)):
         return getattr(super(found.after, found.thing), name)
     if is_dunder(name) or hasattr(object, name):
         _refuse_name(name)
@@ -347,18 +350,18 @@ def changed_attribute(by: str, held_one: tuple[Any, str, Any], value: Any) -> No
 def item(thing: Any, index: Any) -> Any:
     """thing[index]"""
     kind = type(thing)
-    if kind in TABLES or kind in OWN or kind is Hint:
+    if kind is Tensor:
+        return thing[settled_index(index)]
+    if kind in TABLES or kind in OWN or kind in (Hint, EnumClass):
         return thing[index]
     if isinstance(thing, type) or kind is type(type_of):  # list[int], in a hint that is no annotation
         return thing
-    if kind is Unavailable:
-        thing.refuse()
-    raise TypeError(f"'{kind.__name__}' object is not subscriptable")
+    return _unfit(thing, "is not subscriptable")
 
 
 def set_item(value: Any, thing: Any, index: Any) -> None:
     """thing[index] = value"""
-    known_container(thing)[index] = value
+    known_container(thing)[settled_index(index) if type(thing) is Tensor else index] = value
 
 
 def delete_item(thing: Any, index: Any) -> None:
@@ -368,6 +371,7 @@ def delete_item(thing: Any, index: Any) -> None:
 
 def held_item(thing: Any, index: Any) -> tuple[Any, Any, Any]:
     """An item that is about to be changed by an operator."""
+    index = settled_index(index) if type(thing) is Tensor else index
     return thing, index, item(thing, index)
 
 
@@ -380,30 +384,20 @@ def changed_item(by: str, held_one: tuple[Any, Any, Any], value: Any) -> None:
 def known_container(thing: Any) -> Any:
     """A thing whose items may be changed, as Python has it; facades and classes have none."""
     kind = type(thing)
-    if kind in TABLES or kind in OWN:
-        return thing
-    if kind is Unavailable:
-        thing.refuse()
-    raise TypeError(f"'{kind.__name__}' object does not support item assignment")
+    return thing if kind in TABLES or kind in OWN else _unfit(thing, "does not support item assignment")
 
 
 def iterated(thing: Any) -> Any:
     """What is gone through, unpacked, or given as star arguments."""
     kind = type(thing)
-    if kind in TABLES or kind in OWN:
-        return thing
-    if kind is Unavailable:
-        thing.refuse()
-    raise TypeError(f"'{kind.__name__}' object is not iterable")
+    return thing if kind in TABLES or kind in OWN or kind is EnumClass else _unfit(thing, "is not iterable")
 
 
 def mapping(thing: Any) -> Any:
     """What is given as `**options`."""
     kind = type(thing)
-    if kind is Unavailable:
-        thing.refuse()
     if not (kind in OWN or (kind in TABLES and issubclass(kind, dict))):
-        raise TypeError(f"argument after ** must be a mapping, not {kind.__name__}")
+        _unfit(thing, "is no mapping, as an argument after ** must be")
     made = dict(thing)
     if made.get("requires_grad"):
         no_grad(True)
@@ -420,11 +414,50 @@ def known(thing: Any) -> Any:
 def managed(thing: Any) -> Any:
     """What a `with` statement enters."""
     kind = type(thing)
-    if kind in OWN or kind is Nothing:
-        return thing
-    if kind is Unavailable:
-        thing.refuse()
-    raise TypeError(f"'{kind.__name__}' object does not support the context manager protocol")
+    return thing if kind in OWN or kind is Nothing else _unfit(thing, "does not support the context manager protocol")
+
+
+def _unfit(thing: Any, problem: str) -> NoReturn:
+    """A thing that an operation does not take: an error, or a refusal of what is outside the language."""
+    raise TypeError(f"'{type(known(thing)).__name__}' object {problem}")
+
+
+# What torch reads. It holds on to lists while it goes through them, so no code of the program may run in between.
+
+_PLAIN_INDICES = frozenset({int, slice, bool, Tensor, range, type(None), type(...)})
+
+
+def settled(data: Any) -> Any:
+    """A copy of nested sequences, in which a program's own ones are lists."""
+    kind = type(data)
+    if issubclass(kind, tuple):
+        return tuple(map(settled, tuple.__iter__(data)))
+    if kind in (list, collections.deque) or (kind in OWN and hasattr(data, "__getitem__")):
+        return list(map(settled, data))
+    return data
+
+
+def settled_index(index: Any) -> Any:
+    """An index of a tensor: nearly always one that is no sequence, or a tuple of these."""
+    kind = type(index)
+    if kind in _PLAIN_INDICES or (kind is tuple and _PLAIN_INDICES.issuperset(map(type, index))):
+        return index
+    return settled(index)
+
+
+def reading(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of torch that takes nested sequences."""
+
+    @functools.wraps(function, updated=())
+    def read(*values: Any, **options: Any) -> Any:
+        return function(*map(settled, values), **{name: settled(value) for name, value in options.items()})
+
+    return read
+
+
+# Classes that make tensors of lists. Tensor itself stays what it is, because programs ask whether they have one.
+Tensor.__new__ = staticmethod(reading(Tensor.__new__))  # type: ignore[method-assign]
+LEGACY = {name: reading(getattr(torch, name)) for name in (text.removeprefix("torch.") for text in _DTYPE_TEXTS)}
 
 
 # Numbers and texts
@@ -519,11 +552,28 @@ def _real_classes(classes: Any) -> Any:
         return tuple(map(_real_classes, classes))
     if type(classes) is Unavailable:
         classes.refuse()
+    if id(classes) in _TENSOR_TYPES:
+        return classes.__wrapped__
     if type(classes) is Hint:  # Sequence, Callable and their like
         classes = getattr(collections.abc, repr(classes), classes)
     if isinstance(classes, type | UnionType):
         return classes
     raise TypeError("isinstance() arg 2 must be a type, a tuple of types, or a union")
+
+
+def part(thing: Any, kind: Any, key: int | str) -> Any:
+    """What a class pattern compares: an attribute, by its name or by its place among those of the class."""
+    if isinstance(key, str):
+        return get(thing, key)
+    names = places_of(kind)
+    if key == 0 and kind in _WHOLE:
+        return thing
+    if not key < len(names):
+        raise TypeError(f"{kind.__name__}() accepts {len(names)} positional sub-patterns")
+    return get_attribute(thing, names[key])
+
+
+_WHOLE = (int, float, bool, str, list, tuple, dict, set, frozenset, bytes)
 
 
 # Special attributes of tensors
@@ -549,7 +599,7 @@ def _kind_of(tensor: Tensor) -> Callable[..., Any]:
     return kind
 
 
-_TENSOR_TYPES = {id(getattr(torch, text.removeprefix("torch."))): text for text in _DTYPE_TEXTS}
+_TENSOR_TYPES = {id(made): f"torch.{name}" for name, made in LEGACY.items()}
 
 
 def _resize_(tensor: Tensor) -> Callable[..., Tensor]:
@@ -568,6 +618,10 @@ def _requires_grad_(tensor: Tensor) -> Callable[..., Tensor]:
         return tensor
 
     return requires_grad_
+
+
+def _reader(name: str) -> Callable[[Tensor], Any]:
+    return lambda tensor: reading(getattr(tensor, name))
 
 
 class _Formatter(string.Formatter):
@@ -592,6 +646,7 @@ _SPECIAL: dict[tuple[type, str], Callable[[Any], Any]] = {
     (str, "format"): _format_of,
     (Tensor, "type"): _kind_of,
     (Tensor, "resize_"): _resize_,
+    **{(Tensor, name): _reader(name) for name in ("new_tensor", "__getitem__", "__setitem__")},
     (Tensor, "requires_grad_"): _requires_grad_,
     (Tensor, "requires_grad"): lambda _: False,
 }

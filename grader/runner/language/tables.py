@@ -68,11 +68,11 @@ _NAMED: Mapping[str, Iterable[type]] = {
     "Size": [torch.Size], "dtype": [torch.dtype], "finfo": [torch.finfo], "iinfo": [torch.iinfo],
     "device": [torch.device], "layout": [torch.layout, torch.memory_format], "Generator": [torch.Generator],
     "cached_function": [type(_CACHED)], "cache_information": [type(_CACHED.cache_info())],
-    "iterators": _ITERATORS, "callables": _CALLABLES, "layers": LAYERS,
+    "iterators": _ITERATORS, "chain": [itertools.chain], "callables": _CALLABLES, "layers": LAYERS,
     "constants": [type(None), type(...), type(NotImplemented), bytes, object],
     "BaseException": [
         kind for kind in vars(builtins).values() if isinstance(kind, type) and issubclass(kind, Exception)
-    ],
+    ] + [BaseException],
 }  # fmt: skip
 
 

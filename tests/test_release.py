@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -108,6 +109,18 @@ def test_it_is_the_same_zip_every_time(tmp_path: Path) -> None:
         assert run_grader("release", "--out", tmp_path / name).returncode == 0
     one, two = (next((tmp_path / name).iterdir()) for name in ("one", "two"))
     assert one.read_bytes() == two.read_bytes()
+
+
+def test_a_folder_with_answers_that_are_not_marked_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "exercises" / "mlp"
+    shutil.copytree(ROOT / "exercises" / "mlp", folder)
+    text = (folder / "ex1_chain.py").read_text(encoding="utf-8")
+    stub = 'raise NotImplementedError("dprobs")'
+    (folder / "ex1_chain.py").write_text(text.replace(stub, "return dlogprobs / probs"), encoding="utf-8")
+    done = run_grader("release", "--lesson", folder, "--out", tmp_path / "out")
+    assert done.returncode == 2
+    assert "it would hand out an answer to dprobs" in done.stderr
+    assert not list(tmp_path.glob("out/*"))
 
 
 def test_a_release_that_cannot_be_written_or_has_no_solutions_is_exit_code_2(tmp_path: Path) -> None:

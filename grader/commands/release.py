@@ -11,12 +11,15 @@ from pathlib import Path
 from grader import __version__
 from grader.errors import KitError
 from grader.invocation import option
+from grader.lesson import Lesson, load_lesson
 from grader.lesson.load import LESSON_FILE, ROOT
 from grader.lesson.own import SOLUTIONS
 from grader.lesson.packing import DATA, lesson_files
 from grader.report.terminal import make_console, near_path
 from grader.results.kit import RELEASE_FILE, release_note
 from grader.results.store import kit_hash
+from grader.submission.answers import callables, is_stub
+from grader.submission.program import parse_program
 from grader.wording import counted
 
 _PACKAGE = (".py", ".toml", ".html", ".css", ".js")
@@ -65,6 +68,7 @@ def _target(out: Path, name: str) -> Path:
 def contents(solutions: Path) -> dict[str, bytes]:
     """Path in the zip -> bytes. What is cut from the solutions, never what lies in exercises/."""
     files = lesson_files(solutions)
+    _refuse_answers(load_lesson(solutions), files)
     files |= {name: (ROOT / name).read_bytes() for name in _AS_THEY_ARE}
     files |= {path.relative_to(ROOT).as_posix(): path.read_bytes() for path in _package()}
     files |= {f"tests/{name}": (ROOT / "tests" / name).read_bytes() for name in _TESTS}
@@ -72,6 +76,21 @@ def contents(solutions: Path) -> dict[str, bytes]:
     files["Makefile"] = _INSTRUCTORS.sub("", (ROOT / "Makefile").read_text(encoding="utf-8")).encode()
     files[RELEASE_FILE] = release_note(solutions.name).encode()
     return files
+
+
+def _refuse_answers(lesson: Lesson, files: Mapping[str, bytes]) -> None:
+    """Raises KitError where a file that is handed out answers a step: what was given holds no marked solutions."""
+    for exercise in lesson.exercises:
+        name = f"exercises/{lesson.folder.name}/{exercise.file}"
+        program = parse_program(exercise.file, files[name].decode())
+        for asked in callables(exercise):
+            found = [statement for statement in program.binders.get(asked, ()) if asked in statement.stored]
+            if not all(is_stub(statement.node) for statement in found):
+                raise KitError(
+                    f"it would hand out an answer to {asked}",
+                    where=f"{lesson.folder / exercise.file}:{found[-1].node.lineno}",
+                    mend="a release is cut from solutions/<lesson>, between # BEGIN SOLUTION and # END SOLUTION",
+                )
 
 
 def _solutions(lesson: str) -> Path:

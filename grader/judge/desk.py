@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeGuard
@@ -60,13 +60,14 @@ class Usual:
         plain = [reply.returned for reply in said if self._is_plain(reply) and not reply.changed]
         if len(plain) < len(said):
             return None
-        errors = self._surely_right.errors(plain) if self._surely_right else None
-        if errors is None:
-            errors = self._right.errors(plain) if self._right else None
+        errors = self._right.measured(plain) if self._right else None
         if errors is None:
             return None
-        public = zip(errors.tolist(), self._references[0], strict=False)
-        return [error / (reference.scale or 1.0) for error, reference in public]
+        references = [reference for case in self._references for reference in case]
+        found = list(zip(errors.tolist(), references, strict=True))
+        if not all(error <= TOLERANCE * one.largest or error <= TOLERANCE * one.scale for error, one in found):
+            return None
+        return [error / (one.scale or 1.0) for error, one in found[: len(self.tensors)]]
 
     def answer_to(self, call: Part, replies: Said) -> Answer | None:
         """What came, where it is of the form asked for."""
@@ -94,17 +95,11 @@ class Usual:
         return [[case.reference(tensor, self.cuts) for tensor in self.tensors] for case in self.cases]
 
     @cached_property
-    def _surely_right(self) -> Right | None:
-        """Within the tolerance whatever the scales are, which take longer to work out: most right answers are."""
-        return self._right_within([[reference.largest for reference in case] for case in self._references])
-
-    @cached_property
     def _right(self) -> Right | None:
-        return self._right_within([[reference.scale for reference in case] for case in self._references])
-
-    def _right_within(self, scales: Sequence[Sequence[float]]) -> Right | None:
         gradients = [[reference.gradient for reference in case] for case in self._references]
-        return right_at_a_glance(gradients, [[TOLERANCE * scale for scale in case] for case in scales])
+        return right_at_a_glance(
+            gradients, [[TOLERANCE * reference.largest for reference in case] for case in self._references]
+        )
 
 
 @dataclass(frozen=True)

@@ -244,14 +244,16 @@ class _Work:
         shown, first = self.plan.calls[0], self.plan.cases[0]
         public = self._seen(self._reply_to(shown), first)
         if public[0].kind in ENDING:
-            return [self._evidence(step, (one,), None, "") for step, one in zip(self.steps, public, strict=True)]
+            return [
+                replace(self._evidence(step, (one,), None, ""), public=one)
+                for step, one in zip(self.steps, public, strict=True)
+            ]
         work, cases = self._most_favourable()
         public = work._seen(self._reply_to(shown), first)
         lost = any(outcomes[-1].kind in ENDING for outcomes in cases)
         float32, output, raised = ([None] * len(self.steps), "", "") if lost else self._float32()
-        is_clean = all(outcome.kind == "right" for outcomes in cases for outcome in outcomes)
-        home, masked = ([], []) if lost or is_clean else work._second_look()
-        far = [""] * len(self.steps) if lost else work._far()
+        home, masked = ([], []) if lost or _all_right(cases) else work._second_look()
+        far = work._far() if any(_all_right([of_one]) for of_one in cases) else [""] * len(self.steps)
         return [
             replace(
                 work._evidence(

@@ -46,6 +46,7 @@ class Begun:
     work: _Work | None
     remark: str = ""
     results: tuple[StepResult, ...] = ()
+    was_cut_short: bool = False  # by the wall clock, so far
 
     def finish(self, *, is_open: bool) -> list[StepResult]:
         """The results, after all that is hidden; `is_open` where its text and numbers may be shown, too."""
@@ -78,7 +79,7 @@ def begin(desk: Desk, student: Student, asked: Sequence[tuple[Exercise, Sequence
     ]
     if len(ahead) > 1:
         student.call_ahead(ahead, student.budget(desk.lesson.limits.step_seconds))
-    return [_begun(work) for work in works]
+    return [replace(_begun(work), was_cut_short=student.was_cut_short()) for work in works]
 
 
 def _foreseen(desk: Desk, student: Student, exercise: Exercise, steps: tuple[Step, ...], written: Written) -> _Work:

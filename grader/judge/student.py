@@ -156,6 +156,7 @@ class Student:
         replies = self._ask_all(requests, budget)
         if len(replies) < len(requests) or any(isinstance(reply, Lost) for reply in replies):
             self._bury(0)
+            self._was_cut_short = False  # what follows shows whether it is again
             return
         self._ran = {program: source for program, (at, source) in run.items() if isinstance(replies[at], Ran)}
         for written, at, calls in places:

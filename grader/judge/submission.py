@@ -157,11 +157,11 @@ class Judge:
         for one in begun:
             judged = one.finish(is_open=request.is_check)
             results |= {result.step: result for result in judged}
-            doubtful |= _doubtful(exercise, judged, student)
+            doubtful |= _doubtful(exercise, judged, student.was_cut_short() or one.was_cut_short)
         for step in wanted:
             if step.is_training:
                 results[step.name] = self._training(student, exercise, step, answers, results, request)
-                doubtful |= _doubtful(exercise, [results[step.name]], student)
+                doubtful |= _doubtful(exercise, [results[step.name]], student.was_cut_short())
                 if doubtful & {other.path for other in exercise.gradient_steps}:
                     doubtful.add(step.path)  # it rests on them
         return [results[step.name] for step in wanted]
@@ -231,9 +231,9 @@ class Judge:
         return make_course(self._desk, self._lesson.exercise(exercise), plan, self._seed)
 
 
-def _doubtful(exercise: Exercise, results: Sequence[StepResult], student: Student) -> set[str]:
+def _doubtful(exercise: Exercise, results: Sequence[StepResult], was_cut_short: bool) -> set[str]:
     """Those of the steps just judged whose verdict may be the machine's and not the answer's."""
-    kinds = {"memory", "crashed", *(["timeout"] if student.was_cut_short() else [])}
+    kinds = {"memory", "crashed", *(["timeout"] if was_cut_short else [])}
     return {f"{exercise.name}.{result.step}" for result in results if result.verdict in kinds}
 
 

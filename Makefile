@@ -34,10 +34,11 @@ KIT ?=
 CLUSTER ?=
 PAIRS ?=
 CHECK ?=
+SEEDS ?=
 
 # A misspelt variable would be ignored without a word.
 KNOWN := SUBMISSIONS OUT STEP LEVEL SUBMISSION NAMES STEPS SEED JOBS LESSON VERBOSE ALL JSON MENDS REGRADE \
-  REQUIRE_ISOLATION FORMAT RESULTS ROSTER COLUMN RESCALE OVERWRITE ASSIGNMENT UNDER KIT CLUSTER PAIRS CHECK PYTHON VENV
+  REQUIRE_ISOLATION FORMAT RESULTS ROSTER COLUMN RESCALE OVERWRITE ASSIGNMENT UNDER KIT CLUSTER PAIRS CHECK SEEDS PYTHON VENV
 given := $(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(name)))
 upper = $(subst -,_,$(shell echo '$(1)' | tr '[:lower:]' '[:upper:]'))
 misspelt := $(foreach name,$(filter-out $(KNOWN),$(given)),$(if $(filter $(call upper,$(name)),$(KNOWN)),$(name)))
@@ -52,7 +53,7 @@ not_yet = || [ $$? -eq 1 ]  # 1: some steps are not right yet, which is no error
 
 .DEFAULT_GOAL := help
 .PHONY: help setup check watch hint explain train map grade export copies lesson release doctor test test-all test-quick lint mutation right-forms \
-  bench docs-pictures clean
+  seeds bench docs-pictures clean
 
 help:
 	@echo "For students"
@@ -90,6 +91,7 @@ help:
 	@echo "  make lint                   ruff and mypy      make test-quick   a part of each test"
 	@echo "  make test-all               all of what make test tries a sample of"
 	@echo "  make mutation               thousands of wrong answers against the judge    make right-forms   right ones"
+	@echo "  make seeds                  the verdicts of the whole corpus at 100 seeds, which are the same; or SEEDS=N"
 	@echo "  make bench                  what it costs, measured"
 	@echo "  make docs-pictures          draw the pictures of the README from real runs"  # END INSTRUCTOR
 
@@ -175,6 +177,9 @@ mutation: $(VENV)/.ready
 
 right-forms: $(VENV)/.ready
 	@$(VENV)/bin/python -m tests.right_forms.run
+
+seeds: $(VENV)/.ready
+	@$(VENV)/bin/python -m tests.seeds.run $(call option,--seeds,$(SEEDS))
 
 bench: $(VENV)/.ready
 	@$(VENV)/bin/python -m tests.bench.bench

@@ -240,7 +240,7 @@ def _export_parser(export: argparse.ArgumentParser) -> None:
     export.add_argument("--kit", metavar="OWNER/REPO@REF", help="github-workflow: where it finds the kit")
     export.add_argument("--under", default=".", metavar="DIR", help="github: where in the repository the answers are")
     export.add_argument(
-        "--seed", type=_at_least_zero, metavar="S", help="gradescope: draws the cases (default: a new one)"
+        "--seed", type=_at_least_zero, metavar="S", help="draws the cases (default: new ones for each upload or push)"
     )
     _lesson_option(export)
 

@@ -93,11 +93,38 @@ def grade_there(autograder: Path, tmp_path: Path) -> Iterator[Any]:
         shutil.rmtree(autograder / name, ignore_errors=True)
 
 
-def test_gradescope_gives_the_same_results_as_the_laptop(autograder: Path, grade_there: Any, laptop: str) -> None:
+def _but_for_the_seed(text: str) -> dict[str, Any]:
+    """What is in results.json whatever the seed is."""
+    told: dict[str, Any] = json.loads(text)
+    for exercise in told["exercises"]:
+        for step in exercise["steps"]:
+            step.pop("instructor")
+    return {key: value for key, value in told.items() if key != "seed"}
+
+
+def test_gradescope_gives_the_same_results_as_the_laptop_but_for_the_seed(
+    autograder: Path, grade_there: Any, laptop: str
+) -> None:
     answers(autograder / "submission")
     document, own = grade_there()
-    assert own.read_text(encoding="utf-8") == laptop
+    assert _but_for_the_seed(own.read_text(encoding="utf-8")) == _but_for_the_seed(laptop)
     assert document["score"] == json.loads(laptop)["score"] > 0
+
+
+def test_gradescope_draws_a_seed_of_128_bits_for_each_upload_and_the_same_for_its_regrade(
+    autograder: Path, grade_there: Any
+) -> None:
+    answers(autograder / "submission")
+    seeds = []
+    for upload in (1, 2, 1):
+        told = {"id": upload, "created_at": "2026-11-27T12:00:00Z"}
+        (autograder / "submission_metadata.json").write_text(json.dumps(told), encoding="utf-8")
+        _, own = grade_there()
+        seeds.append(json.loads(own.read_text(encoding="utf-8"))["seed"])
+        shutil.rmtree(own.parents[1])
+    (autograder / "submission_metadata.json").unlink()
+    assert seeds[0] == seeds[2] != seeds[1]
+    assert all(1 << 100 < seed < 1 << 128 for seed in seeds)
 
 
 @pytest.mark.parametrize(

@@ -194,27 +194,30 @@ def _trained(extra: str, lesson: Lesson, warm: Warm, folder: Path, *, seconds: f
     lines = textwrap.indent(f"COUNT.append(1)\n{extra}", "    ")
     text = f"{PRELUDE}import os\nCOUNT: list[int] = []\n{before}def gradients({signature}:\n{lines}\n{body}"
     (folder / "ex4_training.py").write_text(text, encoding="utf-8")
-    judge = Judge(replace(lesson, limits=replace(lesson.limits, training_seconds=seconds)), 0, warm)
-    result = judge.judge(Request(submission_at(folder, lesson), frozenset({"ex4_training.training"}), mends=False))
+    assert lesson.training
+    short = replace(lesson.training, check=lesson.training.grade)
+    lesson = replace(lesson, limits=replace(lesson.limits, training_seconds=seconds), training=short)
+    asked = Request(submission_at(folder, lesson), frozenset({"ex4_training.training"}), is_check=True, mends=False)
+    result = Judge(lesson, 0, warm).judge(asked)
     (step,) = (step for exercise in result.exercises for step in exercise.steps)
     return step
 
 
 BACKWARD = """\
-if len(COUNT) == 20:
+if len(COUNT) == 25:
     try: torch.ones(2, requires_grad=True).sum().backward()
     except BaseException: pass"""
-# Eight calls come before the training, so the twentieth is its twelfth step.
+# Twelve calls come before the training, so the 25th is its 13th step.
 ENDS = {
-    "it raises once": ("if len(COUNT) == 20: raise ValueError('no')", "error", "at step 12: ValueError: no"),
-    "it runs out of memory": ("if len(COUNT) >= 20: raise MemoryError", "memory", "at step 12: ran out of memory"),
-    "its process ends": ("if len(COUNT) == 20: os._exit(3)", "crashed", "at step 11 to 15: the process ended itself"),
-    "its process is killed": ("if len(COUNT) == 20: os.kill(os.getpid(), 9)", "memory", "at step 11 to 15: "),
-    "it tries autograd": (BACKWARD, "forbidden", "at training step 12, torch.Tensor.backward"),
+    "it raises once": ("if len(COUNT) == 25: raise ValueError('no')", "error", "at step 13: ValueError: no"),
+    "it runs out of memory": ("if len(COUNT) >= 25: raise MemoryError", "memory", "at step 13: ran out of memory"),
+    "its process ends": ("if len(COUNT) == 25: os._exit(3)", "crashed", "at step 11 to 15: the process ended itself"),
+    "its process is killed": ("if len(COUNT) == 25: os.kill(os.getpid(), 9)", "memory", "at step 11 to 15: "),
+    "it tries autograd": (BACKWARD, "forbidden", "at training step 13, torch.Tensor.backward"),
     "it is wrong once": (
-        "if len(COUNT) == 20: W2 = W2 * 2",
+        "if len(COUNT) == 25: W2 = W2 * 2",
         "wrong",
-        "the loss leaves autograd's at step 13 of 25: ",
+        "the loss leaves autograd's at step 14 of 25: ",
     ),
 }
 
@@ -229,7 +232,7 @@ def test_what_ends_a_training_run_is_told_with_its_step(
 
 
 def test_a_run_that_takes_too_long_says_how_far_it_came(lesson: Lesson, warm: Warm, tmp_path: Path) -> None:
-    step = _trained("while len(COUNT) > 20: pass", lesson, warm, tmp_path, seconds=1.0)
+    step = _trained("while len(COUNT) > 25: pass", lesson, warm, tmp_path, seconds=1.0)
     assert step.verdict == "timeout"
     assert step.message.startswith("it was at step 11 to 15 when the 1 s of processor time for training were over")
 
@@ -238,7 +241,7 @@ def test_an_answer_that_hangs_in_the_chain_costs_no_other_exercise(lesson: Lesso
     texts = _solutions()
     texts["ex1_chain"] += (
         "\nCOUNT: list[int] = []\n\ndef dprobs(dlogprobs, probs):\n    COUNT.append(1)\n"
-        "    while len(COUNT) > 8: pass\n    return dlogprobs / probs\n"
+        "    while len(COUNT) > 12: pass\n    return dlogprobs / probs\n"
     )
     for exercise, text in texts.items():
         (tmp_path / f"{exercise}.py").write_text(text, encoding="utf-8")

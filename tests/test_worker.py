@@ -212,8 +212,9 @@ def test_a_submission_over_its_time_is_told_which_steps_were_not_reached(
     asked = ("ex1_chain.dlogprobs", "ex1_chain.dC", "ex2_cross_entropy.dlogits")
     result = judge_solution(lesson, unguarded, *asked, limits=Limits(call_seconds=10, submission_seconds=1.5))
     steps = [step_of(result, path) for path in asked]
-    assert [step.verdict.replace("exact", "right") for step in steps] == ["right", "timeout", "timeout"]
-    assert ["not reached" in step.message for step in steps] == [False, False, True]
+    # All are asked at the lecture's sizes before one of them sees another case, and dC uses up the time there.
+    assert [step.verdict for step in steps] == ["timeout"] * 3
+    assert ["not reached" in step.message for step in steps] == [True, True, True]
 
 
 # What may be the machine's fault is tried again, once

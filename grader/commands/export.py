@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import secrets
 from collections.abc import Callable
 from pathlib import Path
 
@@ -28,11 +27,11 @@ from grader.invocation import option
 from grader.lesson import Lesson, find_lesson, load_lesson
 from grader.lesson.drift import require_in_sync
 from grader.report.terminal import make_console, one_line
+from grader.results.record import new_seed
 from grader.results.store import write_atomically
 from grader.wording import counted
 
 _NOT_ALL = 1
-_MOST_SEED = 1 << 31
 _MOST_NAMED = 8
 
 
@@ -144,7 +143,7 @@ def _github(options: argparse.Namespace, console: Console) -> int:
 
 
 def _gradescope(options: argparse.Namespace, console: Console) -> int:
-    seed = options.seed if options.seed is not None else secrets.randbelow(_MOST_SEED)
+    seed = options.seed if options.seed is not None else new_seed()
     target = _target(options, Path(), "autograder.zip")
     lesson = _lesson(options)
     require_in_sync(lesson)
@@ -156,7 +155,7 @@ def _gradescope(options: argparse.Namespace, console: Console) -> int:
 
 def _github_workflow(options: argparse.Namespace, console: Console) -> int:
     target = _target(options, Path(), "grade.yml")
-    write_atomically(target, workflow(_lesson(options), options.kit, options.under, options.seed or 0))
+    write_atomically(target, workflow(_lesson(options), options.kit, options.under, options.seed))
     _say_where(console, target)
     console.print("put it into the assignment's template repository as .github/workflows/grade.yml")
     return 0

@@ -14,7 +14,7 @@ _KIT = re.compile(r"(?P<repository>[\w.-]+/[\w.-]+)@(?P<ref>[\w./-]+)", re.ASCII
 _FOLDER = re.compile(r"[\w./ -]+", re.ASCII)
 
 
-def workflow(lesson: Lesson, kit: str | None, under: str, seed: int) -> str:
+def workflow(lesson: Lesson, kit: str | None, under: str, seed: int | None) -> str:
     """The text of .github/workflows/grade.yml. Raises KitError."""
     found = _KIT.fullmatch(kit or "")
     if not found:
@@ -33,7 +33,7 @@ def workflow(lesson: Lesson, kit: str | None, under: str, seed: int) -> str:
         "@REPOSITORY@": found["repository"],
         "@REF@": found["ref"],
         "@LESSON@": lesson.name,
-        "@SEED@": str(seed),
+        "@SEED@": "" if seed is None else str(seed),
         "@UNDER@": under,
     }
     text = _TEMPLATE.read_text(encoding="utf-8")

@@ -2,7 +2,7 @@
 
 A process of this side never imports, unpickles or evaluates anything a student wrote.
 
-draw        random inputs and gradients from (seed, exercise, callable, case)
+draw        random sizes, inputs and gradients from (seed, exercise, callable, case, draw)
 tape        one forward pass, statement by statement, with its vector-Jacobian products
 reference   the right answer at cut points, and the scale that errors are measured by
 situation   one case of one callable: what is injected, what is right

@@ -10,6 +10,7 @@ import torch
 from msgspec import Struct
 from torch import Tensor
 
+from grader.judge.reference import Reference
 from grader.judge.situation import TOLERANCE, Situation, View
 from grader.wording import counted
 
@@ -46,10 +47,9 @@ def compare(got: Tensor, situation: Situation, tensor: str, cuts: frozenset[str]
             f"its shape is {_shape(got)}, which has {counted(got.numel(), 'element')}; expected {_tuple(shape)}",
         )
     aligned = got if got.dtype is torch.float64 and got.shape == shape else got.to(torch.float64).reshape(shape)
-    single = got.dtype == torch.float32 or view == "single"
-    tolerance = situation.float32_tolerance(tensor, cuts) if single else TOLERANCE * reference.scale
     error = (aligned - right).abs()
     worst = float(error.max())
+    tolerance = TOLERANCE * reference.scale
     bad = 0 if math.isfinite(worst) else int((~torch.isfinite(got)).sum())
     if bad:
         some = f"{bad} of {counted(got.numel(), 'element')} {'is' if bad == 1 else 'are'}"
@@ -57,7 +57,7 @@ def compare(got: Tensor, situation: Situation, tensor: str, cuts: frozenset[str]
     note = ""
     fits = worst <= tolerance
     if not fits and situation.case.ties:
-        fits, note = _fits_tied(aligned, situation, tensor, cuts, tolerance)
+        fits, note = _fits_tied(aligned, situation, reference, tolerance)
     scaled = worst / reference.scale if reference.scale > 0 else None
     if not fits:
         differing = int((error > tolerance).sum())
@@ -73,12 +73,9 @@ def compare(got: Tensor, situation: Situation, tensor: str, cuts: frozenset[str]
     return Comparison("right", "", "", None, reference.proves, aligned, scaled, 0, note)
 
 
-def _fits_tied(
-    got: Tensor, situation: Situation, tensor: str, cuts: frozenset[str], tolerance: float
-) -> tuple[bool, str]:
+def _fits_tied(got: Tensor, situation: Situation, reference: Reference, tolerance: float) -> tuple[bool, str]:
     """Whether `got` is right but for how it shares a maximum's gradient among tied entries."""
-    ties = situation.ties(tensor)
-    reference = situation.reference(tensor, cuts)
+    ties = situation.ties(reference.tensor)
     if ties is None or ties.maximum not in reference.contributions:
         return False, ""
     right = reference.gradient

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeGuard
 
-import numpy as np
+from torch import Tensor
 
-from grader.judge.glance import Numbers, Right, right_at_a_glance
+from grader.judge.glance import Right, right_at_a_glance
 from grader.judge.inject import Injection
 from grader.judge.real_chain import RealChain
 from grader.judge.reference import Reference
@@ -19,41 +19,67 @@ from grader.lesson.model import GRADIENT_PREFIX
 from grader.wire.frames import Part
 from grader.wire.messages import Answer
 
+Said = Callable[[Part], object]  # the reply to a call
+
 
 @dataclass(frozen=True)
 class Usual:
-    """What is asked of every answer that asks for the same: all cases, then twice the lecture's sizes."""
+    """What is asked of every answer that asks for the same.
 
-    cases: tuple[Situation, ...]  # the one at the lecture's sizes last
+    What a student may see comes first, before anything hidden has come into the process: the lecture's sizes, and
+    the lecture's own comparison. Then come all cases, and large gradients in float32.
+    """
+
+    cases: tuple[Situation, ...]  # the public one first
     calls: tuple[Part, ...]  # one a case
     real: Part  # the lecture's own comparison
+    loud: Situation
+    loud_call: Part
     tensors: tuple[str, ...]
     cuts: frozenset[str]
     is_sequence: bool  # whether a function returns them all at once
 
     @cached_property
-    def burst(self) -> tuple[Part, ...]:
-        """All of it."""
-        return (*self.calls, self.real)
+    def shown(self) -> tuple[Part, ...]:
+        """What is asked first, and may be shown."""
+        return (self.calls[0], self.real)
+
+    @cached_property
+    def rest(self) -> tuple[Part, ...]:
+        """All else."""
+        return (*self.calls[1:], self.loud_call)
 
     @cached_property
     def proves(self) -> tuple[bool, ...]:
         """Of which tensors a right answer proves something, in some case."""
         return tuple(any(case[place].proves for case in self._references) for place in range(len(self.tensors)))
 
-    def scaled_errors(self, replies: Sequence[object]) -> list[float] | None:
-        """The largest error of each tensor over all cases, as a part of its scale; None for what is not all right.
+    def scaled_errors(self, replies: Said) -> list[float] | None:
+        """The error of each tensor at the lecture's sizes, as a part of its scale; None for what is not all right."""
+        said = [replies(call) for call in self.calls]
+        plain = [reply.returned for reply in said if self._is_plain(reply) and not reply.changed]
+        if len(plain) < len(said):
+            return None
+        errors = self._right.measured(plain) if self._right else None
+        if errors is None:
+            return None
+        references = [reference for case in self._references for reference in case]
+        found = list(zip(errors.tolist(), references, strict=True))
+        if not all(error <= TOLERANCE * one.largest or error <= TOLERANCE * one.scale for error, one in found):
+            return None
+        return [error / (one.scale or 1.0) for error, one in found[: len(self.tensors)]]
 
-        `replies` are those to the burst.
-        """
-        plain = [reply.returned for reply in replies[: len(self.calls)] if self._is_plain(reply) and not reply.changed]
-        errors = self._right.errors(plain) if len(plain) == len(self.calls) and self._right else None
-        return None if errors is None else (errors / self._scales).reshape(-1, len(self.tensors)).max(0).tolist()
-
-    def real_answer(self, replies: Sequence[object]) -> Answer | None:
-        """What came last, at the lecture's own comparison, where it is of the form asked for."""
-        reply = replies[-1] if len(replies) == len(self.burst) else None
+    def answer_to(self, call: Part, replies: Said) -> Answer | None:
+        """What came, where it is of the form asked for."""
+        reply = replies(call)
         return reply if self._is_plain(reply) else None
+
+    def is_far(self, loud: Answer) -> bool:
+        """Whether an answer to large gradients in float32 is far off for one of the tensors."""
+        return any(
+            isinstance(item, Tensor) and self.loud.is_far(item, tensor, self.cuts)
+            for tensor, item in zip(self.tensors, loud.returned, strict=True)
+        )
 
     def _is_plain(self, reply: object) -> TypeGuard[Answer]:
         """Whether it is of the form asked for, and nothing is to be said of how it came about."""
@@ -71,13 +97,9 @@ class Usual:
     @cached_property
     def _right(self) -> Right | None:
         gradients = [[reference.gradient for reference in case] for case in self._references]
-        tolerances = [[TOLERANCE * reference.scale for reference in case] for case in self._references]
-        return right_at_a_glance(gradients, tolerances)
-
-    @cached_property
-    def _scales(self) -> Numbers:
-        """Of each tensor in each case; 1 where it is 0, and with it every error that is right."""
-        return np.array([reference.scale or 1.0 for case in self._references for reference in case])
+        return right_at_a_glance(
+            gradients, [[TOLERANCE * reference.largest for reference in case] for case in self._references]
+        )
 
 
 @dataclass(frozen=True)
@@ -104,6 +126,11 @@ class Desk:
     _usual: dict[tuple[str, str, tuple[str, ...], Injection], Usual] = field(default_factory=dict)
 
     @cached_property
+    def hidden_chain(self) -> RealChain:
+        """The same of other numbers, drawn from the seed."""
+        return RealChain(self.lesson, self.situations.network, self.situations.seed)
+
+    @cached_property
     def everything(self) -> Injection:
         """All tensors, sizes and gradients: what a program is given whose gradients are variables."""
         values = self.situations.public("", "").tape.values
@@ -118,9 +145,12 @@ class Desk:
         if place not in self._usual:
             keep_small(self._usual)
             hidden = self.situations.every_hidden(place_of.exercise, name, tensors)
-            cases = (*hidden, self.situations.public(place_of.exercise, name))
+            cases = (self.situations.public(place_of.exercise, name), *hidden)
             calls = tuple(case.call(asked) for case in cases)
             real = self.real_chain.call(place_of.exercise, name, asked)
+            loud = self.situations.loud(place_of.exercise, name)
             is_sequence = exercise.function is not None
-            self._usual[place] = Usual(cases, calls, real, tensors, injection.cuts, is_sequence)
+            self._usual[place] = Usual(
+                cases, calls, real, loud, loud.call(asked, "single"), tensors, injection.cuts, is_sequence
+            )
         return self._usual[place]

@@ -30,6 +30,11 @@ class Right:
 
     def errors(self, replies: Sequence[Sequence[Tensor | Refused]]) -> Numbers | None:
         """The largest error of each tensor; None where one is too large or not finite, or a form is another."""
+        errors = self.measured(replies)
+        return errors if errors is not None and (errors <= self.tolerances).all() else None
+
+    def measured(self, replies: Sequence[Sequence[Tensor | Refused]]) -> Numbers | None:
+        """The largest error of each tensor, however large; None where a form is another."""
         rows = [
             reply.numbers()
             for reply, forms in zip(replies, self.forms, strict=True)
@@ -39,7 +44,7 @@ class Right:
             return None
         with np.errstate(all="ignore"):
             errors: Numbers = np.maximum.reduceat(np.abs(np.concatenate(rows) - self.numbers), self.starts)
-        return errors if (errors <= self.tolerances).all() else None
+            return errors
 
 
 def right_at_a_glance(replies: Sequence[Sequence[Tensor]], tolerances: Sequence[Sequence[float]]) -> Right | None:

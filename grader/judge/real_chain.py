@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
 from grader.judge.draw import PUBLIC, draw_inputs, key_of
 from grader.judge.inject import Injection, written_call
-from grader.judge.situation import answer_key, keep_small
+from grader.judge.reference import Reference, reference
+from grader.judge.situation import answer_key, is_far, keep_small
 from grader.judge.tape import Tape
 from grader.lesson import Lesson
 from grader.lesson.network import Network
 from grader.results.model import Float32Row
 from grader.wire.frames import Part
+from grader.wire.messages import Answer
 
 _RTOL, _ATOL = 1e-5, 1e-8  # torch.allclose's defaults
 _EXACT = Float32Row(True, True, 0.0)
@@ -21,11 +25,11 @@ _EXACT = Float32Row(True, True, 0.0)
 class RealChain:
     """One float32 forward and backward pass of the whole network at the lecture's sizes."""
 
-    def __init__(self, lesson: Lesson, network: Network) -> None:
+    def __init__(self, lesson: Lesson, network: Network, seed: int | str = PUBLIC) -> None:
         case = lesson.public_case
-        inputs = draw_inputs(case, key_of(PUBLIC, "", "", case.name))
+        inputs = draw_inputs(case, key_of(seed, "", "", case.name))
         single = {name: _leaf(value) for name, value in inputs.items()}
-        Tape(network, inputs, case.sizes)  # says, line by line, what a forward pass of tensors may not do
+        self._tape = Tape(network, inputs, case.sizes)  # says, line by line, what a forward pass may not do
         made = network.forward(single, case.sizes)
         for value in made.values():
             if value.requires_grad:
@@ -36,6 +40,7 @@ class RealChain:
         self._gradients = {name: _gradient(value) for name, value in made.items() if value.is_floating_point()}
         self._allowed = {name: _ATOL + (_RTOL * gradient).abs() for name, gradient in self._gradients.items()}
         self._calls: dict[tuple[str, str, Injection], Part] = {}
+        self._references: dict[str, Reference] = {}
 
     def call(self, exercise: str, name: str, injection: Injection) -> Part:
         """The call message with the real values and gradients."""
@@ -64,6 +69,19 @@ class RealChain:
         if got.numel() == right.numel():
             return Float32Row(False, False, float((got.reshape(right.shape).to(right.dtype) - right).abs().max()))
         return Float32Row(False, False, None)
+
+    def any_far(self, answer: Answer, tensors: Sequence[str]) -> bool:
+        """Whether one of the tensors that came is."""
+        return any(
+            isinstance(item, Tensor) and self.is_far(item, tensor)
+            for tensor, item in zip(tensors, answer.returned, strict=True)
+        )
+
+    def is_far(self, got: Tensor, tensor: str) -> bool:
+        """Whether an answer is further off autograd's than rounding explains."""
+        if tensor not in self._references:
+            self._references[tensor] = reference(self._tape, tensor, {})
+        return is_far(got, self._gradients[tensor], self._references[tensor])
 
 
 def _leaf(value: Tensor) -> Tensor:

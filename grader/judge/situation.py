@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
-from grader.judge.draw import PUBLIC, draw_gradient, draw_inputs, key_of
+from grader.judge.draw import PUBLIC, draw_gradient, draw_inputs, draw_sizes, key_of, shuffled
 from grader.judge.inject import Injection, written_call
 from grader.judge.reference import Backward, Reference, reference
 from grader.judge.tape import Tape
@@ -19,14 +19,13 @@ from grader.lesson.network import Network
 from grader.wire.frames import Part
 
 TOLERANCE = 1e-12  # of the scale, in float64
-FLOAT32_FACTOR = 8  # an answer in float32 may be off by this many times autograd's own float32 error,
-FLOAT32_FLOOR = 3e-6  # and by at least this part of the scale;
-FLOAT32_CEILING = 1e-3  # an error above this part of the scale is no rounding
+FAR = 1e-3  # of the scale: in float32 an error above this is no rounding
+DRAWS = 2  # of each case: what an answer keeps from one call is of no use in the next, and shows
 _MOST_KEPT = 256
 _MOST_PATHS = 1024  # of one case: gradients of which some path is left out
 
-# How a case is looked at: as it is; with the drawn gradients zero where the real ones are; in float32; as it is, and
-# the answer is to say what it evaluates at shifted inputs.
+# How a case is looked at: as it is; with the drawn gradients zero where the real ones are; with everything in float32;
+# as it is, and the answer is to say what it evaluates at shifted inputs.
 View = Literal["plain", "masked", "single", "watched"]
 
 
@@ -34,6 +33,7 @@ class Situation:
     """A case, drawn once for all submissions; calls and references are kept for each set of cuts."""
 
     def __init__(self, network: Network, case: Case, key: str, answer_key: str) -> None:
+        """`case` has the sizes of this situation."""
         self.case = case
         self._network = network
         self._key = key
@@ -42,7 +42,7 @@ class Situation:
         self.tape = Tape(network, self._inputs, case.sizes)
         self._references: dict[tuple[str, frozenset[str], bool], Reference] = {}
         self._without: dict[tuple[str, frozenset[str], frozenset[tuple[str, str]]], Tensor] = {}
-        self._float32_errors: dict[tuple[str, frozenset[str]], float] = {}
+        self._float32: dict[tuple[str, frozenset[str]], Tensor] = {}
         self._calls: dict[tuple[Injection, View], Part] = {}
 
     def call(self, injection: Injection, view: View = "plain") -> Part:
@@ -90,18 +90,12 @@ class Situation:
             self._without[tensor, cuts, closed] = Backward(self.tape, drawn, closed).gradient(tensor)
         return self._without[tensor, cuts, closed]
 
-    def float32_tolerance(self, tensor: str, cuts: frozenset[str]) -> float:
-        """How far a right answer in float32 may be off."""
-        exact = self.reference(tensor, cuts)
-        if (tensor, cuts) not in self._float32_errors:
-            keep_small(self._float32_errors)
-            drawn = self._cuts(cuts, "single")
-            rounded = Backward(self._single_tape, drawn).gradient(tensor).double()
-            self._float32_errors[tensor, cuts] = float((rounded - exact.gradient).abs().max())
-        error = self._float32_errors[tensor, cuts]
-        if not error <= FLOAT32_CEILING * exact.scale:  # float32 overflows here, and allows nothing
-            error = 0.0
-        return max(FLOAT32_FACTOR * error, FLOAT32_FLOOR * exact.scale)
+    def is_far(self, got: Tensor, tensor: str, cuts: frozenset[str]) -> bool:
+        """Whether an answer in float32 is further off autograd's own than rounding explains."""
+        if (tensor, cuts) not in self._float32:
+            keep_small(self._float32)
+            self._float32[tensor, cuts] = Backward(self._single_tape, self._cuts(cuts, "single")).gradient(tensor)
+        return is_far(got, self._float32[tensor, cuts], self.reference(tensor, cuts))
 
     def drawn(self, tensor: str) -> Tensor:
         """The drawn gradient of `tensor`."""
@@ -133,37 +127,71 @@ class Situations:
     def __init__(self, lesson: Lesson, seed: int) -> None:
         self.lesson = lesson
         self.network = Network(lesson.graph)
-        self._seed = seed
+        self.seed = seed
         self._made: dict[tuple[str, str, str], Situation] = {}
         self._every: dict[tuple[str, str, tuple[str, ...]], tuple[Situation, ...]] = {}
 
     def every_hidden(self, exercise: str, name: str, tensors: tuple[str, ...]) -> tuple[Situation, ...]:
-        """The cases drawn from the seed; one with ties where a tie can be in one of the tensors."""
+        """The cases drawn from the seed, each twice, in random order; one with ties where one of the tensors has some.
+
+        The two draws of a case have the same sizes.
+        """
         place = (exercise, name, tensors)
         if place not in self._every:
-            every = [self.hidden(exercise, name, case) for case in self.lesson.cases]
-            self._every[place] = tuple(s for s in every if not s.case.ties or any(map(s.ties, tensors)))
+            every = [self.hidden(exercise, name, case, draw) for case in self.lesson.cases for draw in range(DRAWS)]
+            asked = self._about(every, tensors)
+            order = shuffled(len(asked), key_of(self.seed, exercise, name, ""))
+            self._every[place] = tuple(asked[number] for number in order)
         return self._every[place]
 
-    def hidden(self, exercise: str, name: str, case: Case) -> Situation:
+    def at_home(self, exercise: str, name: str, tensors: tuple[str, ...]) -> tuple[Situation, ...]:
+        """Every case at the lecture's sizes, drawn from the seed: where nothing but the sizes differs."""
+        every = [
+            self._situation(exercise, name, case, key_of(self.seed, exercise, name, f"at home {number}"))
+            for number, case in enumerate(self.lesson.home_cases)
+        ]
+        return self._about(every, tensors)
+
+    def _about(self, every: Sequence[Situation], tensors: tuple[str, ...]) -> tuple[Situation, ...]:
+        """Those without ties, and those with ties in one of these tensors."""
+        return tuple(s for s in every if not s.case.ties or any(map(s.ties, tensors)))
+
+    def hidden(self, exercise: str, name: str, case: Case, draw: int = 0) -> Situation:
         """A case drawn from the seed."""
-        return self._situation(exercise, name, case, key_of(self._seed, exercise, name, case.name))
+        key = key_of(self.seed, exercise, name, case.name)
+        return self._situation(exercise, name, draw_sizes(case, key), f"{key}\0{draw}" if draw else key)
 
     def public(self, exercise: str, name: str) -> Situation:
         """The case at the lecture's sizes, whose numbers a student may see."""
         case = self.lesson.public_case
         return self._situation(exercise, name, case, key_of(PUBLIC, exercise, name, case.name))
 
-    def loud(self, exercise: str, name: str) -> Situation:
-        """The same with large gradients."""
-        case = self.lesson.loud_public_case
-        return self._situation(exercise, name, case, key_of(PUBLIC, exercise, name, case.name))
+    def loud(self, exercise: str, name: str, draw: int = 0) -> Situation:
+        """The lecture's sizes with large gradients, drawn from the seed."""
+        case = self.lesson.loud_case
+        return self._situation(exercise, name, case, key_of(self.seed, exercise, name, f"loud {draw}"))
 
     def _situation(self, exercise: str, name: str, case: Case, key: str) -> Situation:
-        place = (exercise, name, f"{key} {case.upstream}")
+        place = (exercise, name, key)
         if place not in self._made:
             self._made[place] = Situation(self.network, case, key, answer_key(exercise, name))
         return self._made[place]
+
+
+def is_far(got: Tensor, rounded: Tensor, reference: Reference) -> bool:
+    """Whether `got` is further off than rounding explains from autograd's answer in float32, `rounded`.
+
+    Where that is itself far off the right one, float32 overflows, and nothing is known.
+    """
+    if got.numel() == rounded.numel():
+        off = _largest(got.double().reshape(rounded.shape) - rounded.double())
+        if off <= FAR * reference.largest or off <= FAR * reference.scale:
+            return False
+    return _largest(rounded.double() - reference.gradient) <= FAR * reference.scale
+
+
+def _largest(values: Tensor) -> float:
+    return float(values.abs().max()) if values.numel() else 0.0
 
 
 def answer_key(exercise: str, name: str) -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from torch import Tensor
 
@@ -13,7 +13,7 @@ from grader.judge.compare import Comparison, compare
 from grader.judge.desk import Desk, Place, Usual
 from grader.judge.diagnosis import Observation
 from grader.judge.inject import Impossible, Injection, available, resolve
-from grader.judge.situation import Situation, View
+from grader.judge.situation import DRAWS, Situation, View
 from grader.judge.student import Student
 from grader.judge.verdict import ENDING, CaseOutcome, Evidence, Kind, decide
 from grader.lesson import Case, Exercise, Step
@@ -25,56 +25,101 @@ from grader.wire.frames import Part
 from grader.wire.messages import Answer, Failed, Loaded, Refused
 from grader.wording import counted
 
-_FLOAT32_SMALL = 1e-4  # of the scale
+_NOTHING = Injection((), frozenset())
+_NO_TIME = Budget(0.0, 0.0, 0.0)  # of what does not run yet
 SUSPICIOUS = ("right", "wrong", "shape", "mutates", "hard-coded")  # a numerical difference is never bit-equal
-FLOAT32_WORDS = re.compile(r"\.float\b|float32|FloatTensor|import float\b")
 
 
 def judge_callable(
     desk: Desk, student: Student, exercise: Exercise, steps: Sequence[Step], written: Written
 ) -> list[StepResult]:
     """Judges one answer for each of `steps` (several when one function answers them all)."""
-    results = _judged(desk, student, exercise, steps, written)
-    results = [_absent(step, result, written) for step, result in zip(steps, results, strict=True)]
-    return [replace(result, file=written.file or None) for result in results]
+    (begun,) = begin(desk, student, [(exercise, steps, written)])
+    return begun.finish(is_open=True)
+
+
+@dataclass(frozen=True)
+class Begun:
+    """An answer that was made ready, and asked what may be shown of it; or its results, where there is no more."""
+
+    steps: tuple[Step, ...]
+    written: Written
+    work: _Work | None
+    remark: str = ""
+    results: tuple[StepResult, ...] = ()
+    was_cut_short: bool = False  # by the wall clock, so far
+
+    def finish(self, *, is_open: bool) -> list[StepResult]:
+        """The results, after all that is hidden; `is_open` where its text and numbers may be shown, too."""
+        results = self._judged(self.work, is_open) if self.work else list(self.results)
+        results = [_absent(step, result, self.written) for step, result in zip(self.steps, results, strict=True)]
+        return [replace(result, file=self.written.file or None) for result in results]
+
+    def _judged(self, work: _Work, is_open: bool) -> list[StepResult]:
+        work = work.asked_the_rest()
+        evidence = work.at_a_glance() or work.evidence()
+        results = [decide(replace(of_one, is_open=is_open), work.desk.lesson) for of_one in evidence]
+        suspected = work.suspected() if any(result.verdict in SUSPICIOUS for result in results) else None
+        return [
+            replace(
+                result,
+                note=result.note or self.remark or None,
+                instructor=replace(result.instructor, suspected=suspected),
+            )
+            for result in results
+        ]
+
+
+def begin(desk: Desk, student: Student, asked: Sequence[tuple[Exercise, Sequence[Step], Written]]) -> list[Begun]:
+    """Makes answers ready, each for some steps of its exercise, and asks them what comes before anything hidden."""
+    works = [_foreseen(desk, student, exercise, tuple(steps), written) for exercise, steps, written in asked]
+    ahead = [
+        (work.written, work.plan.shown)
+        for work in works
+        if work.written.status == "ready" and work.written.flat is None and work.is_foreseen
+    ]
+    if len(ahead) > 1:
+        student.call_ahead(ahead, student.budget(desk.lesson.limits.step_seconds))
+    return [replace(_begun(work), was_cut_short=student.was_cut_short()) for work in works]
+
+
+def _foreseen(desk: Desk, student: Student, exercise: Exercise, steps: tuple[Step, ...], written: Written) -> _Work:
+    """An answer as its text shows it, before it is made ready."""
+    targets = [step.tensor for step in steps]
+    foreseen = resolve(desk.lesson, targets, Loaded(written.parameters, ()), written)
+    if isinstance(foreseen, Impossible):
+        return _Work(desk, student, exercise, steps, written, _NOTHING, _NOTHING.cuts, _NO_TIME, is_foreseen=False)
+    return _Work(desk, student, exercise, steps, written, foreseen, foreseen.cuts, _NO_TIME)
+
+
+def _begun(work: _Work) -> Begun:
+    desk, student, written, steps = work.desk, work.student, work.written, work.steps
+    if written.status != "ready":
+        return _ended([_settled(step, written.status, written.message, written.line) for step in steps], steps, written)
+    work = replace(work, budget=student.budget(desk.lesson.limits.step_seconds))
+    calls = work.plan.shown if work.is_foreseen else ()
+    loaded, replies = student.load_and_call(written, calls, work.budget)
+    if not isinstance(loaded, Loaded):
+        return _ended([_not_loaded(step, loaded, written) for step in steps], steps, written)
+    injection = resolve(desk.lesson, [step.tensor for step in steps], loaded, written)
+    if isinstance(injection, Impossible):
+        return _ended([_settled(step, "error", injection.message, written.line) for step in steps], steps, written)
+    if injection != work.injection or not work.is_foreseen:
+        work = replace(work, injection=injection, cuts=injection.cuts)
+        calls = work.plan.shown
+        _, replies = student.load_and_call(written, calls, work.budget)
+    work.replies.add_all(calls, replies)
+    return Begun(steps, written, work, _not_from_the_start(work.exercise, injection) or _own_numbers(desk, loaded))
+
+
+def _ended(results: Sequence[StepResult], steps: tuple[Step, ...], written: Written) -> Begun:
+    return Begun(steps, written, None, results=tuple(results))
 
 
 def _absent(step: Step, result: StepResult, written: Written) -> StepResult:
     """What the text shows of one of several results goes before what the call returned in its place."""
     absent = written.absent.get(step.name)
     return _settled(step, absent.status, absent.message, absent.line) if absent else result
-
-
-def _judged(
-    desk: Desk, student: Student, exercise: Exercise, steps: Sequence[Step], written: Written
-) -> list[StepResult]:
-    if written.status != "ready":
-        return [_settled(step, written.status, written.message, written.line) for step in steps]
-    budget = student.budget(desk.lesson.limits.step_seconds)
-    targets = [step.tensor for step in steps]
-    foreseen = resolve(desk.lesson, targets, Loaded(written.parameters, ()), written)
-    ahead = foreseen if isinstance(foreseen, Injection) else Injection((), frozenset())
-    guess = _Work(desk, student, exercise, tuple(steps), written, ahead, budget)
-    burst = guess.usual().burst if ahead is foreseen else ()
-    loaded, replies = student.load_and_call(written, burst, budget)
-    if not isinstance(loaded, Loaded):
-        return [_not_loaded(step, loaded, written) for step in steps]
-    injection = resolve(desk.lesson, targets, loaded, written)
-    if isinstance(injection, Impossible):
-        return [_settled(step, "error", injection.message, written.line) for step in steps]
-    if injection == ahead:
-        work = replace(guess, replies=dict(zip(burst, replies, strict=False)))
-        evidence = work.at_a_glance(replies) or work.evidence()
-    else:
-        work = replace(guess, injection=injection)
-        evidence = work.evidence()
-    results = [decide(of_one, desk.lesson) for of_one in evidence]
-    remark = _not_from_the_start(exercise, injection) or _own_numbers(desk, loaded) or None
-    suspected = work.suspected() if any(result.verdict in SUSPICIOUS for result in results) else None
-    return [
-        replace(result, note=result.note or remark, instructor=replace(result.instructor, suspected=suspected))
-        for result in results
-    ]
 
 
 def right_in(
@@ -90,8 +135,8 @@ def right_in(
     student.forget(written)
     targets = [step.tensor for step in steps]
     ahead = _as_read(resolve(desk.lesson, targets, Loaded(written.parameters, ()), written), written)
-    nothing = Injection((), frozenset())
-    work = _Work(desk, student, exercise, tuple(steps), written, ahead or nothing, budget)
+    asked = ahead or _NOTHING
+    work = _Work(desk, student, exercise, tuple(steps), written, asked, asked.cuts, budget)
     burst = (work.situation(case).call(desk.everything if work.place.is_shared else ahead),) if ahead else ()
     loaded, replies = student.load_and_call(written, burst, budget)
     if isinstance(loaded, Lost):
@@ -101,8 +146,9 @@ def right_in(
     )
     if injection is None:
         return [False] * len(steps)
-    known = dict(zip(burst, replies, strict=False)) if injection == ahead else {}
-    work = replace(work, injection=injection, replies=known)
+    if injection == ahead:
+        work.replies.add_all(burst, replies)
+    work = replace(work, injection=injection, cuts=injection.cuts)
     outcomes = work.outcomes_in(case)
     if outcomes[0].kind in ENDING:
         return None
@@ -117,6 +163,30 @@ def _as_read(injection: Injection | Impossible, written: Written) -> Injection |
     return replace(injection, cuts=read)
 
 
+class Replies:
+    """What was said to each call. Two calls may be the same in every byte, and be answered differently."""
+
+    def __init__(self) -> None:
+        self._said: dict[int, tuple[Part, Answer | Failed | Lost]] = {}  # with the call, so that its id stays its own
+
+    def get(self, call: Part) -> Answer | Failed | Lost | None:
+        """The reply; None where it was not asked."""
+        return self._said[id(call)][1] if id(call) in self._said else None
+
+    def add(self, call: Part, reply: Answer | Failed | Lost) -> Answer | Failed | Lost:
+        """Keeps a reply, and gives it."""
+        self._said[id(call)] = call, reply
+        return reply
+
+    def add_all(self, calls: Sequence[Part], replies: Sequence[Answer | Failed | Lost]) -> None:
+        """Keeps those that came, in the order of the calls."""
+        for call, reply in zip(calls, replies, strict=False):
+            self.add(call, reply)
+
+
+_Probe = tuple[Part, Callable[[Tensor, str], bool]]  # a call, and whether what it gives for a tensor is far off
+
+
 @dataclass(frozen=True)
 class _Work:
     """One callable being judged."""
@@ -126,9 +196,11 @@ class _Work:
     exercise: Exercise
     steps: tuple[Step, ...]
     written: Written
-    injection: Injection
+    injection: Injection  # what it is given
+    cuts: frozenset[str]  # of its gradients those that it reads, as far as that is known
     budget: Budget
-    replies: dict[Part, Answer | Failed | Lost] = field(default_factory=dict)  # to calls made ahead
+    replies: Replies = field(default_factory=Replies)
+    is_foreseen: bool = True  # its text says what it asks for
 
     @property
     def place(self) -> Place:
@@ -136,43 +208,68 @@ class _Work:
         is_shared = self.written.flat is not None and self.written.place >= 0
         return Place("", "") if is_shared else Place(self.exercise.name, self.written.name)
 
-    def usual(self) -> Usual:
+    @cached_property
+    def plan(self) -> Usual:
         """What is asked of every answer like this one."""
-        tensors = tuple(step.tensor for step in self.steps)
-        return self.desk.usual(self.exercise, self.place, tensors, self.injection)
+        return self.desk.usual(self.exercise, self.place, self._tensors, self.injection)
 
-    def at_a_glance(self, replies: Sequence[object]) -> list[Evidence] | None:
-        """The evidence where the replies to the burst are right, and prove it; None where a longer look is needed."""
-        usual = self.usual()
-        errors, real = usual.scaled_errors(replies), usual.real_answer(replies)
-        if errors is None or real is None or (self.exercise.is_chain and not all(usual.proves)):
+    def asked_the_rest(self) -> _Work:
+        """The same, when it was asked all cases, too; not where what came first was its end."""
+        budget = self.student.budget(self.desk.lesson.limits.step_seconds)
+        budget.used, budget.overrun = self.budget.used, self.budget.overrun or budget.overrun
+        if not isinstance(self.replies.get(self.plan.calls[0]), Lost):
+            _, replies = self.student.load_and_call(self.written, self.plan.rest, budget)
+            self.replies.add_all(self.plan.rest, replies)
+        return replace(self, budget=budget)
+
+    def at_a_glance(self) -> list[Evidence] | None:
+        """The evidence where all replies are right, and prove it; None where a longer look is needed."""
+        usual = self.plan
+        errors = usual.scaled_errors(self.replies.get)
+        real, loud = usual.answer_to(usual.real, self.replies.get), usual.answer_to(usual.loud_call, self.replies.get)
+        if errors is None or real is None or loud is None or (self.exercise.is_chain and not all(usual.proves)):
+            return None
+        rows = self._compared_as_in_the_lecture(real)
+        if None in rows or self.desk.real_chain.any_far(real, usual.tensors) or usual.is_far(loud):
             return None
         outcomes = [
-            CaseOutcome(usual.cases[-1], "right", comparison=Comparison("right", proves=proves, scaled_error=error))
+            CaseOutcome(usual.cases[0], "right", comparison=Comparison("right", proves=proves, scaled_error=error))
             for proves, error in zip(usual.proves, errors, strict=True)
         ]
         return [
             self._evidence(step, (outcome,), row, real.output)
-            for step, outcome, row in zip(self.steps, outcomes, self._compared_as_in_the_lecture(real), strict=True)
+            for step, outcome, row in zip(self.steps, outcomes, rows, strict=True)
         ]
 
     def evidence(self) -> list[Evidence]:
-        """What each step showed, in all cases and, where these are not right, at the lecture's sizes."""
-        work, cases, views = self._most_favourable()
+        """What each step showed: at the lecture's sizes, in all cases, and in float32."""
+        shown, first = self.plan.calls[0], self.plan.cases[0]
+        public = self._seen(self._reply_to(shown), first)
+        if public[0].kind in ENDING:
+            return [
+                replace(self._evidence(step, (one,), None, ""), public=one)
+                for step, one in zip(self.steps, public, strict=True)
+            ]
+        work, cases = self._most_favourable()
+        public = work._seen(self._reply_to(shown), first)
         lost = any(outcomes[-1].kind in ENDING for outcomes in cases)
-        float32, output = ([None] * len(self.steps), "") if lost else self._float32()
-        public, masked = (None, None) if lost else work._second_look(cases, views)
+        float32, output, raised = ([None] * len(self.steps), "", "") if lost else self._float32()
+        home, masked = ([], []) if lost or _all_right(cases) else work._second_look()
+        far = work._far() if any(_all_right([of_one]) for of_one in cases) else [""] * len(self.steps)
         return [
             replace(
                 work._evidence(
                     step,
-                    (*cases[place], public[place]) if public and _all_right([cases[place]]) else tuple(cases[place]),
+                    (*cases[place], public[place]) if _all_right([cases[place]]) else tuple(cases[place]),
                     float32[place],
                     output,
                 ),
-                public=public[place] if public else None,
-                masked=masked[place] if masked else None,
-                is_at_home=any(other.kind == "right" and _proves(other) for other in public or ()),
+                public=public[place],
+                home=tuple(outcomes[place] for outcomes in home),
+                masked=tuple(outcomes[place] for outcomes in masked),
+                is_at_home=any(one.kind == "right" and _proves(one) for outcomes in home for one in outcomes),
+                far=far[place],
+                raised_in_float32=raised,
             )
             for place, step in enumerate(self.steps)
         ]
@@ -181,7 +278,7 @@ class _Work:
         return Evidence(
             step,
             self.exercise.is_chain,
-            self.injection.cuts,
+            self.cuts,
             self.written.mentioned,
             self.written.line,
             cases,
@@ -190,40 +287,31 @@ class _Work:
             is_flat=self.written.is_flat,
         )
 
-    def _most_favourable(self) -> tuple[_Work, list[list[CaseOutcome]], list[View]]:
-        """The outcomes by step, under the reading of the answer that does it most justice; the view of each step.
+    @property
+    def _tensors(self) -> tuple[str, ...]:
+        return tuple(step.tensor for step in self.steps)
+
+    def _most_favourable(self) -> tuple[_Work, list[list[CaseOutcome]]]:
+        """The outcomes by step, under the reading of the answer that does it most justice.
 
         First every gradient that is asked for is a cut point. An answer that asks for more than
-        it reads is then judged by what it reads, and one that computes in float32 in float32.
+        it reads is then judged by what it reads.
         """
-        work, cases = self, self._cases("plain")
-        views: list[View] = ["plain"] * len(self.steps)
+        cases = self._cases()
         is_known = self.place.is_shared  # its run has shown what it reads
-        if not is_known and not _all_right(cases) and self.injection.cuts and cases[0][-1].kind not in ENDING:
-            read = self._read()
-            if read != self.injection.cuts:
-                work = replace(self, injection=replace(self.injection, cuts=read))
-                cases = work._cases("plain")
-        if FLOAT32_WORDS.search(self.written.own_text) and any(map(_smells_of_float32, cases)):
-            single = work._cases("single")
-            views = ["single" if _all_right([better]) else "plain" for better in single]
-            cases = [
-                better if view == "single" else seen for seen, better, view in zip(cases, single, views, strict=True)
-            ]
-        return work, cases, views
+        if is_known or _all_right(cases) or not self.cuts or cases[0][-1].kind in ENDING:
+            return self, cases
+        work = replace(self, cuts=self._read())
+        return (work, work._cases()) if work.cuts != self.cuts else (self, cases)
 
     def _read(self) -> frozenset[str]:
         """The gradients that the answer really reads: those it answers otherwise without."""
         case = next(case for case in self.desk.lesson.cases if not case.ties)
-        situation = self.desk.situations.hidden(self.place.exercise, self.place.name, case)
-        view: View = "plain"
+        situation = self.situation(case)
         usual = self._call(situation, self.injection)
-        if isinstance(usual, Failed) and FLOAT32_WORDS.search(self.written.own_text):  # mixed dtypes raise
-            view = "single"
-            usual = self._call(situation, self.injection, view)
         read: set[str] = set()
         for cut in sorted(self.injection.cuts):
-            other = self._call(situation, replace(self.injection, cuts=self.injection.cuts - {cut}), view)
+            other = self._call(situation, replace(self.injection, cuts=self.injection.cuts - {cut}))
             if not (isinstance(usual, Answer) and isinstance(other, Answer) and _same(usual, other)):
                 read.add(cut)
         return frozenset(read)
@@ -236,52 +324,83 @@ class _Work:
 
     def outcomes_in(self, case: Case) -> list[CaseOutcome]:
         """One case alone."""
-        return self._outcomes(self.situation(case), "plain")
+        return self._outcomes(self.situation(case))
 
-    def _cases(self, view: View) -> list[list[CaseOutcome]]:
+    def _cases(self) -> list[list[CaseOutcome]]:
         """For each step its outcomes in all cases, up to one in which the process is lost."""
         cases: list[list[CaseOutcome]] = [[] for _ in self.steps]
-        for situation in self._hidden():
-            for outcomes, outcome in zip(cases, self._outcomes(situation, view), strict=True):
+        for situation, call in zip(self.plan.cases[1:], self.plan.calls[1:], strict=True):
+            for outcomes, outcome in zip(cases, self._seen(self._reply_to(call), situation), strict=True):
                 outcomes.append(outcome)
             if cases[0][-1].kind in ENDING:
                 break
         return cases
 
-    def _hidden(self) -> tuple[Situation, ...]:
-        tensors = tuple(step.tensor for step in self.steps)
-        return self.desk.situations.every_hidden(self.place.exercise, self.place.name, tensors)
+    def _second_look(self) -> tuple[list[list[CaseOutcome]], list[list[CaseOutcome]]]:
+        """All cases at the lecture's sizes; the same with gradients that have the zeros of real ones."""
+        home = self.desk.situations.at_home(self.place.exercise, self.place.name, self._tensors)
+        return self._until_none_is_right(home, "plain"), self._until_none_is_right(home, "masked") if self.cuts else []
 
-    def _second_look(
-        self, cases: Sequence[Sequence[CaseOutcome]], views: Sequence[View]
-    ) -> tuple[list[CaseOutcome], list[CaseOutcome] | None]:
-        """At the lecture's sizes; where not all is right, also with gradients that have the zeros of real ones."""
-        situation = self.desk.situations.public(self.place.exercise, self.place.name)
-        seen = {view: self._outcomes(situation, view) for view in sorted(set(views))}
-        public = [seen[view][place] for place, view in enumerate(views)]
-        clean = all(outcome.kind == "right" for outcomes in cases for outcome in outcomes)
-        if clean or not self.injection.cuts:
-            return public, None
-        loud = self.desk.situations.loud(self.place.exercise, self.place.name)
-        louder = self._outcomes(loud, "plain")
-        public = [_worse(one, big) for one, big in zip(public, louder, strict=True)]
-        masked = [
-            _worse(one, big)
-            for one, big in zip(self._outcomes(situation, "masked"), self._outcomes(loud, "masked"), strict=True)
-        ]
-        return public, masked
+    def _until_none_is_right(self, situations: Sequence[Situation], view: View) -> list[list[CaseOutcome]]:
+        """Outcomes, situation by situation, up to where each step was seen to be something else than right."""
+        seen: list[list[CaseOutcome]] = []
+        open_steps = set(range(len(self.steps)))
+        for situation in situations if open_steps else ():
+            seen.append(self._outcomes(situation, view))
+            open_steps -= {place for place, outcome in enumerate(seen[-1]) if not _all_right([[outcome]])}
+            if not open_steps:
+                break
+        return seen
+
+    def _far(self) -> list[str]:
+        """For each step where it is far off in float32, and again in a second draw; '' for nowhere."""
+        exercise, name, situations = self.place.exercise, self.place.name, self.desk.situations
+        asked = self._asked
+
+        def in_the_chain(draw: int) -> _Probe:
+            chain = self.desk.hidden_chain if draw else self.desk.real_chain
+            return chain.call(exercise, name, asked), chain.is_far
+
+        def in_loud(draw: int) -> _Probe:
+            loud = situations.loud(exercise, name, draw)
+            return loud.call(asked, "single"), lambda item, tensor: loud.is_far(item, tensor, self.cuts)
+
+        found = [""] * len(self.steps)
+        for where, probe in (("in float32", in_the_chain), ("in float32, for large gradients,", in_loud)):
+            far = self._far_in_every_draw(probe)
+            found = [one or (where if is_far else "") for one, is_far in zip(found, far, strict=True)]
+        return found
+
+    def _far_in_every_draw(self, probe: Callable[[int], _Probe]) -> list[bool]:
+        far = [True] * len(self.steps)
+        for draw in range(DRAWS):
+            call, is_far = probe(draw)
+            reply = self._reply_to(call)
+            came = reply.returned if isinstance(reply, Answer) and len(reply.returned) == len(self.steps) else ()
+            far = [
+                was and place < len(came) and isinstance(item := came[place], Tensor) and is_far(item, step.tensor)
+                for place, (was, step) in enumerate(zip(far, self.steps, strict=True))
+            ]
+            if not any(far):
+                break
+        return far
+
+    @property
+    def _asked(self) -> Injection:
+        return self.desk.everything if self.place.is_shared else self.injection
 
     def _call(self, situation: Situation, injection: Injection, view: View = "plain") -> Answer | Failed | Lost:
         return self._reply_to(situation.call(self.desk.everything if self.place.is_shared else injection, view))
 
     def _reply_to(self, call: Part) -> Answer | Failed | Lost:
-        """The reply that came ahead, once; else the one to a call now."""
-        made_ahead = self.replies.pop(call, None)
-        return made_ahead if made_ahead else self.student.call(self.written, call, self.budget)
+        """The reply that came before, or the one to a call now."""
+        return self.replies.get(call) or self.replies.add(call, self.student.call(self.written, call, self.budget))
 
-    def _outcomes(self, situation: Situation, view: View) -> list[CaseOutcome]:
+    def _outcomes(self, situation: Situation, view: View = "plain") -> list[CaseOutcome]:
         """One call, and what it shows of each step."""
-        reply = self._call(situation, self.injection, view)
+        return self._seen(self._call(situation, self.injection, view), situation, view)
+
+    def _seen(self, reply: Answer | Failed | Lost, situation: Situation, view: View = "plain") -> list[CaseOutcome]:
         if isinstance(reply, Lost):
             return [CaseOutcome(situation, reply.verdict, reply.message) for _ in self.steps]
         if reply.refused:
@@ -308,7 +427,7 @@ class _Work:
                 fact = f"it returned {item.what}; expected a tensor"
                 outcomes.append(CaseOutcome(situation, "error", fact, tag="no-tensor"))
                 continue
-            comparison = compare(item, situation, step.tensor, self.injection.cuts, view)
+            comparison = compare(item, situation, step.tensor, self.cuts, view)
             outcomes.append(
                 CaseOutcome(
                     situation,
@@ -326,22 +445,20 @@ class _Work:
         if self.written.flat is not None:
             shift = self.written.shift
         else:
-            reply = self._call(
-                self.desk.situations.public(self.place.exercise, self.place.name), self.injection, "watched"
-            )
+            reply = self._call(self.plan.cases[0], self.injection, "watched")
             shift = reply.shift if isinstance(reply, Answer) else None
         if shift is None:
             return None
         where = f"line {shift.line} " if shift.line else ""
         return f"{where}evaluates {shift.operation} again at inputs shifted by {shift.step:.1g}"
 
-    def _float32(self) -> tuple[list[Float32Row | None], str]:
-        """The lecture's comparison, step by step (None where the call failed), and what the call printed."""
-        asked = self.desk.everything if self.place.is_shared else self.injection
-        reply = self._reply_to(self.desk.real_chain.call(self.place.exercise, self.place.name, asked))
+    def _float32(self) -> tuple[list[Float32Row | None], str, str]:
+        """The lecture's comparison, step by step (None where the call failed), what the call printed and raised."""
+        reply = self._reply_to(self.plan.real)
         if not isinstance(reply, Answer) or len(reply.returned) != len(self.steps):
-            return [None] * len(self.steps), reply.output if isinstance(reply, Failed | Answer) else ""
-        return self._compared_as_in_the_lecture(reply), reply.output
+            raised = _error_message(reply) if isinstance(reply, Failed) and not reply.refused else ""
+            return [None] * len(self.steps), reply.output if isinstance(reply, Failed | Answer) else "", raised
+        return self._compared_as_in_the_lecture(reply), reply.output, ""
 
     def _compared_as_in_the_lecture(self, reply: Answer) -> list[Float32Row | None]:
         return [
@@ -354,23 +471,8 @@ def _proves(outcome: CaseOutcome) -> bool:
     return outcome.comparison is not None and outcome.comparison.proves
 
 
-def _worse(one: CaseOutcome, big: CaseOutcome) -> CaseOutcome:
-    """Of the same look at ordinary and at large gradients the one that is not right."""
-    return big if one.kind == "right" else one
-
-
 def _all_right(cases: Sequence[Sequence[CaseOutcome]]) -> bool:
     return all(outcome.kind in ("right", "shape") for outcomes in cases for outcome in outcomes)
-
-
-def _smells_of_float32(outcomes: Sequence[CaseOutcome]) -> bool:
-    """Every case that is not right either raised, as mixed dtypes do, or is off by no more than float32 rounds."""
-    bad = [outcome for outcome in outcomes if outcome.kind not in ("right", "shape")]
-    return bool(bad) and all(
-        outcome.kind == "error"
-        or (outcome.comparison is not None and (outcome.comparison.scaled_error or 1.0) < _FLOAT32_SMALL)
-        for outcome in bad
-    )
 
 
 def _same(one: Answer, other: Answer) -> bool:

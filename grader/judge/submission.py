@@ -18,7 +18,7 @@ from grader.judge.mend import Mender, SearchBudget
 from grader.judge.real_chain import RealChain
 from grader.judge.situation import Situations
 from grader.judge.stages import Progress, Stage, empty_result
-from grader.judge.steps import judge_callable
+from grader.judge.steps import Begun, begin
 from grader.judge.student import Student
 from grader.judge.training import judge_training
 from grader.lesson import Exercise, Lesson, Step, TrainingPlan
@@ -102,11 +102,24 @@ class Judge:
         self, student: Student, answers: Answers, request: Request, doubtful: set[str]
     ) -> Iterator[ExerciseResult]:
         """The results of all steps that are asked for, each by itself; adds those to `doubtful` that may be chance."""
-        for exercise in self._lesson.exercises:
-            wanted = [step for step in exercise.steps if not request.steps or step.path in request.steps]
-            if wanted:
-                results = self._exercise(student, exercise, wanted, answers, request, doubtful)
-                yield ExerciseResult(exercise.name, tuple(results))
+        wanted = {
+            exercise: steps
+            for exercise in self._lesson.exercises
+            if (steps := [step for step in exercise.steps if not request.steps or step.path in request.steps])
+        }
+        # What is shown of an answer comes first: it cannot hold anything that the process has not seen yet.
+        places = [
+            (exercise, name, [step for step in needed if callable_of(exercise, step) == name])
+            for exercise, steps in wanted.items()
+            for needed in [self._needed(exercise, steps)]
+            for name in dict.fromkeys(callable_of(exercise, step) for step in needed)
+        ]
+        asked = [(exercise, steps, answers.by_name[exercise.name, name]) for exercise, name, steps in places]
+        begun = begin(self._desk, student, asked)
+        for exercise, steps in wanted.items():
+            own = [one for (whose, *_), one in zip(asked, begun, strict=True) if whose is exercise]
+            results = self._exercise(student, exercise, steps, own, answers, request, doubtful)
+            yield ExerciseResult(exercise.name, tuple(results))
 
     def _chain_reaches(self, student: Student, answers: Answers, results: Sequence[ExerciseResult]) -> str | None:
         """How far the student's own chain is right; None where not all of it was asked for."""
@@ -134,22 +147,21 @@ class Judge:
         student: Student,
         exercise: Exercise,
         wanted: Collection[Step],
+        begun: Sequence[Begun],
         answers: Answers,
         request: Request,
         doubtful: set[str],
     ) -> list[StepResult]:
         """The results of the wanted steps, in the lesson's order; adds those to `doubtful` that may be chance."""
         results: dict[str, StepResult] = {}
-        needed = self._needed(exercise, wanted)
-        for name in dict.fromkeys(callable_of(exercise, step) for step in needed):
-            steps = [step for step in needed if callable_of(exercise, step) == name]
-            judged = judge_callable(self._desk, student, exercise, steps, answers.by_name[exercise.name, name])
+        for one in begun:
+            judged = one.finish(is_open=request.is_check)
             results |= {result.step: result for result in judged}
-            doubtful |= _doubtful(exercise, judged, student)
+            doubtful |= _doubtful(exercise, judged, student.was_cut_short() or one.was_cut_short)
         for step in wanted:
             if step.is_training:
                 results[step.name] = self._training(student, exercise, step, answers, results, request)
-                doubtful |= _doubtful(exercise, [results[step.name]], student)
+                doubtful |= _doubtful(exercise, [results[step.name]], student.was_cut_short())
                 if doubtful & {other.path for other in exercise.gradient_steps}:
                     doubtful.add(step.path)  # it rests on them
         return [results[step.name] for step in wanted]
@@ -206,18 +218,22 @@ class Judge:
         plan = self._lesson.training.check if request.is_check else self._lesson.training.grade
         gradients = [results[other.name] for other in exercise.gradient_steps]
         written = answers.by_name[exercise.name, exercise.function]
-        course = self._course(exercise.name, request.is_check) if any(r.passes for r in gradients) else _no_course(plan)
-        return judge_training(self._desk, student, exercise, step, course, written, gradients)
+        # What is right at the lecture's sizes only can train there.
+        is_at_home = any(result.verdict == "hard-coded" for result in gradients)
+        some = any(result.passes for result in gradients)
+        course = self._course(exercise.name, request.is_check, is_at_home) if some else _no_course(plan)
+        return judge_training(self._desk, student, exercise, step, course, written, gradients, is_open=request.is_check)
 
-    def _make_course(self, exercise: str, is_check: bool) -> Course:
+    def _make_course(self, exercise: str, is_check: bool, is_at_home: bool) -> Course:
         assert self._lesson.training is not None
         plan = self._lesson.training.check if is_check else self._lesson.training.grade
+        plan = replace(plan, sizes=self._lesson.sizes) if is_at_home else plan
         return make_course(self._desk, self._lesson.exercise(exercise), plan, self._seed)
 
 
-def _doubtful(exercise: Exercise, results: Sequence[StepResult], student: Student) -> set[str]:
+def _doubtful(exercise: Exercise, results: Sequence[StepResult], was_cut_short: bool) -> set[str]:
     """Those of the steps just judged whose verdict may be the machine's and not the answer's."""
-    kinds = {"memory", "crashed", *(["timeout"] if student.was_cut_short() else [])}
+    kinds = {"memory", "crashed", *(["timeout"] if was_cut_short else [])}
     return {f"{exercise.name}.{result.step}" for result in results if result.verdict in kinds}
 
 

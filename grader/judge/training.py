@@ -1,7 +1,8 @@
 """The training run: the judge does the forward pass and the update, the student's function only the backward.
 
 The same run was made by autograd (`course`); the student's loss has to follow its loss at every step.
-Gradients that were judged not right are replaced by autograd's, so that one mistake costs one step.
+Gradients that were judged not right are replaced by autograd's. What the run is worth is the part of the gradients
+that are right, and the student's own.
 """
 
 from __future__ import annotations
@@ -17,9 +18,8 @@ from grader.judge.course import Course, by_autograd
 from grader.judge.desk import Desk
 from grader.judge.inject import Injection, resolve, written_call
 from grader.judge.situation import answer_key
-from grader.judge.steps import FLOAT32_WORDS
 from grader.judge.student import Student
-from grader.judge.verdict import credit_of
+from grader.judge.verdict import credit_of, exception_in
 from grader.lesson import Exercise, Step
 from grader.lesson.model import GRADIENT_PREFIX
 from grader.results.model import StepResult
@@ -28,9 +28,16 @@ from grader.wire.messages import Answer, Failed, Loaded
 from grader.wording import counted
 
 FOLLOWS = 1e-9  # relative, in float64
-FOLLOWS_FLOAT32 = 1e-6  # from the first step on that brought a float32 gradient
+_ABSENT = ("missing", "error")  # a gradient that is not there: None, or whatever was raised in its place
 
-Problem = tuple[str, str]  # a verdict and its message
+
+@dataclass(frozen=True)
+class Problem:
+    """What ended a run. `plain` says it without text or numbers that the answer may have made of hidden ones."""
+
+    verdict: str
+    message: str
+    plain: str
 
 
 @dataclass(frozen=True)
@@ -49,8 +56,17 @@ def judge_training(
     course: Course,
     written: Written,
     gradients: Sequence[StepResult],
+    *,
+    is_open: bool,
 ) -> StepResult:
     """Trains with the gradients that were judged right; the others are autograd's."""
+    if absent := [result.step for result in gradients if result.verdict in _ABSENT]:
+        message = f"there is no training without {', '.join(absent)}: look at {absent[0]} first"
+        if all(result.verdict == "missing" for result in gradients):
+            message = gradients[0].message
+        return StepResult(
+            step.name, "missing", 0.0, step.points, message=message, file=written.file or None, line=gradients[0].line
+        )
     case = next(case for case in desk.lesson.cases if not case.ties)
     situation = desk.situations.hidden(exercise.name, written.name, case)
     usable = {result.step.removeprefix(GRADIENT_PREFIX) for result in gradients if result.passes}
@@ -58,24 +74,21 @@ def judge_training(
     if not any(situation.reference(tensor, frozenset()).proves for tensor in usable):  # zeros are no training
         first = next((result for result in gradients if not result.passes), gradients[0])
         message = "none of its gradients can be used, so there is nothing to train with"
-        if first.verdict == "missing":
-            message = first.message
         return StepResult(step.name, first.verdict, 0.0, step.points, message=message, file=first.file, line=first.line)
     seconds = desk.lesson.limits.training_seconds
     student.extend(seconds)
     budget = student.budget(seconds)
-    result = StepResult(step.name, "right", 1.0, step.points, file=written.file or None, line=written.line)
+    own = (len(gradients) - len(replaced)) / len(gradients)
+    result = StepResult(step.name, "right", own, step.points, file=written.file or None, line=written.line)
     found = _Left(0) if replaced else _along(desk, student, exercise, course, written, budget)
     if isinstance(found, _Left):
         problem = _run(desk, student, exercise, course, written, usable, budget, found)
     else:
         problem = found
-    if problem and problem[0] == "error" and FLOAT32_WORDS.search(written.own_text):  # mixed dtypes raise
-        in_float32 = _run(desk, student, exercise, course, written, usable, budget, _Left(0), torch.float32)
-        problem = problem if in_float32 else None
     if problem:
-        verdict, message = problem
-        result = replace(result, verdict=verdict, message=message, credit=credit_of(verdict, desk.lesson))
+        message = problem.message if is_open else problem.plain
+        credit = own * credit_of(problem.verdict, desk.lesson)
+        result = replace(result, verdict=problem.verdict, message=message, credit=credit)
     if replaced:
         result = replace(result, note=f"trained with autograd's {', '.join(replaced)} in place of its own")
     return result
@@ -107,7 +120,8 @@ def _along(
 def _ended(reply: Answer | Failed | Lost, number: int, last: int, desk: Desk) -> Problem | None:
     """The problem that the reply to a call is; one that is lost came at a step from `number` to `last`."""
     if isinstance(reply, Answer | Failed) and reply.refused:
-        return "forbidden", f"at training step {number}, {reply.refused[0]}"
+        plain = f"at training step {number} it reaches outside the language"
+        return Problem("forbidden", f"at training step {number}, {reply.refused[0]}", plain)
     if isinstance(reply, Lost):
         return _failed(reply, f"{number} to {last}" if number < last else number, desk)
     return None if isinstance(reply, Answer) else _failed(reply, number, desk)
@@ -123,34 +137,25 @@ def _run(
     usable: set[str],
     budget: Budget,
     left: _Left,
-    dtype: torch.dtype = torch.float64,
 ) -> Problem | None:
-    """The first problem of the run as (verdict, message); None if its loss followed to the end.
-
-    The run begins where the function `left` autograd's.
-    `dtype` is that of what the function is given; the forward pass and the update stay in float64.
-    """
+    """The first problem of the run; None if its loss followed to the end. It begins where the function `left`."""
     injection = _asked(desk, student, exercise, written, budget)
     if not isinstance(injection, Injection):
         return injection
     targets = [step.tensor for step in exercise.gradient_steps]
     key = answer_key(exercise.name, written.name)
-    name_of_dtype = str(dtype).removeprefix("torch.")
     parameters = {target: course.points[left.at].inputs[target] for target in targets}
     needs_autograd = [target for target in targets if target not in usable] + sorted(injection.cuts)
-    follows = FOLLOWS if dtype is torch.float64 else FOLLOWS_FLOAT32
     for number, point in enumerate(course.points[left.at :], start=left.at + 1):
         inputs = {**point.inputs, **parameters}
         values = desk.situations.network.forward(inputs, course.plan.sizes)
         loss = float(values[desk.lesson.loss])
-        if not abs(loss - point.loss) <= follows * abs(point.loss):
-            return "wrong", (
-                f"the loss leaves autograd's at step {number} of {course.plan.steps}: "
-                f"{loss:.6f} where autograd has {point.loss:.6f}"
-            )
+        if not abs(loss - point.loss) <= FOLLOWS * abs(point.loss):
+            plain = f"the loss leaves autograd's at step {number} of {course.plan.steps}"
+            return Problem("wrong", f"{plain}: {loss:.6f} where autograd has {point.loss:.6f}", plain)
         real = by_autograd(desk, inputs, course.plan.sizes, needs_autograd)[1] if needs_autograd else {}
-        given = {name: _in(dtype, values[name]) for name in injection.names if name in values}
-        call = written_call(key, name_of_dtype, injection, course.plan.sizes, given, _from(real))
+        given = {name: values[name] for name in injection.names if name in values}
+        call = written_call(key, "float64", injection, course.plan.sizes, given, _from(real))
         said = left.answer if number == left.at + 1 else None
         reply = said or student.call(written, call, budget)
         if problem := _ended(reply, number, number, desk):
@@ -159,15 +164,12 @@ def _run(
         for target, item in zip(targets, reply.returned, strict=False):
             gradient = item if target in usable and isinstance(item, Tensor) else real.get(target)
             if gradient is None or gradient.shape != parameters[target].shape:
-                return (
-                    "wrong",
-                    f"at step {number} its {GRADIENT_PREFIX}{target} is no tensor of the right shape any more",
-                )
-            if gradient.dtype is not torch.float64:
-                follows = FOLLOWS_FLOAT32
+                fact = f"at step {number} its {GRADIENT_PREFIX}{target} is no tensor of the right shape any more"
+                return Problem("wrong", fact, fact)
             parameters[target] = parameters[target] - course.learning_rate * gradient.to(torch.float64)
         if len(reply.returned) != len(targets):
-            return "wrong", f"at step {number} it returned {counted(len(reply.returned), 'value')}, not {len(targets)}"
+            fact = f"at step {number} it returned {counted(len(reply.returned), 'value')}, not {len(targets)}"
+            return Problem("wrong", fact, f"at step {number} it did not return {len(targets)} values")
     return None
 
 
@@ -177,11 +179,7 @@ def _asked(desk: Desk, student: Student, exercise: Exercise, written: Written, b
     if not isinstance(loaded, Loaded):
         return _failed(loaded, 1, desk)
     injection = resolve(desk.lesson, [step.tensor for step in exercise.gradient_steps], loaded, written)
-    return injection if isinstance(injection, Injection) else ("error", injection.message)
-
-
-def _in(dtype: torch.dtype, value: Tensor) -> Tensor:
-    return value.to(dtype) if value.is_floating_point() and value.dtype is not dtype else value
+    return injection if isinstance(injection, Injection) else Problem("error", injection.message, injection.message)
 
 
 def _from(gradients: Mapping[str, Tensor]) -> Callable[[str], Tensor]:
@@ -192,11 +190,16 @@ def _from(gradients: Mapping[str, Tensor]) -> Callable[[str], Tensor]:
 def _failed(reply: Failed | Lost | Loaded, number: int | str, desk: Desk) -> Problem:
     if isinstance(reply, Lost):
         if reply.limit == "step" and not reply.by_wall_clock:
-            return "timeout", (
+            fact = (
                 f"it was at step {number} when the {desk.lesson.limits.training_seconds:g} s of processor time "
                 "for training were over; look for Python loops over the batch"
             )
-        return reply.verdict, f"at step {number}: {reply.message}"
+            return Problem("timeout", fact, fact)
+        what = "its process ended" if reply.verdict == "crashed" else reply.message
+        return Problem(reply.verdict, f"at step {number}: {reply.message}", f"at step {number}: {what}")
     if isinstance(reply, Failed):
-        return ("memory" if reply.is_memory else "error"), f"at step {number}: {reply.error}"
-    return "error", f"at step {number}: no answer"
+        if reply.is_memory:
+            return Problem("memory", f"at step {number}: {reply.error}", f"at step {number} it ran out of memory")
+        plain = f"at step {number} it raised {exception_in(reply.error)}"
+        return Problem("error", f"at step {number}: {reply.error}", plain)
+    return Problem("error", f"at step {number}: no answer", f"at step {number}: no answer")

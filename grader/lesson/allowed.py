@@ -13,6 +13,7 @@ _LINK = re.compile(r"https?://\S+|")
 _MINUTE = re.compile(r"\d+(:\d\d){1,2}|")
 _LONGEST = 60
 _LARGEST = 1e12
+_ENDS = 2  # of a range
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,11 @@ _SECONDS = _number(0, 86_400, above=True)
 _TABLES = _list("a list of tables", lambda one: isinstance(one, dict))
 
 SIZE = _whole(1, 1_000_000)
+RANGE = Rule(
+    (list,),
+    "two whole numbers of at least 1, the smaller first",
+    lambda ends: len(ends) == _ENDS and all(map(SIZE.allows, ends)) and ends[0] <= ends[1],
+)
 MOST_NUMBERS = 10_000_000  # in one input
 
 KEYS: dict[str, dict[str, Rule]] = {

@@ -12,10 +12,21 @@ from pathlib import Path
 from typing import Any
 
 from grader.errors import KitError
-from grader.lesson.allowed import KEYS, MOST_NUMBERS, SIZE, Rule, is_name, said
+from grader.lesson.allowed import KEYS, MOST_NUMBERS, RANGE, SIZE, Rule, is_name, said
 from grader.lesson.expression import Number, evaluate, whole
 from grader.lesson.graph import read_graph
-from grader.lesson.model import GRADIENT_PREFIX, Case, Exercise, Input, Lesson, Limits, Step, Training, TrainingPlan
+from grader.lesson.model import (
+    GRADIENT_PREFIX,
+    Case,
+    Exercise,
+    Input,
+    Lesson,
+    Limits,
+    Range,
+    Step,
+    Training,
+    TrainingPlan,
+)
 from grader.names import did_you_mean
 
 _TREE = Path(__file__).resolve().parents[2]
@@ -177,17 +188,34 @@ class _Reader:
         self.start = self._header("[[cases]]", place)
         at = f"cases.{value['name']}" if isinstance(value.get("name"), str) else f"cases[{place}]"
         table = self._table("cases", value, at)
-        own = self._own_sizes(table.get("sizes", {}), sizes, f"{at}.sizes")
+        ranges = self._ranges(table.get("sizes", {}), f"{at}.sizes")
+        fixed = {name: size for name, size in table.get("sizes", {}).items() if name not in ranges}
+        own, least = (
+            self._own_sizes({**fixed, **ends}, sizes, f"{at}.sizes")
+            for ends in (
+                {name: size.most for name, size in ranges.items()},
+                {name: size.least for name, size in ranges.items()},
+            )
+        )
         changed = dict(inputs)
         for name, change in table.get("inputs", {}).items():
             if name not in inputs:
                 raise self._error(
                     f"the case changes the input {name}, which [inputs] does not list{did_you_mean(name, inputs)}", name
                 )
-            changed[name] = self._input(name, change, own, f"{at}.inputs.{name}", inputs[name])
-        return Case(
-            table.get("name", "case"), own, changed, table.get("ties", False), float(table.get("upstream", 1.0))
-        )
+            for sizes_there in (least, own):
+                changed[name] = self._input(name, change, sizes_there, f"{at}.inputs.{name}", inputs[name])
+        name, ties, upstream = table.get("name", "case"), table.get("ties", False), float(table.get("upstream", 1.0))
+        return Case(name, own, changed, ties, upstream, ranges)
+
+    def _ranges(self, value: Mapping[str, Any], at: str) -> dict[str, Range]:
+        """Of the sizes of a case those that are drawn."""
+        ranges: dict[str, Range] = {}
+        for name, ends in value.items():
+            if isinstance(ends, list):
+                self._check(RANGE, ends, f"{at}.{name}", name)
+                ranges[name] = Range(*ends)
+        return ranges
 
     def _own_sizes(self, value: Mapping[str, Any], sizes: Mapping[str, int], at: str) -> dict[str, int]:
         for name in value:

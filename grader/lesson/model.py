@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -16,8 +16,9 @@ GRADIENT_PREFIX = "d"  # the gradient of the loss with respect to `probs` is cal
 class Input:
     """How one argument of forward() is drawn.
 
-    Integer inputs are uniform in [0, below). Floating inputs are `shift + scale * N(0, 1)`,
-    or uniform over `values`. Shape, bound, scale are expressions over the sizes.
+    Integer inputs are uniform in [0, below). Floating inputs are `shift + scale * N(0, 1)`, or `values`
+    in random order, each as often as the others along the last axis. Shape, bound, scale are expressions
+    over the sizes.
     """
 
     name: str
@@ -33,6 +34,14 @@ class Input:
 
 
 @dataclass(frozen=True)
+class Range:
+    """A size that is drawn from `least` to `most`, both included: a prime, where there is one."""
+
+    least: int
+    most: int
+
+
+@dataclass(frozen=True)
 class Case:
     """One situation in which every step is judged: sizes, and inputs with the case's own changes."""
 
@@ -41,6 +50,7 @@ class Case:
     inputs: Mapping[str, Input]
     ties: bool = False  # maxima are tied on purpose: judged by any subgradient
     upstream: float = 1.0  # the scale of the drawn gradients
+    ranges: Mapping[str, Range] = field(default_factory=dict)  # of the sizes that are drawn; above is the most
 
 
 @dataclass(frozen=True)
@@ -146,8 +156,14 @@ class Lesson:
         return sum(exercise.max_score for exercise in self.exercises)
 
     @cached_property
-    def loud_public_case(self) -> Case:
-        """The same with the largest gradients of any case: where clipping shows at the lecture's sizes, too."""
+    def home_cases(self) -> tuple[Case, ...]:
+        """Every case at the lecture's sizes: what is right in all of these, and not elsewhere, fails for the sizes."""
+        at_home = [replace(case, name=self.public_case.name, sizes=self.sizes, ranges={}) for case in self.cases]
+        return tuple(case for place, case in enumerate(at_home) if case not in at_home[:place])
+
+    @cached_property
+    def loud_case(self) -> Case:
+        """The lecture's sizes with the largest gradients of any case."""
         return replace(self.public_case, upstream=max(case.upstream for case in self.cases))
 
     @cached_property

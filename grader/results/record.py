@@ -5,11 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import secrets
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 _DIGITS = 16
+_SEED_BITS = 128  # too many to be searched for from what a student may learn of the cases
+
+
+def new_seed() -> int:
+    """A seed that nobody knows."""
+    return secrets.randbits(_SEED_BITS)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,6 @@ import contextlib
 import hashlib
 import json
 import os
-import secrets
 import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -28,11 +27,10 @@ from grader.lesson import Lesson
 from grader.results.archive import Archive, Published
 from grader.results.basis import NOTHING, Basis
 from grader.results.names import safe_name
-from grader.results.record import ClassChange, RunRecord, read_record
+from grader.results.record import ClassChange, RunRecord, new_seed, read_record
 from grader.results.summary import Summary
 from grader.submission.model import Submission
 
-_SEEDS = 1 << 31
 _PACKAGE = Path(__file__).resolve().parents[1]
 
 
@@ -110,7 +108,7 @@ class RunFolder:
     def begin(self, found: Sequence[str], paths: Sequence[Path], seed: int | None, regrade: bool) -> Begun:
         """Records a run that begins: the seed asked for, else the recorded one, else a new one that nobody knows."""
         _ = self.archive  # one run at a time: before anything is written
-        before = read_record(self._own / "run.json") or RunRecord(secrets.randbelow(_SEEDS))
+        before = read_record(self._own / "run.json") or RunRecord(new_seed())
         if seed is not None:
             before = replace(before, seed=seed)
         record, change = before.followed_by(found, paths)

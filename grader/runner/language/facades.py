@@ -289,7 +289,7 @@ class _Imports:
         if type(found) is not Facade:
             return Unavailable(f"{module}.{name}", found.reason, found.instead, found.line)
         if name in found.values:
-            return found.values[name]
+            return guards.of_case(found.values[name])
         inner = self._own.get(f"{module.lstrip('.')}.{name}") or facade(f"{module}.{name}")
         if inner is not None:
             return inner
@@ -308,7 +308,7 @@ class _Imports:
         for name in sorted(names):
             if is_own_name(name) and not name.startswith("_"):
                 known = name in found.values
-                namespace[name] = found.values[name] if known else Unavailable(f"{module}.{name}")
+                namespace[name] = guards.of_case(found.values[name]) if known else Unavailable(f"{module}.{name}")
 
     def _found(self, name: str) -> Any:
         own = self._own.get(name.lstrip("."))

@@ -77,7 +77,7 @@ def _of_module(module: Facade, name: str) -> Any:
     else:
         if type(value) is Unavailable:
             value.refuse()
-        return value
+        return of_case(value)
     if name == "__name__":
         return module.name
     if module.name == "numpy" and hasattr(module.real, name):
@@ -134,6 +134,8 @@ def _of_class(kind: type, name: str) -> Any:
         _refuse_name(name)
     if name in TABLES.get(kind, ()):
         return getattr(kind, name)
+    if kind is Tensor and name == "float":
+        return _as_float
     if name == "__init__" and issubclass(kind, Exception) and kind in TABLES:
         return getattr(kind, name)
     if hasattr(kind, name):
@@ -228,6 +230,7 @@ class Attributes(dict[str, Any]):
         return dict, (dict(self),)
 
 
+TABLES[Tensor] -= {"float"}  # it is special, below
 TABLES[Attributes] = frozenset({"items", "keys", "values", "get", "update", "copy"})
 
 
@@ -586,6 +589,19 @@ def no_grad(value: Any) -> bool:
     return False
 
 
+def of_case(value: Any) -> Any:
+    """The value, but for `torch.float32`: that is the type of what a program is given, which is torch's default.
+
+    So a one-hot `.float()` loses nothing in a case of float64, and a difference quotient gains nothing.
+    """
+    return torch.get_default_dtype() if value is torch.float32 else value
+
+
+def _as_float(tensor: Tensor, **options: Any) -> Tensor:
+    """Tensor.float"""
+    return tensor.to(of_case(torch.float32), **options)
+
+
 def _kind_of(tensor: Tensor) -> Callable[..., Any]:
     def kind(dtype: Any = None, non_blocking: bool = False) -> Any:
         if dtype is None:
@@ -594,7 +610,7 @@ def _kind_of(tensor: Tensor) -> Callable[..., Any]:
             dtype = _TENSOR_TYPES.get(id(dtype))
         if dtype is None:
             refuse(".type of something else than a dtype", "a text may name any kind", "write .to(torch.float32)")
-        return tensor.type(dtype, non_blocking=non_blocking)
+        return tensor.type(of_case(torch.float32 if dtype == "torch.FloatTensor" else dtype), non_blocking=non_blocking)
 
     return kind
 
@@ -645,6 +661,7 @@ def _format_of(text: str) -> Callable[..., str]:
 _SPECIAL: dict[tuple[type, str], Callable[[Any], Any]] = {
     (str, "format"): _format_of,
     (Tensor, "type"): _kind_of,
+    (Tensor, "float"): lambda tensor: functools.partial(_as_float, tensor),
     (Tensor, "resize_"): _resize_,
     **{(Tensor, name): _reader(name) for name in ("new_tensor", "__getitem__", "__setitem__")},
     (Tensor, "requires_grad_"): _requires_grad_,

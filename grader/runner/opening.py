@@ -239,7 +239,7 @@ def _updates(node: ast.stmt, known: Collection[str]) -> bool:
 class Keeping(ast.NodeTransformer):
     """Binds a variable to each gradient that is an item or an attribute, behind the statement that makes it."""
 
-    kept: Mapping[str, str]  # `grads['W2']`, and the variable
+    kept: Mapping[str, str]  # `grads['t']`, and the variable
 
     def visit_Assign(self, node: ast.Assign) -> list[ast.stmt]:
         made: list[ast.stmt] = [node]

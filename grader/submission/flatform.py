@@ -99,7 +99,7 @@ class FlatProgram:
 
     @cached_property
     def kept(self) -> dict[str, str]:
-        """Gradients that are items or attributes, `grads["W2"]`, and the variables that stand for them."""
+        """Gradients that are items or attributes, `grads["t"]`, and the variables that stand for them."""
         return {place: GRADIENT_PREFIX + tensor for place, (tensor, _) in self._kept.items()}
 
     @cached_property
@@ -107,7 +107,7 @@ class FlatProgram:
         """By their owner, if it is filled backwards only: from gradients nearer to the loss, twice at least."""
         found: dict[str, dict[str, tuple[str, int]]] = {}
         backwards: Counter[str] = Counter()
-        copied: dict[str, set[str]] = {}  # `steps["W2"] = -rate * dW2`: from whom
+        copied: dict[str, set[str]] = {}  # `steps["t"] = -rate * dt`: from whom
         downstream = self.lesson.graph.downstream
         for statement in self.program.statements:
             nodes = statement.nodes if not isinstance(statement.node, ast.ClassDef) else ()
@@ -129,7 +129,7 @@ class FlatProgram:
         return {place: one for place, one in places if not copied[place] & {"", *owners}}
 
     def _owned(self, node: ast.AST) -> tuple[str, str]:
-        """Whose a gradient is, and of which tensor: `grads["W2"]`, `grads.W2`; a variable is nobody's."""
+        """Whose a gradient is, and of which tensor: `grads["t"]`, `grads.t`; a variable is nobody's."""
         match node:
             case ast.Subscript(value=ast.Name(id=owner), slice=ast.Constant(value=str(name))):
                 pass

@@ -1967,7 +1967,7 @@ class Row:
     def __getitem__(self, place): return self.values[place]
 def dprobs(dlogprobs, probs):
     assert torch.tensor([Row(1, 2), deque([3, 4])]).tolist() == [[1, 2], [3, 4]]
-    assert probs[Row(0, 1)].numel() and isinstance(torch.LongTensor([1]).float(), torch.FloatTensor)
+    assert probs[Row(0, 1)].numel() and isinstance(torch.LongTensor([1]), torch.LongTensor)
     return dlogprobs / probs
 --- everything of math, unused
 from math import *

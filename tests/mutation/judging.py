@@ -21,6 +21,7 @@ from tests.mutation.equality import (
     agreements,
     agrees_in_single,
     is_right_at_home,
+    is_zero,
     starts_elsewhere,
     vanishes_too,
 )
@@ -147,7 +148,9 @@ def fate_of(mutant: Mutant, step: int, result: StepResult, agreement: Agreement)
         return Fate.CAUGHT if right and is_so else Fate.ESCAPED if not right else Fate.REFUSED
     if result.verdict == "hard-coded":
         return Fate.CAUGHT if is_right_at_home(mutant.seed, mutant.source, step) else Fate.ESCAPED
-    return Fate.REFUSED if agreement.is_equal and not agreement.changes_input else Fate.CAUGHT
+    if not agreement.is_equal or agreement.changes_input:
+        return Fate.CAUGHT
+    return Fate.ZERO if is_zero(mutant.seed, step) else Fate.REFUSED
 
 
 def _fate_of_another(mutant: Mutant, step: int) -> Fate:

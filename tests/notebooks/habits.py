@@ -487,12 +487,13 @@ HABITS = (
     _habit(
         "a loop that lacks a gradient",
         whole(training=training(db1="pass")),
-        {"ex4_training.db1": "missing"},
+        {"ex4_training.db1": "missing", "ex4_training.training": "missing"},
     ),
     _habit(
         "a loop that uses a stale gradient",
         whole(training=TRAINING.replace("dhpreact = (1.0", "dhpreac = (1.0")),
-        {f"ex4_training.{s}": "error" for s in ("dC", "dW1", "db1", "dbngain", "dbnbias")},
+        {f"ex4_training.{s}": "error" for s in ("dC", "dW1", "db1", "dbngain", "dbnbias")}
+        | {"ex4_training.training": "missing"},
     ),
     _habit(
         "a loop that takes dC by index_add",
@@ -527,7 +528,7 @@ HABITS = (
     _habit(
         "the training cell is not Python",
         whole(training=TRAINING.replace("for i in range(max_steps):", "for i in range(max_steps)")),
-        {"ex4_training": "error"},
+        {"ex4_training": "error", "ex4_training.training": "missing"},
     ),
     _habit("cells that raise", ("undefined_name + 1", *whole(chain=(CHAIN, "cmp('probs', dprobs, None)", "1 / 0")))),
     _habit("full-width brackets in one cell", (*WHOLE, "print（dlogits.shape）")),

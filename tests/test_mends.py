@@ -769,3 +769,10 @@ def test_a_name_that_is_not_among_the_parameters_is_offered(bench: Bench) -> Non
     )
     assert result.mistake is None
     assert "right is `def dcounts(counts, ...)`" in told(result)
+
+
+def test_what_is_shown_is_written_as_it_stands_whoever_wrote_the_same_otherwise(bench: Bench) -> None:
+    for product in ("(2 * bndiff) * dbndiff2", "2 * bndiff * dbndiff2"):
+        source = f"{PRELUDE}def dbndiff(dbndiff2, dbnraw, bndiff, bnvar_inv):\n    grad = bnvar_inv * dbnraw\n"
+        source += f"    grad = {product}\n    return grad\n"
+        assert f"right is `grad += {product}`" in told(bench.result(source, f"{CHAIN}.dbndiff"))

@@ -259,6 +259,8 @@ class Student:
         self, written: Written, key: str, calls: Sequence[Part], budget: Budget
     ) -> tuple[Reply | Lost, list[Reply | Lost]]:
         """What is said to the load, and to the calls. The program runs first, where it has not in this process."""
+        if budget.overrun:  # nothing is run: the program is not to blame
+            return self._over(budget, budget.overrun), []
         self._living()
         load = frames.write(Load(key, written.program, written.name, written.position))
         if self._ran.get(written.program) == written.source:

@@ -158,7 +158,7 @@ def _is_steady(result: StepResult) -> bool:
 def _key(asked: Asked) -> bytes:
     """The same for answers for which the same would be found, whoever wrote them and wherever they stand."""
     written, above = asked.written, _lines_above(asked.written)
-    answer = (written.name, written.own_text, written.parameters, sorted(written.mentioned), written.is_flat)
+    answer = (written.name, _as_it_stands(written), written.parameters, sorted(written.mentioned), written.is_flat)
     told = [
         (
             r.step,
@@ -170,6 +170,13 @@ def _key(asked: Asked) -> bytes:
         for r in (showing.result for showing in asked.showings)
     ]
     return hashlib.sha256(repr((asked.exercise.name, answer, sorted(written.absent), told)).encode()).digest()
+
+
+def _as_it_stands(written: Answer) -> str:
+    """The lines that an answer reaches: what is shown of them is written as they are, brackets and all."""
+    lines = written.source.split("\n")
+    pieces = [lines[one.first_line - 1 : one.node.end_lineno] for one in written.statements]
+    return "\n".join(line for piece in pieces for line in piece)
 
 
 def _lines_above(written: Answer) -> int:

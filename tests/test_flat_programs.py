@@ -26,7 +26,7 @@ from tests.notebooks.parts import (
     notebook,
     with_lines,
 )
-from tests.support import step_of
+from tests.support import PRELUDE, JudgeText, step_of
 
 
 def judged(judge: Judge, lesson: Lesson, folder: Path, *cells: str) -> SubmissionResult:
@@ -243,3 +243,19 @@ def test_the_same_notebook_gets_the_same_verdicts_again(judge: Judge, lesson: Le
     cells = (*SET_UP, changed("dprobs = dlogprobs / probs", "dprobs = dlogprobs * probs"))
     first, second = (judged(judge, lesson, tmp_path, *cells).as_json() for _ in range(2))
     assert first == second
+
+
+def test_an_error_whose_name_cannot_be_read_costs_its_own_gradient_alone(judge_text: JudgeText) -> None:
+    source = f"""{PRELUDE}class Odd(NameError):
+    @property
+    def name(self):
+        return 1 / 0
+def fail():
+    raise Odd
+dprobs = fail()
+dlogits = dnorm_logits + dlogit_maxes * (logits == logit_maxes)
+"""
+    result = judge_text({"ex1_chain": source}, "ex1_chain.dprobs", "ex1_chain.dlogits")
+    assert step_of(result, "ex1_chain.dprobs").verdict == "error"
+    assert "Odd" in step_of(result, "ex1_chain.dprobs").message
+    assert step_of(result, "ex1_chain.dlogits").passes

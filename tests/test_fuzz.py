@@ -443,6 +443,7 @@ LARGE = {
     "helpers that call each other": "".join(f"def f{n}(x):\n    return f{n + 1}(x)\n" for n in range(5_000)),
     "one statement of many parts": "x = [" + ", ".join("probs.sum()" for _ in range(9_000)) + "]\n",
     "a long chain of dots": "x = probs" + ".T" * 900 + "\n",
+    "a list that is never closed": "y = [\n" + "".join(f"name{n},\n" + "    11, 12, 13,\n" * 32 for n in range(330)),
     "a long chain of calls": "x = probs" + ".sum()" * 400 + "\n",
     "a long text with fields": "x = '" + "{0.T}" * 5_000 + "'.format(probs)\n",
 }

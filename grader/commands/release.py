@@ -68,7 +68,7 @@ def _target(out: Path, name: str) -> Path:
 def contents(solutions: Path) -> dict[str, bytes]:
     """Path in the zip -> bytes. What is cut from the solutions, never what lies in exercises/."""
     files = lesson_files(solutions)
-    _refuse_answers(load_lesson(solutions), files)
+    _refuse_answers(load_lesson(solutions), solutions.name, files)
     files |= {name: (ROOT / name).read_bytes() for name in _AS_THEY_ARE}
     files |= {path.relative_to(ROOT).as_posix(): path.read_bytes() for path in _package()}
     files |= {f"tests/{name}": (ROOT / "tests" / name).read_bytes() for name in _TESTS}
@@ -78,10 +78,10 @@ def contents(solutions: Path) -> dict[str, bytes]:
     return files
 
 
-def _refuse_answers(lesson: Lesson, files: Mapping[str, bytes]) -> None:
+def _refuse_answers(lesson: Lesson, folder: str, files: Mapping[str, bytes]) -> None:
     """Raises KitError where a file that is handed out answers a step: what was given holds no marked solutions."""
     for exercise in lesson.exercises:
-        name = f"exercises/{lesson.folder.name}/{exercise.file}"
+        name = f"exercises/{folder}/{exercise.file}"
         program = parse_program(exercise.file, files[name].decode())
         for asked in callables(exercise):
             found = [statement for statement in program.binders.get(asked, ()) if asked in statement.stored]

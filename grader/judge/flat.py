@@ -263,6 +263,7 @@ class Planner:
     ) -> Answer:
         lines = sorted({at for one in tries for at, _ in one.events if at <= one.end[0]})
         statements = [s for at in lines if (s := self._statement(at))]
+        helpers = tuple(self._helpers(statements, parameters, lines))
         program = self._flat.program
         return Answer(
             exercise,
@@ -280,9 +281,9 @@ class Planner:
             own_files=self._flat.own_files,
             flat=self._flat,
             place=place,
-            helpers=tuple(self._helpers(statements, parameters, lines)),
+            helpers=helpers,
             results=tuple(one.variable for one in tries),
-            shift=self._shift([*statements, *self._helpers(statements, parameters, lines)]),
+            shift=self._shift([*statements, *helpers]),
         )
 
     def _shift(self, statements: Sequence[Statement]) -> Shift | None:

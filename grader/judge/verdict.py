@@ -164,7 +164,8 @@ def _bad(base: StepResult, evidence: Evidence, bad: CaseOutcome) -> StepResult:
         sizes = ", ".join(f"{name} = {size}" for name, size in bad.situation.case.sizes.items())
         where = f"{bad.situation.case.name}” ({sizes})" if evidence.is_open else f"{bad.situation.case.name}”"
         fact = f"right at the lecture's sizes, but not in the case “{where}: {_told(bad, evidence)}"
-        help = "look for a number that should be a size (32 for n), or a shape written out"
+        name, size = next(iter(evidence.home[0].situation.case.sizes.items()))
+        help = f"look for a number that should be a size ({size} for {name}), or a shape written out"
         return replace(
             base, verdict="hard-coded", message=fact, mistake=Mistake("hard-coded", help), line=bad.line or base.line
         )

@@ -7,6 +7,7 @@ import inspect
 import io
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +24,6 @@ from grader.wire.messages import MOST, Answer, Call, Failed, Load, Loaded, Ran, 
 OUTPUT_CAP = 64 * 1024
 ERROR_CAP = 2000
 MAX_ITEMS = 64
-_LONGEST_NAME = 100
 _SEED = 0
 _CUT = "\n[output cut here]"
 _NO_MEMORY = ("can't allocate memory", "std::bad_alloc")  # torch's allocator; C++, as torch passes it on
@@ -40,7 +40,7 @@ _set_deterministic = torch._C._set_deterministic_algorithms  # torch's own funct
 _generator, _strided = torch.default_generator, torch.strided
 _DTYPES = {"float64": torch.float64, "float32": torch.float32}
 _PLAIN = frozenset(_DTYPES.values())
-_LONGEST_NAME = 200  # characters of a parameter
+_LONGEST_NAME = 200  # characters of a name that is sent
 _INFINITE = 1e300  # a number from which on a default is not told: not every one can be sent
 _REHEARSAL_THAT_ENDS = "def trial(x):\n    return x\n"
 _REHEARSAL = "import torch\ndef trial(x):\n    print(x.exp() @ x.softmax(1).T, repr(x))\n    raise ValueError\n"
@@ -133,6 +133,7 @@ def _takes_places_alone(function: Callable[..., Any]) -> bool:
 def call(answer: LoadedAnswer, request: Call) -> Answer | Failed:
     """Calls the answer with copies of the inputs and describes what came back."""
     output = CappedText()
+    shifts = Shifts(answer.space.file, request.tensors.values()) if request.is_watched else None
     try:
         given = {name: _clone(tensor) for name, tensor in request.tensors.items()}
         with StudentWorld(output, request.dtype):
@@ -140,11 +141,8 @@ def call(answer: LoadedAnswer, request: Call) -> Answer | Failed:
             positional = [values.pop(name, default) for name, default in answer.positional.items()]
             while positional and positional[-1] is inspect.Parameter.empty:
                 positional.pop()
-            if request.is_watched:
-                with (shifts := Shifts(answer.space.file, request.tensors.values())):
-                    result = answer.function(*positional, **values)
-            else:
-                shifts, result = None, answer.function(*positional, **values)
+            with shifts or nullcontext():
+                result = answer.function(*positional, **values)
             is_sequence = isinstance(result, tuple | list)
             # A subclass, such as a NamedTuple, is taken for the sequence that it is underneath.
             items = (

@@ -65,8 +65,8 @@ class World:
             getattr(kit.get(name), "shape", None) == getattr(own, "shape", None) for name, own in self.kit.items()
         )
 
-    def is_filled(self, name: str, meant: str) -> bool:
-        """Fills the tensor under a name with one of the lesson's values, where it is of the same form."""
+    def fill(self, name: str, meant: str) -> bool:
+        """Fills the tensor under a name with one of the lesson's values; False where that is of another form."""
         own, value = self.space.names.get(name), self.kit[meant]
         if not isinstance(own, Tensor) or not isinstance(value, Tensor) or not own.is_contiguous():
             return False
@@ -122,7 +122,7 @@ class FlatProgram:
     def bind_kit(self, world: World, *, in_place: bool = False) -> None:
         """Puts the lesson's values under their names; in place: into the tensors there, which objects may hold, too."""
         for name, meant in {**{name: name for name in world.kit}, **self.aliases}.items():
-            if meant in world.kit and not (in_place and world.is_filled(name, meant)):
+            if meant in world.kit and not (in_place and world.fill(name, meant)):
                 world.space.names[name] = world.value(meant)
 
     def execute(self, line: FlatLine, world: World, *, in_full: bool = False) -> Skipped | None:
@@ -555,6 +555,6 @@ def replay(
         for name in line.pinned:
             meant = program.meant(name, world)
             is_changed = isinstance(line.opened.node, ast.AugAssign)  # an object may hold it, too
-            if meant and not (is_changed and world.is_filled(name, meant)):
+            if meant and not (is_changed and world.fill(name, meant)):
                 names[name] = world.value(meant)
         yield line, skipped

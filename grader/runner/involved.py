@@ -24,7 +24,7 @@ _size = Tensor.size  # bound before a student's code can rebind it
 
 
 def shapes(error: BaseException, file: str, source: str) -> str:
-    """The tensors of the innermost expression in the student's file that raised, or names near one that it misses."""
+    """The tensors of the innermost expression in the student's file that raised; '' where there are none."""
     if isinstance(error, RecursionError):  # no tensor is to blame
         return ""
     try:
@@ -36,12 +36,13 @@ def shapes(error: BaseException, file: str, source: str) -> str:
 
 def near_names(error: BaseException, file: str) -> list[str]:
     """For a name that was not found, those that were there and look like it."""
-    name = error.name if isinstance(error, NameError) else None
-    frames = _frames(error, file) if isinstance(name, str) else []
+    if type(error) is not NameError or not isinstance(error.name, str):  # a class of the student's own may raise here
+        return []
+    frames = _frames(error, file)
     if not frames:
         return []
     frame, _ = frames[-1]
-    return near(str(name), filter(is_own_name, {*frame.f_locals, *frame.f_globals, *BUILTIN_WORDS}))
+    return near(error.name, filter(is_own_name, {*frame.f_locals, *frame.f_globals, *BUILTIN_WORDS}))
 
 
 def _frames(error: BaseException, file: str) -> list[tuple[FrameType, traceback.FrameSummary]]:

@@ -55,8 +55,8 @@ class Answer:
     plan: Plan | None = field(default=None, compare=False, repr=False)  # what was decided of them,
     helpers: tuple[Statement, ...] = field(default=(), compare=False, repr=False)
     results: tuple[str, ...] = ()  # the variables that hold it
-    shift: Shift | None = None  # what its statements evaluate at shifted inputs,
     place: int = -1  # and which of the plan's attempts this is; -1 for a training loop's results
+    shift: Shift | None = None  # what its statements evaluate at shifted inputs
 
     @property
     def program(self) -> str:

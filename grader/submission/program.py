@@ -39,7 +39,7 @@ _DEFINES = re.compile(r"^(?:def\s+|class\s+)?([A-Za-z_]\w*)\s*[(=:]", re.MULTILI
 _ASSIGNS = re.compile(r"^[ \t]*([A-Za-z_]\w*)[ \t]*=", re.MULTILINE)
 _DETECTED = re.compile(r" \(detected at line \d+\)$")  # counted from where the piece begins
 _UNINDENTED = re.compile(r"^(?!else\b|elif\b|except\b|finally\b)[A-Za-z_]")
-_MOST_LOOKS = 300  # at more lines, in one piece
+_MOST_READ_AGAIN = 256 << 10  # characters of one piece, to see where a text over several lines ends
 _TOO_DEEP = "nested too deeply"
 _SMALL = "answers are small"
 
@@ -238,17 +238,15 @@ def _pieces(lines: tuple[str, ...], first: int, last: int) -> Iterator[list[Stat
         yield piece
         return
     ends = [*starts[1:], last]
-    looks = _MOST_LOOKS
+    room = _MOST_READ_AGAIN
     at = 0
     while at < len(starts):
-        end = at
-        part = _parse(_text(lines, starts[at], ends[end]), starts[at])
-        longer = part
-        while isinstance(longer, Broken) and looks and end + 1 < len(ends):  # a text over several lines, not yet closed
-            if not is_unfinished(_text(lines, starts[at], ends[end])):
-                break
-            looks, end = looks - 1, end + 1
-            longer = _parse(_text(lines, starts[at], ends[end]), starts[at])
+        end, text = at, _text(lines, starts[at], ends[at])
+        longer = part = _parse(text, starts[at])
+        while isinstance(longer, Broken) and end + 1 < len(ends) and room > 0 and is_unfinished(text):
+            end, text = end + 1, _text(lines, starts[at], ends[end + 1])
+            room -= len(text)
+            longer = _parse(text, starts[at])
         if isinstance(longer, Broken):
             yield part
             at += 1

@@ -31,8 +31,7 @@ from grader.watch.picture import Clock, picture
 from grader.watch.reset import reset
 from grader.watch.session import Action, Session, judged, opened, pressed, saved
 
-_TICK = 0.5  # seconds between two pictures while something is being judged, and the longest wait for an event:
-# a Ctrl-C that comes just before an endless wait would be heard only with the next event
+_TICK = 0.5  # seconds between two pictures while something is being judged, and the longest wait for an event
 
 
 def watch(lesson: Lesson, path: Path, seed: int, console: Console) -> Session:

@@ -149,7 +149,7 @@ class Loaded(Struct, frozen=True, tag="loaded", tag_field="kind"):
     parameters: Words
     optional: Words  # those that have a default of their own
     takes_any: bool = False  # `*args` or `**kwargs`: it may hide what it asks for
-    numbers: Mapping[Word, float] = {}  # defaults that are numbers
+    numbers: Annotated[dict[Word, float], Meta(max_length=MOST)] = {}  # defaults that are numbers
 
 
 class Refused(Struct, frozen=True):
@@ -188,7 +188,7 @@ class Failed(Struct, frozen=True, tag="failed", tag_field="kind"):
     output: Output
     refused: Annotated[tuple[Forbidden, ...], Meta(max_length=MOST)] = ()  # as in Answer
     name: Word = ""  # that was not found,
-    near: Words = ()  # and those like it that were there
+    near: Annotated[tuple[Word, ...], Meta(max_length=3)] = ()  # and those like it that were there
 
 
 class Outcome(Struct, frozen=True):

@@ -24,7 +24,7 @@ def _idle(tree: ast.AST) -> Iterator[ast.AST]:
     guarded = {id(inner) for node in walk(tree) for inner in walk(_under(node))}
     for node in walk(tree):
         match node:
-            case ast.BinOp(left=left, op=ast.Div() | ast.Sub(), right=right) if ast.dump(left) == ast.dump(right):
+            case ast.BinOp(left=left, op=ast.Div() | ast.Sub(), right=right) if _are_same(left, right):
                 yield node
             case ast.BinOp(left=left, op=ast.Mult(), right=right) if 1 in (number_of(left), number_of(right)):
                 yield node
@@ -34,11 +34,15 @@ def _idle(tree: ast.AST) -> Iterator[ast.AST]:
                 if any(number is not None and abs(number) <= _TINY for number in map(number_of, (left, right))):
                     yield node
             case ast.Call(func=ast.Attribute(attr=name), args=[*_, one, other]) if name in _TURNS:
-                if ast.dump(one) == ast.dump(other):
+                if _are_same(one, other):
                     yield node
             case ast.Return(value=ast.Tuple(elts=results)):
                 names = [result.id for result in results if isinstance(result, ast.Name)]
                 yield from [node] * (len(names) - len(set(names)))
+
+
+def _are_same(one: ast.expr, other: ast.expr) -> bool:
+    return type(one) is type(other) and ast.dump(one) == ast.dump(other)  # seldom the former in a long chain
 
 
 def _undoing(tree: ast.AST) -> Iterator[ast.AST]:

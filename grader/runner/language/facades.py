@@ -351,7 +351,7 @@ def namespace(name: str = "submission", own: Mapping[str, Facade] | None = None)
         "get": guards.get, "set": guards.set_, "delete": guards.delete, "held": guards.held,
         "changed_attribute": guards.changed_attribute, "item": guards.item, "set_item": guards.set_item,
         "delete_item": guards.delete_item, "held_item": guards.held_item, "changed_item": guards.changed_item,
-        "it": guards.iterated, "mapping": guards.mapping, "known": guards.known,  "with": guards.managed,
+        "it": guards.iterated, "mapping": guards.mapping, "known": guards.known, "with": guards.managed,
         "power": guards.power, "remainder": guards.remainder, "changed": guards.changed, "shown": guards.shown,
         "joined": guards.joined, "slice": slice, "super": guards.super_of, "no_grad": guards.no_grad,
         "Exception": Exception, "Forgivable": FORGIVABLE, "forgive": forgive, "turn": turn, "refuse": _refusing,
